@@ -1,0 +1,88 @@
+// Who may import whom. The table in docs/architecture.md is this file in words;
+// test/architecture/import-rules.test.ts plants one violation per rule and sees it caught.
+const OURS = '^(functions|infra|local|client|bench|test)/';
+const only = (name, from, allowed) => ({
+  name,
+  severity: 'error',
+  from: { path: from },
+  to: { path: OURS, pathNot: allowed },
+});
+
+module.exports = {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    only('contract-imports-nothing', '^functions/contract/', ['^functions/contract/']),
+    { name: 'contract-has-no-packages', severity: 'error', from: { path: '^functions/contract/' }, to: { pathNot: '^functions/contract/' } },
+    only('broker-is-pure', '^functions/broker/', ['^functions/(broker|contract)/']),
+    {
+      name: 'broker-has-no-packages',
+      severity: 'error',
+      from: { path: '^functions/broker/' },
+      to: { dependencyTypes: ['npm', 'npm-dev', 'npm-optional', 'core', 'npm-no-pkg', 'npm-unknown'] },
+    },
+    only('policy-compiles-to-the-brokers-rules', '^functions/policy/', [
+      '^functions/(policy|contract)/',
+      '^functions/broker/entitlement\\.ts$',
+    ]),
+    only('adapters-know-ports-only', '^functions/(thoughtspot|secrets|ledger)/', [
+      '^functions/$1/',
+      '^functions/broker/(ports|lease|failure)\\.ts$',
+      '^functions/(contract|telemetry)/',
+    ]),
+    only('http-is-translation', '^functions/http/', [
+      '^functions/(http|contract|telemetry)/',
+      '^functions/broker/(ports|failure)\\.ts$',
+    ]),
+    only('telemetry-is-a-leaf', '^functions/telemetry/', ['^functions/(telemetry|contract)/']),
+    only('wiring-builds-rooms-not-entries', '^functions/wiring/', ['^functions/[^/]+/']),
+    only('entries-only-wire', '^functions/[^/]+\\.ts$', ['^functions/(http|wiring|telemetry|contract)/']),
+    {
+      name: 'only-wiring-builds-adapters',
+      severity: 'error',
+      from: { path: '^functions/', pathNot: '^functions/(wiring|thoughtspot|secrets|ledger)/' },
+      to: { path: '^functions/(thoughtspot|secrets|ledger)/' },
+    },
+    {
+      name: 'nobody-imports-entries',
+      severity: 'error',
+      from: { pathNot: '^test/' },
+      to: { path: '^functions/[^/]+\\.ts$' },
+    },
+    only('infra-shares-names-not-code', '^infra/', ['^infra/', '^functions/(contract|policy)/']),
+    only('local-uses-the-front-door', '^local/', [
+      '^local/',
+      '^client/',
+      '^functions/contract/',
+      '^functions/broker/(ports|lease)\\.ts$',
+    ]),
+    only('simulator-is-an-independent-oracle', '^local/thoughtspot/', ['^local/thoughtspot/']),
+    only('client-stands-alone', '^client/', ['^client/']),
+    { name: 'client-has-no-packages', severity: 'error', from: { path: '^client/' }, to: { pathNot: '^client/' } },
+    {
+      name: 'aws-sdk-stays-in-its-room',
+      severity: 'error',
+      from: { path: '^functions/', pathNot: '^functions/(secrets|ledger|wiring)/' },
+      to: { path: '@aws-sdk/|@smithy/' },
+    },
+    {
+      name: 'cdk-stays-in-infra',
+      severity: 'error',
+      from: { pathNot: '^(infra|test/(infra|support))/' },
+      to: { path: 'node_modules/(aws-cdk-lib|constructs|cdk-nag)/' },
+    },
+    { name: 'nothing-ships-test-code', severity: 'error', from: { pathNot: '^(test|bench)/' }, to: { path: '^test/' } },
+    { name: 'tests-do-not-import-tests', severity: 'error', from: { path: '\\.test\\.ts$' }, to: { path: '\\.test\\.ts$' } },
+    {
+      name: 'no-dev-packages-at-runtime',
+      severity: 'error',
+      from: { path: '^functions/' },
+      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
+    },
+  ],
+  options: {
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '(^|/)(dist|cdk\\.out|\\.cache)/' },
+  },
+};

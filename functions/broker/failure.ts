@@ -1,0 +1,37 @@
+import { PROBLEMS, type ProblemCode } from '../contract/problems.ts';
+
+/** One field of a request that is at fault. `field` is a JSON path such as `validitySeconds`, or `body`. */
+export interface FieldError {
+  readonly field: string;
+  readonly detail: string;
+}
+
+export interface FailureOptions {
+  /** For operators only: logged, never sent to a caller. Must hold no secret, token, JWT or claim value. */
+  readonly reason?: string;
+  /** How long a caller should wait, in ms; rounded up to whole seconds on the wire. */
+  readonly retryAfterMs?: number;
+  /** Faults of the request, sent to the caller. */
+  readonly errors?: readonly FieldError[];
+  readonly cause?: unknown;
+}
+
+/**
+ * The one error that the broker throws on purpose. `code` is stable and maps to a status and a sentence in
+ * contract/problems.ts; the edge turns it into an answer, anything else that is thrown becomes `internal-error`.
+ */
+export class Failure extends Error {
+  readonly code: ProblemCode;
+  readonly reason: string | undefined;
+  readonly retryAfterMs: number | undefined;
+  readonly errors: readonly FieldError[];
+
+  constructor(code: ProblemCode, options: FailureOptions = {}) {
+    super(options.reason === undefined ? code : `${code}: ${options.reason}`, { cause: options.cause });
+    this.name = 'Failure';
+    this.code = code;
+    this.reason = options.reason;
+    this.retryAfterMs = options.retryAfterMs ?? (PROBLEMS[code].retry ? 1_000 : undefined);
+    this.errors = options.errors ?? [];
+  }
+}

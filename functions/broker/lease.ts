@@ -1,0 +1,105 @@
+/**
+ * The life of a lease: one lease is one token at ThoughtSpot, or the intent to mint one. States go forward only. The
+ * write conditions of the ledger, the due times and the diagram in docs/architecture.md come from the tables here.
+ */
+
+export type LeaseState = 'reserved' | 'live' | 'revoking' | 'revoked' | 'failed' | 'orphaned' | 'expired';
+
+/** From which states a lease may enter each state. `revoking` may be re-entered: that is a retry put off. */
+export const MAY_ENTER_FROM = {
+  reserved: [],
+  live: ['reserved'],
+  revoking: ['reserved', 'live', 'revoking', 'orphaned'],
+  revoked: ['reserved', 'live', 'revoking', 'orphaned'],
+  failed: ['reserved'],
+  orphaned: ['reserved', 'revoking'],
+  expired: ['live', 'revoking', 'orphaned'],
+} as const satisfies Record<LeaseState, readonly LeaseState[]>;
+
+/** States in which a token may still be alive at ThoughtSpot: the row stays in the due index. */
+export const UNFINISHED = ['reserved', 'live', 'revoking', 'orphaned'] as const satisfies readonly LeaseState[];
+export const FINISHED = ['revoked', 'failed', 'expired'] as const satisfies readonly LeaseState[];
+
+export function isUnfinished(state: LeaseState): boolean {
+  return UNFINISHED.some((unfinished) => unfinished === state);
+}
+
+export function mayEnter(from: LeaseState, to: LeaseState): boolean {
+  return MAY_ENTER_FROM[to].some((allowed) => allowed === from);
+}
+
+/** Row key. `user` is the normalised ThoughtSpot user name, `generation` counts up from 1 within the fingerprint. */
+export interface LeaseKey {
+  readonly user: string;
+  readonly fingerprint: string;
+  readonly generation: number;
+}
+
+/** Who asked: the verified `iss` and `sub`. A shared lease keeps the caller that minted it. */
+export interface CallerId {
+  readonly issuer: string;
+  readonly subject: string;
+}
+
+/** All times are epoch milliseconds of the broker's clock unless said otherwise. */
+export interface Lease extends LeaseKey {
+  /** Opaque handle that callers see; names the row without telling anything. */
+  readonly leaseId: string;
+  readonly state: LeaseState;
+  readonly caller: CallerId;
+  readonly shared: boolean;
+  readonly orgId: number;
+  readonly kind: 'full' | 'object' | 'custom';
+  readonly rule: string;
+  readonly grant: string;
+  readonly policyVersion: string;
+  readonly reservedAt: number;
+  /** Until when the minter may still be at work; after it a reserved row is nobody's. */
+  readonly mintDeadlineAt: number;
+  /** Latest time at which a token from this reservation can still be alive, whatever became of the reply. */
+  readonly latestEndAt: number;
+  /** Set from `live` on. */
+  readonly issuedAt?: number;
+  /** Earliest time at which the token can die by ThoughtSpot's clock: serve it only with margin before this. */
+  readonly expiresAt?: number;
+  /** Latest time at which it is dead by ThoughtSpot's clock: only then may a row become `expired`. */
+  readonly endsAt?: number;
+  /** ThoughtSpot's own words, for the answer: creation in epoch ms of its clock, and validity in whole seconds. */
+  readonly upstreamCreatedAt?: number;
+  readonly lifetimeSeconds?: number;
+  readonly tokenType?: string;
+  /** Whether a sealed token is in the row: without one there is nothing to revoke with. */
+  readonly sealed: boolean;
+  /** Keyed digest of the token, for audit and look-up. */
+  readonly tokenDigest?: string;
+  /** When the sweep has to look at the row; absent once finished. */
+  readonly dueAt?: number;
+  /** Revocation attempts that failed. */
+  readonly attempts: number;
+}
+
+/** When a row needs the sweep, by state, if no step says otherwise. A finished row is never due. */
+export function dueAt(
+  lease: Pick<Lease, 'state' | 'mintDeadlineAt' | 'latestEndAt' | 'endsAt'>,
+  now: number,
+): number | undefined {
+  switch (lease.state) {
+    case 'reserved':
+      return lease.mintDeadlineAt;
+    case 'live':
+      return lease.endsAt ?? lease.latestEndAt;
+    case 'revoking':
+      return now;
+    case 'orphaned':
+      return lease.latestEndAt;
+    case 'revoked':
+    case 'failed':
+    case 'expired':
+      return undefined;
+  }
+}
+
+/** When the token is certainly dead by its own time. */
+export function certainEnd(lease: Pick<Lease, 'endsAt' | 'latestEndAt'>): number {
+  return lease.endsAt ?? lease.latestEndAt;
+}

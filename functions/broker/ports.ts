@@ -1,0 +1,300 @@
+/**
+ * What the domain needs of the world, in the domain's words. Adapters implement these; wiring passes them in. Every
+ * port throws `Failure` (broker/failure.ts) and nothing else on purpose. Times are epoch ms, durations ms, unless the
+ * name says otherwise. `deadline` is the epoch ms at which a call must have given up, by the injected clock.
+ */
+import type { SignalName } from '../contract/signals.ts';
+import type { Failure } from './failure.ts';
+import type { CallerId, Lease, LeaseKey, LeaseState } from './lease.ts';
+
+// --- time, chance, digests -------------------------------------------------------------------------------------------
+
+export interface Clock {
+  now(): number;
+  /** Resolves after `ms`. */
+  sleep(ms: number): Promise<void>;
+}
+
+/** Uniform in [0, 1). */
+export type Randomness = () => number;
+
+/** SHA-256 of UTF-8 text, base64url without padding (43 characters). */
+export type Sha256 = (text: string) => string;
+
+// --- the caller ------------------------------------------------------------------------------------------------------
+
+export type ClaimValue =
+  string | number | boolean | null | readonly ClaimValue[] | { readonly [name: string]: ClaimValue };
+export type Claims = Readonly<Record<string, ClaimValue>>;
+
+/** A caller whose token the gateway has verified. `claims` are typed as signed, never the gateway's flattened copy. */
+export interface Caller extends CallerId {
+  readonly claims: Claims;
+  /** End of the caller's own JWT, epoch ms. */
+  readonly expiresAt: number;
+  readonly scopes: readonly string[];
+}
+
+// --- what a caller may have ------------------------------------------------------------------------------------------
+
+export interface NamedValues {
+  readonly name: string;
+  readonly values: readonly string[];
+}
+export interface FilterRule {
+  readonly column: string;
+  readonly operator: string;
+  readonly values: readonly string[];
+}
+export interface ObjectRef {
+  readonly type?: string;
+  readonly identifier: string;
+}
+export type PersistOption = 'NONE' | 'APPEND' | 'REPLACE' | 'RESET';
+
+export type Rights =
+  | { readonly kind: 'full' }
+  | { readonly kind: 'object'; readonly objectId: string }
+  | {
+      readonly kind: 'custom';
+      readonly persist: PersistOption;
+      readonly variables: readonly NamedValues[];
+      readonly filters: readonly FilterRule[];
+      readonly parameters: readonly NamedValues[];
+      readonly groups: readonly string[];
+      readonly objects: readonly ObjectRef[];
+    };
+
+/** Just-in-time provisioning: ThoughtSpot creates or updates the user at the mint. */
+export interface Provisioning {
+  readonly displayName?: string;
+  readonly email?: string;
+  readonly groups: readonly string[];
+}
+
+/** The decision of the policy: everything that shapes one token. Nothing in it comes from the request but narrowing. */
+export interface Grant {
+  readonly rule: string;
+  readonly name: string;
+  readonly policyVersion: string;
+  /** ThoughtSpot user name as sent on the wire and as checked in the reply. */
+  readonly user: string;
+  /** The user is the broker's service account (the only one that dialect session-v2 can mint for). */
+  readonly serviceAccount: boolean;
+  readonly orgId: number;
+  readonly rights: Rights;
+  readonly validitySeconds: number;
+  /** If set, no token of this grant may outlive this: the end of the caller's JWT, where the rule binds to it. */
+  readonly notAfter?: number;
+  /** Serve a live token again while it has at least this much life left; null: every request mints. */
+  readonly reuse: { readonly minLifeLeftSeconds: number } | null;
+  readonly share: boolean;
+  readonly provisioning: Provisioning | null;
+  /** Digest over everything that shapes the token and, unless shared, the caller. The sort key of its leases. */
+  readonly fingerprint: string;
+}
+
+// --- ThoughtSpot -----------------------------------------------------------------------------------------------------
+
+/** A token as ThoughtSpot returned it, with what the reply says it is for. */
+export interface MintedToken {
+  readonly token: string;
+  readonly userName: string;
+  /** Absent where the dialect's reply does not name the org. */
+  readonly orgId?: number;
+  /** Absent where the dialect's reply does not name the kind. */
+  readonly kind?: 'full' | 'object' | 'custom';
+  readonly objectId?: string;
+  /** Shortest life that every reading of the reply allows: rely on this much, ms. */
+  readonly lifetimeMs: number;
+  /** Longest life that any reading of the reply allows, ms. */
+  readonly longestLifetimeMs: number;
+  /** Creation by ThoughtSpot's clock, epoch ms; absent where the reply's format is unknown. */
+  readonly createdAt?: number;
+  readonly tokenType: string;
+}
+
+export type MintOutcome =
+  | { readonly outcome: 'minted'; readonly minted: MintedToken }
+  /** ThoughtSpot certainly holds no token from this call. */
+  | { readonly outcome: 'not-minted'; readonly failure: Failure }
+  /** The request may have reached ThoughtSpot and the reply is lost: a token may live that nobody can name. */
+  | { readonly outcome: 'unknown'; readonly failure: Failure };
+
+export type RevokeOutcome =
+  /** Confirmed dead: revoked now, or ThoughtSpot says that it no longer knows or accepts it. */
+  | { readonly outcome: 'dead' }
+  /** Try again later. `failure.code` tells busy, unavailable, timeout or refused apart. */
+  | { readonly outcome: 'retry'; readonly failure: Failure };
+
+export interface SessionInfo {
+  readonly userName: string;
+  readonly userId?: string;
+  readonly orgId?: number;
+  /** The rest of the seed's SessionInfoResponse that ThoughtSpot told, without any token. */
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+/** ThoughtSpot, as far as the broker needs it. Never retries a mint that may have left the socket. */
+export interface SessionIssuer {
+  mint(grant: Grant, deadline: number): Promise<MintOutcome>;
+  /** Presents the token itself as the bearer, with `{ user_identifier, token }` (wire facts 3.4). Never throws. */
+  revoke(token: string, user: string, deadline: number): Promise<RevokeOutcome>;
+  /** What ThoughtSpot says of a token's session; undefined if it does not accept the token. Throws Failure. */
+  sessionInfo(token: string, deadline: number): Promise<SessionInfo | undefined>;
+}
+
+// --- the credential --------------------------------------------------------------------------------------------------
+
+/** The broker's power at ThoughtSpot. Redacts itself when printed. `version` names the secret's version. */
+export type Credential =
+  | {
+      readonly kind: 'secret-key';
+      readonly version: string;
+      secretKeyFor(orgId: number): string;
+      readonly serviceUser?: string;
+    }
+  | { readonly kind: 'password'; readonly version: string; readonly userName: string; password(): string };
+
+export interface CredentialSource {
+  /** Cached up to a maximum age; one reload in flight; bounded stale if Secrets Manager is unreachable. */
+  current(deadline: number): Promise<Credential>;
+  /**
+   * ThoughtSpot refused `refused`: reads the secret again (AWSCURRENT, then AWSPENDING) and returns one that differs,
+   * which then is `current`; undefined if there is none or the cool-down after the last reload has not passed.
+   */
+  replacementFor(refused: Credential, deadline: number): Promise<Credential | undefined>;
+}
+
+// --- the ledger ------------------------------------------------------------------------------------------------------
+
+/** A row to reserve: state `reserved`, no token yet. */
+export type Reservation = Omit<
+  Lease,
+  | 'leaseId'
+  | 'state'
+  | 'sealed'
+  | 'attempts'
+  | 'dueAt'
+  | 'issuedAt'
+  | 'expiresAt'
+  | 'endsAt'
+  | 'upstreamCreatedAt'
+  | 'lifetimeSeconds'
+  | 'tokenType'
+  | 'tokenDigest'
+>;
+
+/** What a transition sets. `token` is sealed by the ledger before it is written; `dueAt` null takes the row off the index. */
+export interface Change {
+  readonly to: LeaseState;
+  /** Further narrows the write condition; without it MAY_ENTER_FROM[to] is the condition. */
+  readonly from?: readonly LeaseState[];
+  readonly dueAt: number | null;
+  readonly token?: string;
+  readonly issuedAt?: number;
+  readonly expiresAt?: number;
+  readonly endsAt?: number;
+  readonly upstreamCreatedAt?: number;
+  readonly lifetimeSeconds?: number;
+  readonly tokenType?: string;
+  readonly attempts?: number;
+  /** The row's `dueAt` must still be this: how overlapping sweeps claim a row once. */
+  readonly ifDueAt?: number;
+}
+
+/** What a cut-off covers. From the moment it is written, nothing it covers that was reserved before `before` is served. */
+export type CutOffScope = { readonly kind: 'all' } | { readonly kind: 'org'; readonly orgId: number };
+
+export interface CutOff {
+  readonly scope: CutOffScope;
+  /** Epoch ms, only ever raised. */
+  readonly before: number;
+  /** Rows it covers may still be unfinished; the sweep works it off from `cursor`. */
+  readonly pending: boolean;
+  readonly cursor?: string;
+}
+
+export interface DuePage {
+  readonly leases: readonly Lease[];
+  readonly next?: string;
+}
+
+/**
+ * The durable record of every token. Single-item conditional writes only. Reads are strongly consistent unless noted.
+ * Throws Failure `ledger-unavailable`, `ledger-denied` or `key-unavailable`.
+ */
+export interface TokenLedger {
+  /** Newest generations of one fingerprint first, at most `limit`. One read. */
+  newest(user: string, fingerprint: string, limit: number, deadline: number): Promise<readonly Lease[]>;
+  get(key: LeaseKey, deadline: number): Promise<Lease | undefined>;
+  /** All unfinished leases of a ThoughtSpot user, every page. */
+  unfinishedOfUser(user: string, deadline: number): AsyncIterable<Lease>;
+  /** Unfinished leases of a caller, over all ThoughtSpot users: found by an index that may lag, each read strongly. */
+  unfinishedOfCaller(caller: CallerId, deadline: number): AsyncIterable<Lease>;
+  /** The row behind a handle, or undefined if the handle is not ours or the row is gone. */
+  byLeaseId(leaseId: string, deadline: number): Promise<Lease | undefined>;
+  /** Keyed digest of a token, as in `Lease.tokenDigest`. */
+  digest(token: string): Promise<string>;
+  /** Puts generation `key.generation` on condition that it does not exist. False: somebody else has it. */
+  reserve(reservation: Reservation, deadline: number): Promise<boolean>;
+  /** Conditional update by the lease machine; undefined: the row was not in a state (or due time) that allows it. */
+  transition(key: LeaseKey, change: Change, deadline: number): Promise<Lease | undefined>;
+  /** Opens the sealed token of a row; undefined if the row holds none. */
+  token(key: LeaseKey, deadline: number): Promise<string | undefined>;
+  /** The cut-offs that cover an org: `all` and its own. One read. Returns the highest `before`, 0 if none. */
+  cutOffFor(orgId: number, deadline: number): Promise<number>;
+  /** Raises a cut-off; writing the same or an older one changes nothing. */
+  raiseCutOff(scope: CutOffScope, before: number, deadline: number): Promise<void>;
+  /** Cut-offs whose rows are not all worked off yet. */
+  pendingCutOffs(deadline: number): Promise<readonly CutOff[]>;
+  /** Remembers how far a cut-off is worked off; `cursor` null: done. Only if `before` is still the same. */
+  advanceCutOff(cutOff: CutOff, cursor: string | null, deadline: number): Promise<void>;
+  /** Number of shards of the due index. */
+  readonly shards: number;
+  /** Rows of a shard with dueAt <= `until`, oldest first, one page. Eventually consistent: claim before acting. */
+  due(shard: number, until: number, limit: number, cursor: string | undefined, deadline: number): Promise<DuePage>;
+}
+
+// --- telemetry -------------------------------------------------------------------------------------------------------
+
+export interface AuditEvent {
+  readonly action:
+    | 'allow'
+    | 'deny'
+    | 'mint'
+    | 'reuse'
+    | 'revoke'
+    | 'revoke-requested'
+    | 'cut-off'
+    | 'compensate'
+    | 'orphan'
+    | 'expire';
+  readonly caller?: CallerId;
+  readonly lease?: Pick<Lease, 'leaseId' | 'generation' | 'orgId' | 'kind' | 'state'> & {
+    readonly tokenDigest?: string;
+  };
+  readonly user?: string;
+  readonly rule?: string;
+  readonly grant?: string;
+  readonly policyVersion?: string;
+  /** Why, for operators: for a denial which condition of which rule failed; names and digests, never claim values. */
+  readonly reasons?: readonly string[];
+  readonly code?: string;
+}
+
+/** One line per decision, written at once. */
+export interface AuditTrail {
+  record(event: AuditEvent): void;
+}
+
+export interface Signals {
+  emit(signal: SignalName, value?: number): void;
+}
+
+/** Diagnostics for operators; fields are redacted by the logger. */
+export interface Log {
+  info(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  warn(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  error(message: string, fields?: Readonly<Record<string, unknown>>): void;
+}

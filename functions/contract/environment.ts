@@ -1,0 +1,40 @@
+/**
+ * Environment variables of the functions: the stack sets exactly these, functions/wiring/config.ts parses exactly
+ * these. All values are strings, as Lambda has them.
+ */
+export const ENVIRONMENT_VARIABLES = {
+  BROKER_ENVIRONMENT: 'name of the environment, bound into every sealed token: dev, staging, prod, local',
+  BROKER_LOG_LEVEL: 'DEBUG, INFO, WARN or ERROR',
+  THOUGHTSPOT_HOST: 'origin of the ThoughtSpot cluster, https:// (http only for loopback)',
+  THOUGHTSPOT_DIALECT: 'auth-2.0 or session-v2',
+  THOUGHTSPOT_SECRET_ID: 'name or ARN of the secret in Secrets Manager',
+  LEDGER_TABLE: 'name of the DynamoDB table',
+  LEDGER_KEY_ID: 'ARN or alias of the KMS key that wraps the data keys which seal tokens',
+  LEDGER_DUE_SHARDS: 'number of shards of the due index (never lower it while leases live)',
+  POLICY_FILE: 'path of the policy document, relative to the deployed package or absolute',
+  SCOPE_TOKEN: 'scope that a caller must hold; "none" where the issuer cannot mint scopes',
+  SCOPE_REVOKE: 'scope that lets an operator revoke for others',
+  SWEEP_RATE: 'revocations per second that the sweep may send to ThoughtSpot',
+} as const;
+
+export type EnvironmentVariable = keyof typeof ENVIRONMENT_VARIABLES;
+
+const everywhere = [
+  'BROKER_ENVIRONMENT',
+  'BROKER_LOG_LEVEL',
+  'THOUGHTSPOT_HOST',
+  'THOUGHTSPOT_DIALECT',
+  'THOUGHTSPOT_SECRET_ID',
+  'LEDGER_TABLE',
+  'LEDGER_KEY_ID',
+  'LEDGER_DUE_SHARDS',
+] as const;
+
+/** Which function needs which variables: no more, no fewer. */
+export const ENVIRONMENT = {
+  gettoken: [...everywhere, 'POLICY_FILE', 'SCOPE_TOKEN'],
+  revoketoken: [...everywhere, 'POLICY_FILE', 'SCOPE_TOKEN', 'SCOPE_REVOKE', 'SWEEP_RATE'],
+  sessioninfo: [...everywhere, 'POLICY_FILE', 'SCOPE_TOKEN'],
+  leases: [...everywhere, 'SCOPE_REVOKE'],
+  sweep: [...everywhere, 'SWEEP_RATE'],
+} as const satisfies Record<string, readonly EnvironmentVariable[]>;

@@ -1,0 +1,75 @@
+/**
+ * Every Lambda of the broker, once. The key is the name used everywhere: file `functions/<key>.ts`, route, construct
+ * id, function and log-group suffix, metric dimension, alarm prefix and runbook heading prefix.
+ */
+
+export type Trigger =
+  | {
+      readonly kind: 'http';
+      readonly method: 'GET' | 'POST';
+      readonly path: string;
+      readonly scope: 'token' | 'revoke';
+    }
+  | { readonly kind: 'schedule'; readonly everyMinutes: number };
+
+export interface FunctionContract {
+  readonly entry: string;
+  readonly triggers: readonly Trigger[];
+  /** Also invoked directly: by EventBridge Scheduler, by an EventBridge rule, or by an operator with AWS credentials. */
+  readonly events: readonly ('schedule' | 'deprovisioned' | 'operator')[];
+  /** Seconds; Lambda ends the invocation after it. Must stay under API Gateway's 30 s for http triggers. */
+  readonly timeoutSeconds: number;
+  readonly memoryMb: number;
+  /** What its role may touch; infra turns this into least-privilege policies and nothing else. */
+  readonly may: {
+    readonly ledger: 'read' | 'write';
+    readonly seal: boolean;
+    readonly secret: boolean;
+  };
+}
+
+export const FUNCTIONS = {
+  gettoken: {
+    entry: 'functions/gettoken.ts',
+    triggers: [{ kind: 'http', method: 'POST', path: '/gettoken', scope: 'token' }],
+    events: [],
+    timeoutSeconds: 20,
+    memoryMb: 512,
+    may: { ledger: 'write', seal: true, secret: true },
+  },
+  revoketoken: {
+    entry: 'functions/revoketoken.ts',
+    triggers: [{ kind: 'http', method: 'POST', path: '/revoketoken', scope: 'token' }],
+    events: ['schedule', 'deprovisioned', 'operator'],
+    timeoutSeconds: 28,
+    memoryMb: 512,
+    may: { ledger: 'write', seal: true, secret: true },
+  },
+  sessioninfo: {
+    entry: 'functions/sessioninfo.ts',
+    triggers: [{ kind: 'http', method: 'GET', path: '/sessioninfo', scope: 'token' }],
+    events: [],
+    timeoutSeconds: 20,
+    memoryMb: 512,
+    may: { ledger: 'read', seal: true, secret: true },
+  },
+  leases: {
+    entry: 'functions/leases.ts',
+    triggers: [{ kind: 'http', method: 'GET', path: '/leases', scope: 'revoke' }],
+    events: ['operator'],
+    timeoutSeconds: 20,
+    memoryMb: 512,
+    may: { ledger: 'read', seal: false, secret: true },
+  },
+  sweep: {
+    entry: 'functions/sweep.ts',
+    triggers: [{ kind: 'schedule', everyMinutes: 1 }],
+    events: [],
+    timeoutSeconds: 60,
+    memoryMb: 512,
+    may: { ledger: 'write', seal: true, secret: true },
+  },
+} as const satisfies Record<string, FunctionContract>;
+
+export type FunctionName = keyof typeof FUNCTIONS;
+export const FUNCTION_NAMES: readonly FunctionName[] = ['gettoken', 'revoketoken', 'sessioninfo', 'leases', 'sweep'];

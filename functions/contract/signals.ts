@@ -1,0 +1,48 @@
+/**
+ * Metric names and what each asks of people. A metric is emitted as CloudWatch EMF under namespace `ThoughtSpotBroker`
+ * with the dimensions `environment` and `function`. One alarm per paging signal, named `<function>/<signal>`, which is
+ * also its heading in docs/runbook.md.
+ */
+export const METRIC_NAMESPACE = 'ThoughtSpotBroker';
+
+export type Response = 'none' | 'ticket' | 'page';
+export interface Signal {
+  readonly response: Response;
+  readonly unit: 'Count' | 'Milliseconds' | 'Seconds';
+  readonly meaning: string;
+}
+
+const signal = (response: Response, unit: Signal['unit'], meaning: string): Signal => ({ response, unit, meaning });
+
+export const SIGNALS = {
+  minted: signal('none', 'Count', 'a token was minted and released'),
+  reused: signal('none', 'Count', 'a live token was served again'),
+  denied: signal('none', 'Count', 'the policy refused a caller'),
+  revoked: signal('none', 'Count', 'a lease ended by revocation'),
+  expired: signal('none', 'Count', 'a lease ended by its own time'),
+  retried: signal('none', 'Count', 'a revocation failed and was put off'),
+  compensated: signal('none', 'Count', 'a token was withheld and revoked because a step after the mint failed'),
+  'mint-latency': signal('none', 'Milliseconds', 'time ThoughtSpot took to mint'),
+  'upstream-clock-offset': signal('none', 'Seconds', "ThoughtSpot's clock minus ours, seen at a mint"),
+  'upstream-busy': signal('ticket', 'Count', 'ThoughtSpot answered 429'),
+  'upstream-unavailable': signal('ticket', 'Count', 'ThoughtSpot could not be reached or failed'),
+  'credential-reloaded': signal('none', 'Count', 'the secret was read again after a refusal'),
+  'secret-stale': signal('ticket', 'Count', 'Secrets Manager is unreachable; an older credential is in use'),
+  'upstream-credential-refused': signal(
+    'page',
+    'Count',
+    'ThoughtSpot refuses the credential, and the store has no other',
+  ),
+  'upstream-mismatch': signal('page', 'Count', 'ThoughtSpot returned a token for another user, organisation or kind'),
+  'orphan-seen': signal('page', 'Count', 'a mint whose reply was lost: a token may live that cannot be revoked'),
+  'access-denied': signal('page', 'Count', 'KMS, DynamoDB or Secrets Manager denies the broker'),
+  misconfigured: signal('page', 'Count', 'the broker is not set up correctly'),
+  'schedule-failed': signal('page', 'Count', 'a revocation schedule or deprovision event could not be carried out'),
+  'oldest-due-age': signal('page', 'Seconds', 'age of the oldest work that the sweep has not done'),
+  'sweep-failed': signal('page', 'Count', 'a sweep could not do its job at all'),
+  due: signal('none', 'Count', 'rows that a sweep found due'),
+  stuck: signal('ticket', 'Count', 'revocations that have failed five times or more and go on'),
+  'cold-start': signal('none', 'Milliseconds', 'time from module load to ready'),
+} as const satisfies Record<string, Signal>;
+
+export type SignalName = keyof typeof SIGNALS;

@@ -1,0 +1,13 @@
+/** @type {import('jest').Config} */
+export default {
+  roots: ['<rootDir>/test'],
+  testMatch: ['**/*.test.ts'],
+  extensionsToTreatAsEsm: [],
+  transform: { '\\.[cm]?[jt]s$': '<rootDir>/test/support/transform.cjs' },
+  // ESM-only packages have to be transformed too: jest loads tests as CommonJS.
+  transformIgnorePatterns: ['/node_modules/(?!(jose|oauth2-mock-server|@sparticuz|is-plain-obj)/)'],
+  reporters: ['default', '<rootDir>/test/support/closing-line.cjs'],
+  testTimeout: 60_000,
+  maxWorkers: 2,
+  workerIdleMemoryLimit: '1GB',
+};

@@ -31,7 +31,7 @@ module.exports = {
     ]),
     only('http-is-translation', '^functions/http/', [
       '^functions/(http|contract|telemetry)/',
-      '^functions/broker/(ports|failure)\\.ts$',
+      '^functions/broker/(ports|use-cases|failure)\\.ts$',
     ]),
     only('telemetry-is-a-leaf', '^functions/telemetry/', ['^functions/(telemetry|contract)/']),
     only('wiring-builds-rooms-not-entries', '^functions/wiring/', ['^functions/[^/]+/']),

@@ -1,0 +1,87 @@
+/** What the edge may ask of the domain: one function type per use case. Each throws `Failure` and nothing else on purpose. */
+import type { Lease, LeaseState } from './lease.ts';
+import type { Caller, SessionInfo } from './ports.ts';
+
+/** What a caller may say of the token it wants. It can only narrow what the policy allows. */
+export interface TokenRequest {
+  readonly grant?: string;
+  readonly objectId?: string;
+  readonly validitySeconds?: number;
+  /** ThoughtSpot refused the token last served: mint a new one. */
+  readonly fresh?: boolean;
+}
+
+/** A token that may be released: its row is live, and no cut-off covers it. */
+export interface IssuedToken {
+  readonly token: string;
+  readonly lease: Lease;
+  readonly userName: string;
+  readonly orgId: number;
+  /** Epoch ms by the broker's clock; the token is good until then at least. */
+  readonly expiresAt: number;
+  /** Epoch ms: from then on ask again, the broker will have a newer one. */
+  readonly refreshAfter: number;
+  readonly reused: boolean;
+}
+
+export type GetToken = (caller: Caller, request: TokenRequest, deadline: number) => Promise<IssuedToken>;
+
+/** Which leases to revoke. The last three need the revoke scope; http checks shapes, the use case checks rights. */
+export type RevokeSelection =
+  | { readonly kind: 'mine' }
+  | { readonly kind: 'lease'; readonly leaseId: string }
+  | { readonly kind: 'token'; readonly token: string }
+  | { readonly kind: 'user'; readonly userNames: readonly string[] }
+  | { readonly kind: 'org'; readonly orgId: number }
+  | { readonly kind: 'all' };
+
+/**
+ * Who revokes: a caller over HTTP, or the environment itself (schedule, deprovision event, operator). `asOf` (epoch ms)
+ * bounds what is revoked to leases reserved before it, so that a second delivery of the same event changes nothing.
+ */
+export type Revoker =
+  | { readonly kind: 'caller'; readonly caller: Caller; readonly mayRevokeOthers: boolean }
+  | { readonly kind: 'event'; readonly source: 'schedule' | 'deprovisioned' | 'operator'; readonly name: string };
+
+export interface RevokeTally {
+  /** Leases that are certainly dead now. */
+  readonly revoked: number;
+  /** Leases that the sweep carries on with; null where their number is not known (org and all). */
+  readonly pending: number | null;
+}
+
+export type RevokeTokens = (
+  revoker: Revoker,
+  selection: RevokeSelection,
+  asOf: number,
+  deadline: number,
+) => Promise<RevokeTally>;
+
+export type GetSessionInfo = (caller: Caller, deadline: number) => Promise<SessionInfo>;
+
+export interface LeaseFilter {
+  readonly user?: string;
+  readonly orgId?: number;
+  readonly state?: LeaseState;
+}
+/** Unfinished leases, one page. `cursor` continues; absent in the answer: that was the last page. */
+export type ListLeases = (
+  filter: LeaseFilter,
+  limit: number,
+  cursor: string | undefined,
+  deadline: number,
+) => Promise<{ readonly leases: readonly Lease[]; readonly next?: string }>;
+
+export interface SweepTally {
+  readonly due: number;
+  readonly revoked: number;
+  readonly expired: number;
+  readonly retried: number;
+  readonly stuck: number;
+  readonly orphaned: number;
+  /** Age in ms of the oldest due row that is left undone; 0 if none is. */
+  readonly oldestDueAgeMs: number;
+  /** The circuit to ThoughtSpot opened, or time ran out: work is left for the next run. */
+  readonly unfinished: boolean;
+}
+export type Sweep = (deadline: number) => Promise<SweepTally>;

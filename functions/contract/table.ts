@@ -1,0 +1,71 @@
+/**
+ * The ledger's table, apart from its name: the stack, the local set and the tests create it from this, and the ledger
+ * reads and writes by these names. One table for leases, cut-offs and data keys; functions/ledger/item.ts documents
+ * the rows. Attributes outside keys need no definition in DynamoDB.
+ */
+export interface KeyAttribute {
+  readonly name: string;
+  /** DynamoDB's scalar types: string, number. */
+  readonly type: 'S' | 'N';
+}
+
+export interface LedgerIndex {
+  readonly name: string;
+  readonly partitionKey: KeyAttribute;
+  readonly sortKey?: KeyAttribute;
+  readonly projection: 'ALL' | 'KEYS_ONLY';
+}
+
+export const LEDGER_TABLE = {
+  partitionKey: { name: 'pk', type: 'S' },
+  sortKey: { name: 'sk', type: 'S' },
+  /** Epoch seconds; housekeeping of finished rows only: DynamoDB deletes up to days late, so nothing relies on it. */
+  timeToLive: 'retention',
+  indexes: {
+    /**
+     * Sparse: rows that the sweep has to look at, oldest first within a shard. ALL, so that a new attribute of a lease
+     * never needs a new index; the token in it is sealed as in the table.
+     */
+    due: {
+      name: 'due',
+      partitionKey: { name: 'dueShard', type: 'S' },
+      sortKey: { name: 'dueAt', type: 'N' },
+      projection: 'ALL',
+    },
+    /** Sparse: unfinished rows by the caller that they were minted for. What it finds is read again from the table. */
+    caller: {
+      name: 'caller',
+      partitionKey: { name: 'callerDigest', type: 'S' },
+      projection: 'KEYS_ONLY',
+    },
+  },
+} as const satisfies {
+  partitionKey: KeyAttribute;
+  sortKey: KeyAttribute;
+  timeToLive: string;
+  indexes: Record<string, LedgerIndex>;
+};
+
+export const LEDGER_INDEXES: readonly LedgerIndex[] = Object.values(LEDGER_TABLE.indexes);
+
+const keySchema = (partitionKey: KeyAttribute, sortKey?: KeyAttribute) => [
+  { AttributeName: partitionKey.name, KeyType: 'HASH' as const },
+  ...(sortKey ? [{ AttributeName: sortKey.name, KeyType: 'RANGE' as const }] : []),
+];
+
+/** Input of DynamoDB's CreateTable for a table of this name: on demand, no time to live (that is a call of its own). */
+export function createTableInput(tableName: string) {
+  const keys: KeyAttribute[] = [LEDGER_TABLE.partitionKey, LEDGER_TABLE.sortKey];
+  for (const index of LEDGER_INDEXES) keys.push(index.partitionKey, ...(index.sortKey ? [index.sortKey] : []));
+  return {
+    TableName: tableName,
+    BillingMode: 'PAY_PER_REQUEST' as const,
+    KeySchema: keySchema(LEDGER_TABLE.partitionKey, LEDGER_TABLE.sortKey),
+    AttributeDefinitions: keys.map(({ name, type }) => ({ AttributeName: name, AttributeType: type })),
+    GlobalSecondaryIndexes: LEDGER_INDEXES.map((index) => ({
+      IndexName: index.name,
+      KeySchema: keySchema(index.partitionKey, index.sortKey),
+      Projection: { ProjectionType: index.projection },
+    })),
+  };
+}

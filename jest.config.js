@@ -2,7 +2,6 @@
 export default {
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
-  extensionsToTreatAsEsm: [],
   transform: { '\\.[cm]?[jt]s$': '<rootDir>/test/support/transform.cjs' },
   // ESM-only packages have to be transformed too: jest loads tests as CommonJS.
   transformIgnorePatterns: ['/node_modules/(?!(jose|oauth2-mock-server|@sparticuz|is-plain-obj)/)'],

@@ -1,9 +1,12 @@
 // Prints the line that people and CI read last: how many tests passed and failed.
+const { writeSync } = require('node:fs');
+
 module.exports = class ClosingLine {
   onRunComplete(_contexts, results) {
     const failed = results.numFailedTests + results.numRuntimeErrorTestSuites;
     const skipped = results.numPendingTests + results.numTodoTests;
     const tail = skipped > 0 ? `, ${skipped} skipped` : '';
-    process.stdout.write(`\n${results.numPassedTests} passed, ${failed} failed${tail}\n`);
+    // On exit, so that it comes after jest's own summary.
+    process.once('exit', () => writeSync(1, `\n${results.numPassedTests} passed, ${failed} failed${tail}\n`));
   }
 };

@@ -1,0 +1,34 @@
+import { TokenError } from './token-error.ts';
+
+/** A token and what the broker says of it; times in epoch ms of this page's clock. */
+export interface HeldToken {
+  readonly token: string;
+  readonly leaseId: string;
+  readonly userName: string;
+  readonly orgId: number;
+  readonly expiresAt: number;
+  readonly refreshAfter: number;
+}
+
+/** Reads the broker's answer to gettoken; anything that is not exactly a token throws. */
+export function parseToken(body: unknown): HeldToken {
+  const field = (name: string): unknown =>
+    typeof body === 'object' && body !== null ? Reflect.get(body, name) : undefined;
+  const [token, leaseId, userName] = [field('token'), field('leaseId'), field('userName')];
+  const [orgId, expiresAt, refreshAfter] = [field('orgId'), field('expiresAt'), field('refreshAfter')];
+  if (
+    typeof token !== 'string' ||
+    token === '' ||
+    typeof leaseId !== 'string' ||
+    typeof userName !== 'string' ||
+    typeof orgId !== 'number' ||
+    typeof expiresAt !== 'number' ||
+    typeof refreshAfter !== 'number'
+  ) {
+    throw new TokenError('invalid-answer', 'The broker answered something that is not a token.');
+  }
+  // The broker's clock counts; this one may be wrong by hours.
+  const servedAt = field('servedAt');
+  const offset = typeof servedAt === 'number' ? servedAt - Date.now() : 0;
+  return { token, leaseId, userName, orgId, expiresAt: expiresAt - offset, refreshAfter: refreshAfter - offset };
+}

@@ -37,6 +37,7 @@ export const SIGNALS = {
   'orphan-seen': signal('page', 'Count', 'a mint whose reply was lost: a token may live that cannot be revoked'),
   'access-denied': signal('page', 'Count', 'KMS, DynamoDB or Secrets Manager denies the broker'),
   misconfigured: signal('page', 'Count', 'the broker is not set up correctly'),
+  'internal-error': signal('page', 'Count', 'the broker failed in an unforeseen way'),
   'schedule-failed': signal('page', 'Count', 'a revocation schedule or deprovision event could not be carried out'),
   'oldest-due-age': signal('page', 'Seconds', 'age of the oldest work that the sweep has not done'),
   'sweep-failed': signal('page', 'Count', 'a sweep could not do its job at all'),

@@ -45,6 +45,8 @@ export interface CallerId {
 export interface Lease extends LeaseKey {
   /** Opaque handle that callers see; names the row without telling anything. */
   readonly leaseId: string;
+  /** The user in ThoughtSpot's spelling, as the revocation has to send it; absent: as in `user`. */
+  readonly userName?: string;
   readonly state: LeaseState;
   readonly caller: CallerId;
   readonly shared: boolean;

@@ -1,0 +1,17 @@
+/**
+ * DynamoDB on loopback: dynalite, in memory, behind the same fault switch as the other endpoints. dynalite has no
+ * transactions and no TTL deletes; the ledger needs neither.
+ */
+import { Readable } from 'node:stream';
+import dynalite from 'dynalite';
+import { startAwsEndpoint, type AwsEndpoint } from './json-endpoint.ts';
+
+/** Starts an empty store; tables are made with `createTable` (aws/table.ts) or by any client. */
+export async function startDynamoDb(port = 0): Promise<AwsEndpoint> {
+  // Only its request handler is used: it never listens, so that nobody can get past the fault switch.
+  const store = dynalite({ createTableMs: 0, deleteTableMs: 0, updateTableMs: 0 });
+  return startAwsEndpoint('DynamoDB', port, (_call, body, request, response) => {
+    const { method, url, headers } = request;
+    store.emit('request', Object.assign(Readable.from([body]), { method, url, headers }), response);
+  });
+}

@@ -1,0 +1,235 @@
+/**
+ * The ledger port in memory, with the meaning of the DynamoDB one: both pass test/contract/ledger/ledger-contract.ts.
+ * Tokens lie apart from the rows, as opaque as sealed ones. `beforeCall` and `afterCall` see every port call by name
+ * and arguments: throw to crash or fail there, return a promise to stall. A throw in `beforeCall` means that nothing
+ * was written; one in `afterCall`, that it was and the answer is lost. For a million rows.
+ */
+import { createHash } from 'node:crypto';
+import { Failure } from '../../functions/broker/failure.ts';
+import { type CallerId, type Lease, type LeaseKey, dueAt, isUnfinished } from '../../functions/broker/lease.ts';
+import type { Change, Clock, CutOff, CutOffScope, Reservation, TokenLedger } from '../../functions/broker/ports.ts';
+import { statesThatAllow } from '../../functions/ledger/conditions.ts';
+import { type Names, makeNames } from '../../functions/ledger/names.ts';
+import { SortedList } from './sorted-list.ts';
+
+export type LedgerCall = keyof Omit<TokenLedger, 'shards'>;
+export type LedgerHook = (call: LedgerCall, args: readonly unknown[]) => void | Promise<void>;
+
+export interface MemoryLedgerOptions {
+  readonly clock: Pick<Clock, 'now'>;
+  readonly shards?: number;
+  readonly beforeCall?: LedgerHook;
+  readonly afterCall?: LedgerHook;
+}
+
+export interface MemoryLedger extends TokenLedger {
+  /** Every row, finished ones too. For assertions: calls no hook. */
+  rows(): AsyncIterable<Lease>;
+  /** The token of a row as ThoughtSpot knows it, for assertions; undefined once the row is finished. */
+  tokenOf(key: LeaseKey): string | undefined;
+  /** Number of rows in the due index. */
+  dueCount(): number;
+  /** May be set at any time. */
+  beforeCall: LedgerHook | undefined;
+  afterCall: LedgerHook | undefined;
+}
+
+/** The facts are replaced as a whole, never changed in place: a million objects of one shape stay small. */
+interface Row {
+  facts: Omit<Lease, 'leaseId' | 'sealed' | 'dueAt'>;
+  dueAt: number | undefined;
+  token: string | undefined;
+}
+type Due = readonly [dueAt: number, user: string, fingerprint: string, generation: number];
+
+const byDue = (one: Due, other: Due): number => {
+  for (let i = 0; i < 4; i += 1) {
+    const a = one[i] ?? 0;
+    const b = other[i] ?? 0;
+    if (a !== b) return a < b ? -1 : 1;
+  }
+  return 0;
+};
+const callerKey = ({ issuer, subject }: CallerId) => JSON.stringify([issuer, subject]);
+const scopeKey = (scope: CutOffScope) => (scope.kind === 'all' ? 'all' : `org#${scope.orgId}`);
+
+export function makeMemoryLedger(options: MemoryLedgerOptions): MemoryLedger {
+  const { clock, shards = 16 } = options;
+  const digestKey = createHash('sha256').update('memory ledger').digest();
+  const names = makeNames({ environment: 'memory', digestKey: async () => digestKey });
+  const users = new Map<string, Map<string, Map<number, Row>>>();
+  const callers = new Map<string, Set<Row>>();
+  const dueShards = Array.from({ length: shards }, () => new SortedList<Due>(byDue));
+  const cutOffs = new Map<string, CutOff>();
+
+  const find = (key: LeaseKey) => users.get(key.user)?.get(key.fingerprint)?.get(key.generation);
+  const shardOf = (key: LeaseKey) => {
+    let hash = 0;
+    for (const character of `${key.user}${key.fingerprint}${key.generation}`) {
+      hash = (Math.imul(hash, 31) + character.charCodeAt(0)) >>> 0;
+    }
+    return dueShards[hash % shards] as SortedList<Due>;
+  };
+  const dueEntry = ({ facts }: Row, at: number): Due => [at, facts.user, facts.fingerprint, facts.generation];
+  const leaseOf = async ({ facts, dueAt, token }: Row): Promise<Lease> => ({
+    ...facts,
+    leaseId: (await names()).leaseId(facts),
+    sealed: token !== undefined,
+    ...(dueAt !== undefined && { dueAt }),
+  });
+
+  function setDue(row: Row, at: number | undefined): void {
+    const shard = shardOf(row.facts);
+    if (row.dueAt !== undefined) shard.remove(dueEntry(row, row.dueAt));
+    if (at !== undefined) shard.add(dueEntry(row, at));
+    row.dueAt = at;
+  }
+
+  function setCaller(row: Row): void {
+    const key = callerKey(row.facts.caller);
+    const rows = callers.get(key) ?? new Set();
+    if (isUnfinished(row.facts.state)) rows.add(row);
+    else rows.delete(row);
+    if (rows.size > 0) callers.set(key, rows);
+    else callers.delete(key);
+  }
+
+  /** One port call: hooks around it, and the deadline that the DynamoDB ledger keeps too. */
+  async function call<T>(name: LedgerCall, args: readonly unknown[], deadline: number, work: () => T | Promise<T>) {
+    await ledger.beforeCall?.(name, args);
+    if (clock.now() >= deadline) throw new Failure('ledger-unavailable', { reason: `${name}: deadline has passed` });
+    const result = await work();
+    await ledger.afterCall?.(name, args);
+    return result;
+  }
+
+  async function* each(rows: readonly Row[]): AsyncGenerator<Lease> {
+    for (const row of rows) if (isUnfinished(row.facts.state)) yield await leaseOf(row);
+  }
+
+  const ledger: MemoryLedger = {
+    shards,
+    beforeCall: options.beforeCall,
+    afterCall: options.afterCall,
+
+    newest: (user, fingerprint, limit, deadline) =>
+      call('newest', [user, fingerprint, limit], deadline, () => {
+        const generations = [...(users.get(user)?.get(fingerprint)?.values() ?? [])];
+        generations.sort((one, other) => other.facts.generation - one.facts.generation);
+        return Promise.all(generations.slice(0, limit).map(leaseOf));
+      }),
+
+    get: (key, deadline) =>
+      call('get', [key], deadline, () => {
+        const row = find(key);
+        return row && leaseOf(row);
+      }),
+
+    async *unfinishedOfUser(user, deadline) {
+      const rows = await call('unfinishedOfUser', [user], deadline, () =>
+        [...(users.get(user)?.values() ?? [])].flatMap((generations) => [...generations.values()]),
+      );
+      yield* each(rows);
+    },
+
+    async *unfinishedOfCaller(caller, deadline) {
+      const rows = await call('unfinishedOfCaller', [caller], deadline, () => [
+        ...(callers.get(callerKey(caller)) ?? []),
+      ]);
+      yield* each(rows);
+    },
+
+    byLeaseId: (leaseId, deadline) =>
+      call('byLeaseId', [leaseId], deadline, async () => {
+        const key = (await names()).leaseKey(leaseId);
+        const row = key && find(key);
+        return row && leaseOf(row);
+      }),
+
+    digest: async (token) => (await names()).tokenDigest(token),
+
+    reserve: (reservation: Reservation, deadline) =>
+      call('reserve', [reservation], deadline, () => {
+        if (find(reservation)) return false;
+        const { user, fingerprint, generation } = reservation;
+        const facts = { ...reservation, caller: { ...reservation.caller }, state: 'reserved' as const, attempts: 0 };
+        const row: Row = { facts, dueAt: undefined, token: undefined };
+        const fingerprints = users.get(user) ?? new Map<string, Map<number, Row>>();
+        const generations = fingerprints.get(fingerprint) ?? new Map<number, Row>();
+        users.set(user, fingerprints.set(fingerprint, generations.set(generation, row)));
+        setDue(row, dueAt(facts, clock.now()));
+        setCaller(row);
+        return true;
+      }),
+
+    transition: (key, change, deadline) =>
+      call('transition', [key, change], deadline, async () => {
+        const { tokenDigest } = await names();
+        // No await between the condition and the write: one item is one step, as in DynamoDB.
+        const row = find(key);
+        if (!row || !statesThatAllow(change).includes(row.facts.state)) return undefined;
+        if (change.ifDueAt !== undefined && row.dueAt !== change.ifDueAt) return undefined;
+        apply(row, change, tokenDigest);
+        return leaseOf(row);
+      }),
+
+    token: (key, deadline) => call('token', [key], deadline, () => find(key)?.token),
+
+    cutOffFor: (orgId, deadline) =>
+      call('cutOffFor', [orgId], deadline, () =>
+        Math.max(cutOffs.get('all')?.before ?? 0, cutOffs.get(`org#${orgId}`)?.before ?? 0),
+      ),
+
+    raiseCutOff: (scope, before, deadline) =>
+      call('raiseCutOff', [scope, before], deadline, () => {
+        const old = cutOffs.get(scopeKey(scope));
+        if (!old || old.before < before) cutOffs.set(scopeKey(scope), { scope, before, pending: true });
+      }),
+
+    pendingCutOffs: (deadline) =>
+      call('pendingCutOffs', [], deadline, () => [...cutOffs.values()].filter((cutOff) => cutOff.pending)),
+
+    advanceCutOff: ({ scope, before }, cursor, deadline) =>
+      call('advanceCutOff', [scope, cursor], deadline, () => {
+        const old = cutOffs.get(scopeKey(scope));
+        if (!old?.pending || old.before !== before) return;
+        cutOffs.set(scopeKey(scope), cursor === null ? { scope, before, pending: false } : { ...old, cursor });
+      }),
+
+    due: (shard, until, limit, cursor, deadline) =>
+      call('due', [shard, until, limit, cursor], deadline, async () => {
+        const leases: Lease[] = [];
+        let last: Due | undefined;
+        for (const entry of dueShards[shard]?.after(cursor ? (JSON.parse(cursor) as Due) : undefined) ?? []) {
+          if (entry[0] > until) break;
+          if (leases.length === limit && last) return { leases, next: JSON.stringify(last) };
+          const row = find({ user: entry[1], fingerprint: entry[2], generation: entry[3] });
+          if (row) leases.push(await leaseOf(row));
+          last = entry;
+        }
+        return { leases };
+      }),
+
+    async *rows() {
+      for (const fingerprints of users.values()) {
+        for (const generations of fingerprints.values()) {
+          for (const row of generations.values()) yield await leaseOf(row);
+        }
+      }
+    },
+    tokenOf: (key) => find(key)?.token,
+    dueCount: () => dueShards.reduce((sum, shard) => sum + shard.size, 0),
+  };
+
+  function apply(row: Row, change: Change, tokenDigest: Names['tokenDigest']): void {
+    const { to, from: _from, ifDueAt: _ifDueAt, dueAt: nextDueAt, token, ...facts } = change;
+    const digest = token !== undefined && { tokenDigest: tokenDigest(token) };
+    row.facts = { ...row.facts, ...facts, ...digest, state: to };
+    const unfinished = isUnfinished(to);
+    row.token = unfinished ? (token ?? row.token) : undefined;
+    setDue(row, unfinished ? (nextDueAt ?? undefined) : undefined);
+    setCaller(row);
+  }
+
+  return ledger;
+}

@@ -1,0 +1,60 @@
+import * as z from 'zod/mini';
+import type { GetToken, IssuedToken, TokenRequest } from '../broker/use-cases.ts';
+import { prefersText } from './accept.ts';
+import { json, plain } from './answer.ts';
+import { readBody } from './body.ts';
+import { integer } from './fields.ts';
+import type { Route } from './http-entry.ts';
+
+const FIELDS = {
+  grant: z.optional(
+    z.string('must be a string').check(z.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'is not the name of a grant')),
+  ),
+  objectId: z.optional(
+    z.string('must be a string').check(z.regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i, 'must be a GUID')),
+  ),
+  validitySeconds: z.optional(integer(1, 2_147_483_647)),
+  fresh: z.optional(z.boolean('must be true or false')),
+};
+
+/** `POST /gettoken`: the token as JSON, or bare where the caller prefers text/plain. */
+export function gettokenRoute(getToken: GetToken, scope: string | undefined): Route {
+  return {
+    scope,
+    async answer({ event, caller, deadline }) {
+      const issued = await getToken(caller, withoutAbsent(readBody(event, FIELDS)), deadline);
+      return prefersText(event.headers?.['accept']) ? plain(200, issued.token) : json(200, bodyOf(issued));
+    },
+  };
+}
+
+/** The seed's SessionLoginResponse (five strings) and what a client needs to keep the token fresh. */
+function bodyOf({ token, lease, userName, orgId, expiresAt, refreshAfter }: IssuedToken) {
+  const createdAt = lease.upstreamCreatedAt ?? lease.issuedAt ?? lease.reservedAt;
+  const lifetimeSeconds = lease.lifetimeSeconds ?? Math.max(0, Math.floor((expiresAt - createdAt) / 1000));
+  return {
+    userName,
+    token,
+    tokenCreatedTime: String(createdAt),
+    tokenExpiryDuration: String(lifetimeSeconds),
+    tokenType: lease.tokenType ?? 'Bearer',
+    leaseId: lease.leaseId,
+    orgId,
+    expiresAt,
+    refreshAfter,
+  };
+}
+
+function withoutAbsent({
+  grant,
+  objectId,
+  validitySeconds,
+  fresh,
+}: z.infer<z.ZodMiniObject<typeof FIELDS>>): TokenRequest {
+  return {
+    ...(grant === undefined ? {} : { grant }),
+    ...(objectId === undefined ? {} : { objectId }),
+    ...(validitySeconds === undefined ? {} : { validitySeconds }),
+    ...(fresh === undefined ? {} : { fresh }),
+  };
+}

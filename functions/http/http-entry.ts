@@ -1,0 +1,105 @@
+import { createHash } from 'node:crypto';
+import type { APIGatewayProxyEventV2WithJWTAuthorizer, Context } from 'aws-lambda';
+import { Failure } from '../broker/failure.ts';
+import type { Caller, Clock } from '../broker/ports.ts';
+import { FUNCTIONS, type FunctionName } from '../contract/functions.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
+import type { Answer } from './answer.ts';
+import { callerOf } from './claims.ts';
+import { problemAnswer } from './problem.ts';
+
+/** What a function keeps for itself of its time, so that it answers before Lambda ends it, ms. */
+const SAFETY_MARGIN_MS = 750;
+
+export interface HttpRequest {
+  readonly event: APIGatewayProxyEventV2WithJWTAuthorizer;
+  readonly caller: Caller;
+  /** Epoch ms. */
+  readonly deadline: number;
+}
+
+/** A use case behind a route. `scope` is what a caller must hold: undefined asks for none. */
+export interface Route {
+  readonly scope: string | undefined;
+  answer(request: HttpRequest): Promise<Answer>;
+}
+
+export interface Edge {
+  readonly name: FunctionName;
+  readonly telemetry: Telemetry;
+  readonly clock: Clock;
+}
+
+export type HttpHandler = (event: APIGatewayProxyEventV2WithJWTAuthorizer, context: Context) => Promise<Answer>;
+
+/**
+ * A Lambda handler for an HTTP route, and the one catch: whatever fails, also the start of the sandbox (`ready`),
+ * becomes a problem answer. It never throws, so the gateway never answers in our place.
+ */
+export function httpEntry(edge: Edge, ready: () => Promise<Route>): HttpHandler {
+  const { telemetry, clock } = edge;
+  return async (event, context) => {
+    const startedAt = clock.now();
+    const correlationId = event.requestContext?.requestId ?? context.awsRequestId;
+    telemetry.begin(correlationId);
+    let caller: Caller | undefined;
+    let code: string | undefined;
+    let answer: Answer;
+    try {
+      concealToken(edge, event);
+      const route = await ready();
+      caller = callerOf(event);
+      requireScope(route.scope, caller);
+      answer = await route.answer({ event, caller, deadline: deadlineOf(clock, context) });
+    } catch (error) {
+      const failure = error instanceof Failure ? error : new Failure('internal-error', { cause: error });
+      code = failure.code;
+      answer = problemAnswer(failure, correlationId);
+      report(edge, failure);
+    }
+    telemetry.log.info('request', {
+      method: event.requestContext?.http?.method,
+      route: routeOf(edge.name),
+      status: answer.statusCode,
+      ...(code === undefined ? {} : { code }),
+      durationMs: clock.now() - startedAt,
+      ...(caller === undefined ? {} : { caller: digestOf(caller) }),
+    });
+    telemetry.end();
+    return answer;
+  };
+}
+
+/** Epoch ms at which work for this invocation must have ended. */
+export function deadlineOf(clock: Clock, context: Context): number {
+  return clock.now() + Math.max(0, context.getRemainingTimeInMillis() - SAFETY_MARGIN_MS);
+}
+
+/** The gateway checks scopes too; a route that was deployed without them must not hand out tokens. */
+function requireScope(scope: string | undefined, caller: Caller): void {
+  if (scope !== undefined && !caller.scopes.includes(scope)) throw new Failure('insufficient-scope');
+}
+
+/** The caller's token, and the part of it that is power, can then be in no line, whoever logs it. */
+function concealToken({ telemetry }: Edge, event: APIGatewayProxyEventV2WithJWTAuthorizer): void {
+  const token = event.headers?.['authorization']?.replace(/^bearer\s+/i, '');
+  for (const part of token === undefined ? [] : [token, ...token.split('.')]) telemetry.conceal(part);
+}
+
+/** Why, for operators. Refusals that are the caller's affair are no warning. */
+function report({ telemetry }: Edge, failure: Failure): void {
+  const fields = { code: failure.code, reason: failure.reason };
+  if (failure.code === 'misconfigured' || failure.code === 'internal-error') telemetry.signals.emit(failure.code);
+  const server = failure.code === 'misconfigured' || failure.code === 'internal-error' || failure.cause !== undefined;
+  if (server) telemetry.log.error('request failed', { ...fields, error: failure });
+  else if (failure.reason !== undefined) telemetry.log.warn('request refused', fields);
+}
+
+function routeOf(name: FunctionName): string | undefined {
+  return FUNCTIONS[name].triggers.map((trigger) => (trigger.kind === 'http' ? trigger.path : undefined))[0];
+}
+
+/** Tells callers apart in the log without naming them. */
+function digestOf({ issuer, subject }: Caller): string {
+  return createHash('sha256').update(`${issuer}\n${subject}`).digest('base64url').slice(0, 16);
+}

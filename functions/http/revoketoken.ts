@@ -1,0 +1,49 @@
+import * as z from 'zod/mini';
+import { Failure } from '../broker/failure.ts';
+import type { Clock } from '../broker/ports.ts';
+import type { RevokeSelection, RevokeTokens } from '../broker/use-cases.ts';
+import { json } from './answer.ts';
+import { LARGEST_BODY, readBody } from './body.ts';
+import { orgId, text } from './fields.ts';
+import type { Route } from './http-entry.ts';
+
+const FIELDS = {
+  leaseId: z.optional(text(1024)),
+  token: z.optional(text(LARGEST_BODY)),
+  userName: z.optional(text(256)),
+  orgId: z.optional(orgId),
+  all: z.optional(z.literal(true, 'must be true')),
+};
+
+export interface RevokeScopes {
+  readonly token: string | undefined;
+  /** Undefined: nobody may revoke for others over HTTP. */
+  readonly revoke: string | undefined;
+}
+
+/** `POST /revoketoken`: 200 when all that it covers is dead, 202 when the sweep carries on. */
+export function revoketokenRoute(revokeTokens: RevokeTokens, scopes: RevokeScopes, clock: Clock): Route {
+  return {
+    scope: scopes.token,
+    async answer({ event, caller, deadline }) {
+      const selection = selectionOf(readBody(event, FIELDS));
+      const mayRevokeOthers = scopes.revoke !== undefined && caller.scopes.includes(scopes.revoke);
+      const revoker = { kind: 'caller', caller, mayRevokeOthers } as const;
+      const { revoked, pending } = await revokeTokens(revoker, selection, clock.now(), deadline);
+      return json(pending === 0 ? 200 : 202, { revoked, pending });
+    },
+  };
+}
+
+function selectionOf(fields: z.infer<z.ZodMiniObject<typeof FIELDS>>): RevokeSelection {
+  const given = Object.keys(fields);
+  if (given.length > 1) {
+    const errors = given.map((field) => ({ field, detail: 'give at most one field' }));
+    throw new Failure('invalid-request', { errors });
+  }
+  if (fields.leaseId !== undefined) return { kind: 'lease', leaseId: fields.leaseId };
+  if (fields.token !== undefined) return { kind: 'token', token: fields.token };
+  if (fields.userName !== undefined) return { kind: 'user', userNames: [fields.userName] };
+  if (fields.orgId !== undefined) return { kind: 'org', orgId: fields.orgId };
+  return fields.all === true ? { kind: 'all' } : { kind: 'mine' };
+}

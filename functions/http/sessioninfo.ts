@@ -1,0 +1,22 @@
+import type { GetSessionInfo } from '../broker/use-cases.ts';
+import { json } from './answer.ts';
+import type { Route } from './http-entry.ts';
+
+/** `GET /sessioninfo`: what ThoughtSpot says of the caller's live token, in the seed's names, never the token. */
+export function sessioninfoRoute(getSessionInfo: GetSessionInfo, scope: string | undefined): Route {
+  return {
+    scope,
+    async answer({ caller, deadline }) {
+      const { userName, userId, orgId, details } = await getSessionInfo(caller, deadline);
+      // A null where the seed has an optional field makes its SDK throw (wire facts 1.4); a token must not get out
+      // even if a cluster puts one where nobody looks for it.
+      const told = Object.entries(details).filter(([name, value]) => value != null && !/token/i.test(name));
+      return json(200, {
+        ...Object.fromEntries(told),
+        userName,
+        ...(userId === undefined ? {} : { userGUID: userId }),
+        ...(orgId === undefined ? {} : { orgId }),
+      });
+    },
+  };
+}

@@ -1,0 +1,72 @@
+/** `npm run bench [-- <name> ...]`: measures, prints the table of goals, writes the report. */
+import { parseArgs } from 'node:util';
+import { startProgress, formatDuration } from '../local/progress.ts';
+import { BENCHMARKS } from './benchmarks.ts';
+import type { Goal } from './benchmark.ts';
+import { calibrate } from './measure.ts';
+import { noise, writeReport, type Run } from './report.ts';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { help: { type: 'boolean', short: 'h' }, quick: { type: 'boolean' } },
+});
+
+const total = BENCHMARKS.reduce((sum, { seconds }) => sum + seconds, 0);
+if (values.help === true) {
+  process.stdout.write(`npm run bench [-- <name> ...] [-- --quick]
+
+Measures the broker against its goals and its peers. All of it takes about ${formatDuration(total * 1000)}; a full run
+writes docs/performance.md, its charts, and bench/results/<date>.json.
+
+${BENCHMARKS.map(({ name, title, seconds }) => `  ${name.padEnd(14)} ${title} (about ${formatDuration(seconds * 1000)})`).join('\n')}
+
+  --quick        a short run that only proves that the benchmarks work; writes nothing
+`);
+  process.exit(0);
+}
+
+const unknown = positionals.filter((name) => !BENCHMARKS.some((benchmark) => benchmark.name === name));
+if (unknown.length > 0) {
+  process.stderr.write(
+    `There is no benchmark called ${unknown.join(', ')}. There are: ${BENCHMARKS.map(({ name }) => name).join(', ')}.\n`,
+  );
+  process.exit(2);
+}
+
+const quick = values.quick === true;
+const chosen = positionals.length === 0 ? BENCHMARKS : BENCHMARKS.filter(({ name }) => positionals.includes(name));
+const work = chosen.reduce((sum, { seconds }) => sum + seconds, 0);
+const progress = startProgress({ total: work, title: 'bench' });
+const startedAt = new Date().toISOString();
+const calibration: number[] = Array.from({ length: 5 }, calibrate);
+const results: Run['results'][number][] = [];
+
+let before = 0;
+for (const benchmark of chosen) {
+  progress.update(before, benchmark.name);
+  const result = await benchmark.run({
+    quick,
+    progress: (share, label) =>
+      progress.update(
+        Math.round(before + share * benchmark.seconds),
+        [benchmark.name, label].filter(Boolean).join(': '),
+      ),
+  });
+  results.push({ benchmark: { name: benchmark.name, title: benchmark.title }, result });
+  calibration.push(...Array.from({ length: 5 }, calibrate));
+  before += benchmark.seconds;
+}
+progress.end();
+
+const run: Run = { startedAt, quick, calibration, results };
+const show = ({ goal, measured, peer, met, cause }: Goal) =>
+  `  ${met ? 'met   ' : 'MISSED'}  ${goal}: ${measured}${peer === undefined ? '' : ` (peer: ${peer})`}${cause === undefined ? '' : `; ${cause}`}`;
+for (const { benchmark, result } of results) {
+  process.stdout.write(`${benchmark.title}\n${result.goals.map(show).join('\n')}\n`);
+}
+const { spread, tooNoisy } = noise(run);
+process.stdout.write(
+  `The machine's own noise: ${(spread * 100).toFixed(0)} %${tooNoisy ? ', too much to conclude' : ''}.\n`,
+);
+if (!quick && chosen.length === BENCHMARKS.length) process.stdout.write(`Written: ${writeReport(run).join(', ')}\n`);
+process.exit(0);

@@ -1,0 +1,76 @@
+/** Figures that a noisy machine cannot bend: medians, spreads, and ratios of things measured in turn. */
+
+export function quantile(samples: readonly number[], q: number): number {
+  const sorted = [...samples].sort((a, b) => a - b);
+  const position = (sorted.length - 1) * q;
+  const low = sorted[Math.floor(position)] ?? Number.NaN;
+  const high = sorted[Math.ceil(position)] ?? Number.NaN;
+  return low + (high - low) * (position - Math.floor(position));
+}
+
+export const median = (samples: readonly number[]): number => quantile(samples, 0.5);
+
+/** Distance between the quartiles as a share of the median: 0.1 means that half of the samples lie within 10 %. */
+export function spread(samples: readonly number[]): number {
+  return (quantile(samples, 0.75) - quantile(samples, 0.25)) / median(samples);
+}
+
+export interface Summary {
+  readonly median: number;
+  readonly p99: number;
+  readonly spread: number;
+  readonly n: number;
+}
+
+export function summary(samples: readonly number[]): Summary {
+  return { median: median(samples), p99: quantile(samples, 0.99), spread: spread(samples), n: samples.length };
+}
+
+/**
+ * Measures several things in turn, A B A B, `rounds` times after `warmUp` rounds that do not count. What slows the
+ * machine for a while slows all of them alike. `onRound` hears after every round, for the progress.
+ */
+export async function interleave<Name extends string>(
+  subjects: Readonly<Record<Name, () => Promise<number> | number>>,
+  { rounds, warmUp = 1, onRound }: { readonly rounds: number; readonly warmUp?: number; readonly onRound?: () => void },
+): Promise<Record<Name, number[]>> {
+  const names = Object.keys(subjects) as Name[];
+  const samples = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<Name, number[]>;
+  for (let round = -warmUp; round < rounds; round += 1) {
+    for (const name of names) {
+      const sample = await subjects[name]();
+      if (round >= 0) samples[name].push(sample);
+    }
+    onRound?.();
+  }
+  return samples;
+}
+
+/** Ratios round by round: each compares neighbours in time. */
+export function ratios(numerator: readonly number[], denominator: readonly number[]): number[] {
+  return numerator.slice(0, denominator.length).map((value, index) => value / (denominator[index] ?? Number.NaN));
+}
+
+export function milliseconds(work: () => unknown): number {
+  const startedAt = performance.now();
+  work();
+  return performance.now() - startedAt;
+}
+
+export async function millisecondsOf(work: () => Promise<unknown>): Promise<number> {
+  const startedAt = performance.now();
+  await work();
+  return performance.now() - startedAt;
+}
+
+/** Spins for a fixed amount of arithmetic: how its time varies is how noisy the machine is. */
+export function calibrate(): number {
+  return milliseconds(() => {
+    let value = 1;
+    for (let index = 0; index < 3_000_000; index += 1) value = (value * 1_103_515_245 + 12_345) % 2_147_483_648;
+    return value;
+  });
+}
+
+/** Above this spread of the calibration a run does not conclude. */
+export const TOO_NOISY = 0.25;

@@ -1,0 +1,155 @@
+import type { Answer, Call, Endpoint } from '../call.ts';
+import type { User } from '../directory.ts';
+import { applyPersistOption } from '../entitlements.ts';
+import { jsonBody } from '../fields.ts';
+import { requireActive, requireMember, requirePassword } from '../identity.ts';
+import { badInput, CODE, forbidden, Refusal } from '../refusal.ts';
+import type { RunningCluster } from '../running-cluster.ts';
+import type { IssuedToken } from '../tokens.ts';
+import { readCustomMint, readMint, type MintRequest } from './mint-request.ts';
+
+/** By what a mint is allowed: a secret key for all Orgs or one, or the user's own password. */
+type Authority = { key: string; keyOrg: number | null } | { key: null; keyOrg: null };
+
+function authorise(cluster: RunningCluster, request: MintRequest): Authority {
+  const byKey = request.password === null || cluster.switches.bothCredentials === 'secret-key';
+  if (request.secretKey === null || !byKey) {
+    requirePassword(cluster, request.userName, request.password ?? '');
+    return { key: null, keyOrg: null };
+  }
+  if (!cluster.switches.trustedAuth) throw forbidden('Trusted authentication is not enabled for this cluster or Org.');
+  const reach = cluster.keys.reachOf(request.secretKey);
+  if (!reach) throw new Refusal(401, CODE.credential, 'The provided secret key or password is incorrect.');
+  return { key: request.secretKey, keyOrg: reach.org };
+}
+
+/** The Org of the token. An Org's own key works for that Org only (wire facts 3.6). */
+function chooseOrg(
+  cluster: RunningCluster,
+  request: MintRequest,
+  { keyOrg }: Authority,
+  user: User | undefined,
+): number {
+  if (request.org === null) {
+    if (cluster.switches.orgWhenOmitted === 'refuse') throw badInput('The Org must be specified.');
+    if (keyOrg !== null) return keyOrg;
+    return cluster.switches.orgWhenOmitted === 'last' ? (user?.lastOrg ?? 0) : 0;
+  }
+  const org = cluster.directory.orgByNameOrId(request.org);
+  if (!org) throw badInput('The specified Org is not valid or not accessible to the user.');
+  if (keyOrg !== null && keyOrg !== org.id) {
+    throw new Refusal(401, CODE.credential, 'The provided secret key or password is incorrect.');
+  }
+  return org.id;
+}
+
+function requireObject(cluster: RunningCluster, id: string, org: number): void {
+  const known = cluster.directory.liveboard(id);
+  if (!known && cluster.switches.unknownObject === 'accept') return;
+  if (known?.org !== org) throw badInput('The object does not exist or is not accessible to the user.');
+}
+
+/**
+ * Grants a mint, or throws and changes nothing. A mint is a write: auto_create creates users, and on full and object
+ * also replaces the groups and names of existing ones; persist_option changes the user object (wire facts 3.1).
+ */
+function mint(cluster: RunningCluster, request: MintRequest): { token: IssuedToken; user: User } {
+  const { directory, switches } = cluster;
+  const authority = authorise(cluster, request);
+  const known = directory.user(request.userName);
+  const org = chooseOrg(cluster, request, authority, known);
+  if (request.autoCreate && authority.key === null && !known) throw forbidden('auto_create needs a secret_key.');
+  if (!known && !request.autoCreate) throw new Refusal(switches.unknownUserStatus, CODE.badInput, 'User not found.');
+  if (known) {
+    requireActive(known);
+    requireMember(known, org);
+  }
+  if (request.objectId !== null) requireObject(cluster, request.objectId, org);
+
+  const asked = provision(cluster, request, known, org);
+  const persisted = applyPersistOption(request.persist, asked.entitlements, request.entitlements);
+  asked.entitlements = persisted.user;
+
+  const user = (switches.wrongUser === null ? undefined : directory.user(switches.wrongUser)) ?? asked;
+  const kind = switches.wrongKind ? WRONG_KIND[request.kind] : request.kind;
+  const issuedAt = cluster.now();
+  const grant = {
+    user: user.name,
+    org: switches.wrongOrg ?? org,
+    kind,
+    issuedAt,
+    expiresAt: issuedAt + request.validitySeconds * 1000,
+    objectId: kind === 'object' ? (request.objectId ?? user.id) : null,
+    entitlements: persisted.token,
+    mintedWith: authority.key,
+  };
+  return { token: cluster.tokens.issue(grant, switches.tokenForm), user };
+}
+
+const WRONG_KIND = { full: 'object', object: 'full', custom: 'full' } as const;
+
+function provision(cluster: RunningCluster, request: MintRequest, known: User | undefined, org: number): User {
+  const { userName: name, displayName, email, groups } = request;
+  if (!known) return cluster.directory.create({ name, org, displayName, email, groups: groups ?? [] }, cluster.now());
+  if (request.autoCreate && request.kind !== 'custom') {
+    if (displayName !== undefined) known.displayName = displayName;
+    if (email !== undefined) known.email = email;
+    if (groups !== undefined) cluster.directory.setGroups(known, groups, org);
+  }
+  return known;
+}
+
+/** Answer of token/full and token/object. The API reference's texts for the last two are swapped; these are right. */
+function tokenAnswer({ token, user }: { token: IssuedToken; user: User }): Answer {
+  return {
+    status: 200,
+    json: {
+      token: token.text,
+      creation_time_in_millis: token.issuedAt,
+      expiration_time_in_millis: token.expiresAt,
+      scope: scopeOf(token),
+      valid_for_user_id: user.id,
+      valid_for_username: user.name,
+    },
+  };
+}
+
+export function scopeOf(token: IssuedToken): Record<string, unknown> {
+  const access_type = token.kind === 'object' ? 'REPORT_BOOK_VIEW' : 'FULL';
+  return { access_type, org_id: token.org, metadata_id: token.objectId };
+}
+
+function accessTokenAnswer(cluster: RunningCluster, { token, user }: { token: IssuedToken; user: User }): Answer {
+  return {
+    status: 200,
+    json: {
+      id: `${token.digest.slice(0, 8)}-${token.digest.slice(8, 12)}-4000-8000-${token.digest.slice(12, 24)}`,
+      token: token.text,
+      org: { id: token.org, name: cluster.directory.orgName(token.org) },
+      user: { id: user.id, name: user.name },
+      creation_time_in_millis: token.issuedAt,
+      expiration_time_in_millis: token.expiresAt,
+    },
+  };
+}
+
+const endpoint = (kind: MintRequest['kind'], answer: Endpoint['answer']): Endpoint => ({
+  method: 'POST',
+  path: `/api/rest/2.0/auth/token/${kind}`,
+  scope: 'mint',
+  dialect: 'auth-2.0',
+  answer,
+});
+
+/** The three endpoints that need no Authorization header (wire facts 3.1, 3.2). */
+export const MINT_ENDPOINTS: readonly Endpoint[] = [
+  ...(['full', 'object'] as const).map((kind) =>
+    endpoint(kind, (cluster: RunningCluster, call: Call) =>
+      tokenAnswer(mint(cluster, readMint(kind, jsonBody(call), cluster.switches))),
+    ),
+  ),
+  endpoint('custom', (cluster, call) => {
+    const minted = mint(cluster, readCustomMint(jsonBody(call), cluster.switches));
+    return minted.token.kind === 'custom' ? accessTokenAnswer(cluster, minted) : tokenAnswer(minted);
+  }),
+];

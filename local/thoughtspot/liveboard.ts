@@ -1,0 +1,71 @@
+import { createHash } from 'node:crypto';
+import type { Entitlements } from './entitlements.ts';
+
+/** A row of the made-up sales data that the embed page charts. */
+export interface SalesRow {
+  region: string;
+  category: string;
+  month: string;
+  sales: number;
+}
+
+const REGIONS = ['north', 'east', 'south', 'west'];
+const CATEGORIES = ['Bags', 'Jackets', 'Shirts', 'Shoes'];
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+
+/** Always the same figures for an Org, different ones for another. */
+function figure(...key: string[]): number {
+  return createHash('sha256').update(key.join('/')).digest().readUInt16BE(0) / 65_536;
+}
+
+function allRows(org: string): SalesRow[] {
+  return REGIONS.flatMap((region) =>
+    CATEGORIES.flatMap((category) =>
+      MONTHS.map((month, at) => ({
+        region,
+        category,
+        month,
+        sales: Math.round(
+          (20 + 60 * figure(org, region) + 40 * figure(org, category)) *
+            (1 + 0.35 * Math.sin((at / 12) * 2 * Math.PI + 6 * figure(org, category))) +
+            25 * figure(org, region, category, month),
+        ),
+      })),
+    ),
+  );
+}
+
+const ALL = 'TS_WILDCARD_ALL';
+
+type Test = (row: SalesRow) => boolean;
+
+function columnOf(name: string): 'region' | 'category' | 'month' | undefined {
+  const column = name
+    .toLowerCase()
+    .split(/[^a-z]+/)
+    .findLast((word) => word !== '');
+  return column === 'region' || column === 'category' || column === 'month' ? column : undefined;
+}
+
+function testOf(name: string, operator: string, values: readonly string[]): Test {
+  const column = columnOf(name);
+  if (column === undefined || values.includes(ALL)) return () => true;
+  const wanted = values.map((value) => value.toLowerCase());
+  const isIn: Test = (row) => wanted.includes(row[column].toLowerCase());
+  if (operator === 'EQ' || operator === 'IN') return isIn;
+  if (operator === 'NE' || operator === 'NOT_IN') return (row) => !isIn(row);
+  // An operator that these columns have no use for shows nothing, rather than too much.
+  return () => false;
+}
+
+/**
+ * The rows a token may see: those of its Org, cut down by its variables and filters on region, category and month.
+ * TS_WILDCARD_ALL is all, TS_WILDCARD_NONE nothing (wire facts 3.1); attributes on other columns change nothing.
+ */
+export function visibleRows(org: string, { variables, filters }: Entitlements): SalesRow[] {
+  const tests = [
+    ...Object.entries(variables).map(([name, values]) => testOf(name, 'IN', values)),
+    ...filters.map(({ column, operator, values }) => testOf(column, operator, values)),
+  ];
+  return allRows(org).filter((row) => tests.every((test) => test(row)));
+}

@@ -1,0 +1,51 @@
+import { parseArgs } from 'node:util';
+import { readCluster } from './cluster.ts';
+import { startSimulator } from './simulator.ts';
+
+const HELP = `A ThoughtSpot cluster on this machine, for testing token services and embeds.
+
+  node local/thoughtspot/main.ts [--port 8788] [--cluster file.json] [--allow-origin http://127.0.0.1:8787]...
+
+  --port          port on 127.0.0.1 (8788)
+  --cluster       users, orgs, groups and keys; cluster.json beside this file is the demo and shows the format
+  --allow-origin  an origin that may call the cluster from a browser and frame its page; may be repeated
+  --help          this text
+
+Switches and read-outs are under /__simulator/; the README beside this file lists them.
+`;
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      port: { type: 'string', default: '8788' },
+      cluster: { type: 'string' },
+      'allow-origin': { type: 'string', multiple: true, default: ['http://127.0.0.1:8787', 'http://localhost:8787'] },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) {
+    process.stdout.write(HELP);
+    return;
+  }
+  const port = Number(values.port);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new Error(`--port must be a port number, not ${values.port}`);
+  const cluster = readCluster(values.cluster);
+  const simulator = await startSimulator({ port, cluster, allowedOrigins: values['allow-origin'] });
+  process.stdout.write(
+    [
+      `${cluster.clusterName} at ${simulator.url}, switches at ${simulator.url}/__simulator/switches`,
+      `users: ${cluster.users.map((user) => user.name).join(', ')}`,
+      'Ctrl-C stops it.',
+      '',
+    ].join('\n'),
+  );
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void simulator.close());
+}
+
+main().catch((error: unknown) => {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const advice = code === 'EADDRINUSE' ? 'That port is taken; choose another with --port.' : message;
+  process.stderr.write(`The simulator did not start. ${advice}\n`);
+  process.exitCode = 1;
+});

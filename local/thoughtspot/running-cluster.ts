@@ -1,0 +1,138 @@
+import type { AccountStatus, Cluster } from './cluster.ts';
+import { Directory, type User } from './directory.ts';
+import type { Entitlements } from './entitlements.ts';
+import { Journal } from './journal.ts';
+import { SecretKeys } from './secret-keys.ts';
+import { Sessions } from './sessions.ts';
+import { DEFAULT_SWITCHES, withSwitches, type Switches } from './switches.ts';
+import { Tokens, type IssuedToken, type TokenKind } from './tokens.ts';
+
+/** What GET /__simulator/state answers. */
+export interface ClusterState {
+  now: number;
+  tokens: {
+    digest: string;
+    user: string;
+    org: number;
+    kind: TokenKind;
+    issuedAt: number;
+    expiresAt: number;
+    objectId: string | null;
+    entitlements: Entitlements;
+  }[];
+  sessions: { user: string; org: number; expiresAt: number }[];
+  calls: Record<string, number>;
+  refused: Record<string, Record<string, number>>;
+  mints: number;
+  revokes: number;
+  lostReplies: number;
+  users: { name: string; status: AccountStatus; orgs: number[]; groups: string[]; entitlements: Entitlements }[];
+}
+
+/** The cluster's whole state and its switches; the endpoints read and change it. */
+export class RunningCluster {
+  readonly data: Cluster;
+  readonly journal = new Journal();
+  readonly #clock: () => number;
+  readonly #initialSwitches: Switches;
+  switches: Switches;
+  directory: Directory;
+  keys: SecretKeys;
+  tokens: Tokens;
+  sessions: Sessions;
+
+  constructor(data: Cluster, clock: () => number, switches: Partial<Switches> = {}) {
+    this.data = data;
+    this.#clock = clock;
+    this.#initialSwitches = withSwitches(DEFAULT_SWITCHES, switches);
+    this.switches = { ...this.#initialSwitches };
+    this.directory = new Directory(data, this.now());
+    this.keys = new SecretKeys(data);
+    this.tokens = new Tokens();
+    this.sessions = new Sessions();
+  }
+
+  /** The cluster's own clock, epoch ms. */
+  now(): number {
+    return Math.floor(this.#clock()) + this.switches.clockOffsetMs;
+  }
+
+  /** Back to the cluster file and to the switches it was started with. */
+  reset(): void {
+    this.switches = { ...this.#initialSwitches };
+    this.directory = new Directory(this.data, this.now());
+    this.keys = new SecretKeys(this.data);
+    this.tokens = new Tokens();
+    this.sessions = new Sessions();
+    this.journal.clear();
+  }
+
+  /** Merges switches. Throws a TypeError that names each fault, and then changes nothing. */
+  set(patch: unknown): Switches {
+    const next = withSwitches(this.switches, patch);
+    if (next.wrongUser !== null && !this.directory.user(next.wrongUser)) {
+      throw new TypeError(`"wrongUser" must name a user of this cluster; there is no ${next.wrongUser}`);
+    }
+    if (next.wrongOrg !== null && !this.directory.org(next.wrongOrg)) {
+      throw new TypeError(`"wrongOrg" must be the id of an Org of this cluster; there is no ${next.wrongOrg}`);
+    }
+    this.switches = next;
+    return { ...next };
+  }
+
+  rotateKey(org: number | null): string {
+    if (org !== null && !this.directory.org(org)) throw new TypeError(`there is no Org ${org}`);
+    const { old, fresh } = this.keys.rotate(org);
+    if (this.switches.rotationEndsTokens) {
+      const ended = this.tokens.alive(this.now()).filter((token) => token.mintedWith === old);
+      for (const token of ended) this.tokens.revoke(token, this.now());
+    }
+    return fresh;
+  }
+
+  setUserStatus(name: string, status: AccountStatus): void {
+    const user = this.directory.user(name);
+    if (!user) throw new TypeError(`there is no user ${name}`);
+    user.status = status;
+  }
+
+  /** The token if the cluster takes it now: known, unexpired, not revoked, its user active. */
+  aliveToken(text: string): IssuedToken | undefined {
+    const token = this.tokens.find(text);
+    return token && this.tokens.isAlive(token, this.now()) && this.isActive(token.user) ? token : undefined;
+  }
+
+  aliveTokens(): IssuedToken[] {
+    return this.tokens.alive(this.now()).filter((token) => this.isActive(token.user));
+  }
+
+  isActive(name: string): boolean {
+    return this.directory.user(name)?.status === 'ACTIVE';
+  }
+
+  /** Revokes as the switches say: at once or late, with or without the cookie sessions made from it. */
+  revoke(token: IssuedToken): void {
+    this.tokens.revoke(token, this.now() + this.switches.revokeDelayMs);
+    if (this.switches.revokeEndsSessions) this.sessions.endThoseOf(token);
+  }
+
+  state(): ClusterState {
+    const { issued, revoked } = this.tokens.counts();
+    return {
+      now: this.now(),
+      tokens: this.aliveTokens().map((token) => {
+        const { digest, user, org, kind, issuedAt, expiresAt, objectId, entitlements } = token;
+        return { digest, user, org, kind, issuedAt, expiresAt, objectId, entitlements };
+      }),
+      sessions: this.sessions.alive(this.now()).map(({ user, org, expiresAt }) => ({ user, org, expiresAt })),
+      calls: { ...this.journal.calls },
+      refused: structuredClone(this.journal.refused),
+      mints: issued,
+      revokes: revoked,
+      lostReplies: this.journal.lostReplies,
+      users: this.directory.users().map(({ name, status, orgs, groups, entitlements }: User) => {
+        return { name, status, orgs: [...orgs], groups: [...groups], entitlements };
+      }),
+    };
+  }
+}

@@ -1,0 +1,222 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Answer, Call, Endpoint } from './call.ts';
+import { readCluster, type AccountStatus, type Cluster } from './cluster.ts';
+import { answerControl, CONTROL_PATH, controls, isLoopback } from './control.ts';
+import { corsHeaders, PREFLIGHT_HEADERS } from './cors.ts';
+import { CALLOSUM_ENDPOINTS } from './endpoints/callosum.ts';
+import { embedEndpoints } from './endpoints/embed.ts';
+import { MINT_ENDPOINTS } from './endpoints/mint.ts';
+import { REVOKE_ENDPOINT } from './endpoints/revoke.ts';
+import { SESSION_V2_ENDPOINTS } from './endpoints/session-v2.ts';
+import { SESSION_ENDPOINTS } from './endpoints/session.ts';
+import { answerOf, readCall, refusalAnswer, write } from './exchange.ts';
+import { inFaultScope, takeFault, takeLostReply, wait } from './faults.ts';
+import type { CallEvent, RecordedMint } from './journal.ts';
+import { RateLimit } from './rate-limit.ts';
+import { Refusal } from './refusal.ts';
+import { RunningCluster, type ClusterState } from './running-cluster.ts';
+import type { Switches } from './switches.ts';
+
+export type { CallEvent, ClusterState, Cluster, RecordedMint, Switches };
+
+export interface SimulatorOptions {
+  /** 0, the default, takes a free one. */
+  port?: number;
+  /** The demo cluster of cluster.json if left out. */
+  cluster?: Cluster;
+  /** Origins that may call it from a browser and frame its page. */
+  allowedOrigins?: readonly string[];
+  /** Switches to start with and to go back to on reset. */
+  switches?: Partial<Switches>;
+  /** The machine's clock in epoch ms, from which the cluster's differs by the switch clockOffsetMs. */
+  clock?: () => number;
+  /** A monotonic clock in ms for the rate limit. */
+  rateClock?: () => number;
+}
+
+/** A running simulator. What /__simulator/ does over HTTP, these do in-process. */
+export interface Simulator {
+  /** `http://127.0.0.1:<port>`, without a slash at its end. */
+  readonly url: string;
+  readonly port: number;
+  /** Stops listening and destroys open connections. */
+  close(): Promise<void>;
+  switches(): Switches;
+  /** Merges switches; throws a TypeError that names each fault and changes nothing then. */
+  set(patch: Partial<Switches>): Switches;
+  reset(): void;
+  /** Replaces the key of the cluster or of one Org; the old one is dead at once. Answers the new one. */
+  rotateKey(org?: number): string;
+  /** The current key of the cluster or of one Org. Throws if the Org has none. */
+  secretKey(org?: number): string;
+  setUserStatus(name: string, status: AccountStatus): void;
+  state(): ClusterState;
+  requests(): RecordedMint[];
+  /** The live tokens in full, oldest first; there is no such thing over HTTP. */
+  tokens(): string[];
+  /** Told of each call as it arrives and as it is answered. Answers a function that stops it. */
+  onCall(listener: (event: CallEvent) => void): () => void;
+  /** Holds answers back, the work being done, until the function it answers is called. */
+  hold(): () => void;
+  /** Stops listening, so that new connections are refused, and destroys open ones. */
+  refuseConnections(): Promise<void>;
+  acceptConnections(): Promise<void>;
+}
+
+/**
+ * Starts a simulated ThoughtSpot cluster on 127.0.0.1. Rejects if the port is taken (EADDRINUSE) or the switches are
+ * wrong (TypeError).
+ */
+export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
+  const { allowedOrigins = [], rateClock = () => performance.now() } = options;
+  const cluster = new RunningCluster(options.cluster ?? readCluster(), options.clock ?? Date.now, options.switches);
+  const rateLimit = new RateLimit(rateClock);
+  const closing = new AbortController();
+  const held: { gate: Promise<void> | undefined } = { gate: undefined };
+  const endpoints = [
+    ...MINT_ENDPOINTS,
+    REVOKE_ENDPOINT,
+    ...SESSION_ENDPOINTS,
+    ...SESSION_V2_ENDPOINTS,
+    ...CALLOSUM_ENDPOINTS,
+    ...embedEndpoints(allowedOrigins),
+  ];
+  const refusal: { afterAnswerForMs: number | undefined } = { afterAnswerForMs: undefined };
+  const controlTable = controls((ms) => (refusal.afterAnswerForMs = ms));
+
+  function refuseOverRate(address: string): Refusal | undefined {
+    const { rateLimit: on, rateLimitPerSecond: perSecond, rateLimitBurst: burst, retryAfterSeconds } = cluster.switches;
+    if (!on || rateLimit.take(address, { perSecond, burst })) return undefined;
+    const headers = retryAfterSeconds === null ? undefined : { 'retry-after': String(retryAfterSeconds) };
+    return new Refusal(429, 10000, 'Too many requests.', headers);
+  }
+
+  /** The answer of an endpoint, or undefined if the connection is to be destroyed. */
+  async function serve(endpoint: Endpoint, call: Call, address: string): Promise<Answer | undefined> {
+    const overRate = endpoint.scope === 'page' ? undefined : refuseOverRate(address);
+    if (overRate) return refusalAnswer(overRate, endpoint, cluster.switches.errorShape);
+    const fault = takeFault(cluster, endpoint.scope);
+    const answer = fault
+      ? fault.reset
+        ? undefined
+        : fault.answer
+      : answerOf(endpoint, cluster.switches.errorShape, () => endpoint.answer(cluster, call));
+    const lost = !fault && answer !== undefined && takeLostReply(cluster, endpoint, answer);
+    // The work comes first: a client that gives up on a slow answer has lost the reply of something that happened.
+    if (inFaultScope(cluster.switches, endpoint.scope)) await wait(cluster.switches.latencyMs, closing.signal);
+    await held.gate;
+    return lost ? undefined : answer;
+  }
+
+  function recordMint(endpoint: Endpoint, call: Call, status: number): void {
+    if (endpoint.scope !== 'mint') return;
+    let body: unknown = null;
+    try {
+      if (call.body.length > 0) body = JSON.parse(call.body.toString('utf8'));
+    } catch {
+      body = 'not JSON';
+    }
+    cluster.journal.recordMint({ at: cluster.now(), endpoint: `${call.method} ${endpoint.path}`, status, body });
+  }
+
+  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const address = request.socket.remoteAddress ?? '';
+    const call = await readCall(request);
+    const reply = (answer: Answer, slowBodyMs = 0): Promise<void> =>
+      write(response, answer, {
+        headers: corsHeaders(request.headers, allowedOrigins),
+        slowBodyMs,
+        closed: closing.signal,
+      });
+    if (!call) {
+      if (!response.destroyed) await reply({ status: 413, headers: { connection: 'close' } });
+      return;
+    }
+    if (call.method === 'OPTIONS') return reply({ status: 204, headers: PREFLIGHT_HEADERS });
+    if (call.path.startsWith(CONTROL_PATH)) {
+      if (!isLoopback(address)) return reply({ status: 403, json: { error: 'only from this machine' } });
+      await reply(answerControl(controlTable, cluster, call));
+      return refuseIfAsked(response);
+    }
+    const endpoint = endpoints.find((known) => known.path === call.path && known.method === call.method);
+    if (!endpoint) {
+      const elsewhere = endpoints.some((known) => known.path === call.path);
+      return reply({ status: elsewhere ? 405 : 404, json: { error: { message: { debug: 'No such endpoint.' } } } });
+    }
+    const name = `${call.method} ${endpoint.path}`;
+    cluster.journal.arrived(name);
+    const answer = await serve(endpoint, call, address);
+    recordMint(endpoint, call, answer?.status ?? 0);
+    if (!answer) request.socket.destroy();
+    else await reply(answer, inFaultScope(cluster.switches, endpoint.scope) ? cluster.switches.slowBodyMs : 0);
+    cluster.journal.answered(name, answer?.status ?? 0);
+  }
+
+  /** Refuses connections for a time, once the answer to the call that asked for it is out. */
+  async function refuseIfAsked(response: ServerResponse): Promise<void> {
+    const ms = refusal.afterAnswerForMs;
+    if (ms === undefined) return;
+    refusal.afterAnswerForMs = undefined;
+    if (!response.writableFinished) await once(response, 'close');
+    await stopListening();
+    await wait(ms, closing.signal);
+    await startListening();
+  }
+
+  const server = createServer((request, response) => void handle(request, response));
+  const listen = async (port: number): Promise<void> => {
+    server.listen(port, '127.0.0.1');
+    await once(server, 'listening');
+  };
+  await listen(options.port ?? 0);
+  const { port } = server.address() as AddressInfo;
+
+  const stopListening = async (): Promise<void> => {
+    if (!server.listening) return;
+    const closed = once(server, 'close');
+    server.close();
+    server.closeAllConnections();
+    await closed;
+  };
+  const startListening = async (): Promise<void> => {
+    if (!server.listening && !closing.signal.aborted) await listen(port);
+  };
+  return {
+    url: `http://127.0.0.1:${port}`,
+    port,
+    close: async () => {
+      closing.abort();
+      await stopListening();
+    },
+    switches: () => ({ ...cluster.switches }),
+    set: (patch) => cluster.set(patch),
+    reset: () => {
+      cluster.reset();
+      rateLimit.clear();
+    },
+    rotateKey: (org) => cluster.rotateKey(org ?? null),
+    secretKey: (org) => {
+      const key = cluster.keys.of(org ?? null);
+      if (key === undefined) throw new Error(`Org ${org} has no secret key of its own`);
+      return key;
+    },
+    setUserStatus: (name, status) => cluster.setUserStatus(name, status),
+    state: () => cluster.state(),
+    requests: () => structuredClone(cluster.journal.mints),
+    tokens: () => cluster.aliveTokens().map((token) => token.text),
+    onCall: (listener) => cluster.journal.onCall(listener),
+    hold: () => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      held.gate = promise;
+      closing.signal.addEventListener('abort', () => resolve(), { once: true });
+      return () => {
+        if (held.gate === promise) held.gate = undefined;
+        resolve();
+      };
+    },
+    refuseConnections: stopListening,
+    acceptConnections: startListening,
+  };
+}

@@ -1,0 +1,192 @@
+import { Failure } from '../broker/failure.ts';
+import type {
+  Clock,
+  Credential,
+  CredentialSource,
+  Grant,
+  Log,
+  MintOutcome,
+  Randomness,
+  RevokeOutcome,
+  SessionIssuer,
+  Signals,
+} from '../broker/ports.ts';
+import { auth20 } from './dialects/auth-2-0.ts';
+import type { Decoded, Dialect, GettokenInput, Operation, Proof } from './dialects/dialect.ts';
+import { sessionV2 } from './dialects/session-v2.ts';
+import { originOf } from './origin.ts';
+import { lossOf, type DialectName } from './rejection.ts';
+import { makeCall, type Repeatable } from './retry.ts';
+import { makeServiceSession } from './service-session.ts';
+import { makeTransport } from './transport.ts';
+
+export interface SessionIssuerDeps {
+  /** Origin of the cluster, such as https://acme.thoughtspot.cloud. */
+  readonly host: string;
+  readonly dialect: DialectName;
+  readonly credentials: CredentialSource;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  readonly signals: Signals;
+  readonly log: Log;
+}
+
+export type ThoughtSpotIssuer = SessionIssuer & {
+  /** Connects ahead of the first call, without a request: nothing counts against ThoughtSpot's rate limit. */
+  warm(): Promise<void>;
+  /** Ends the service account's session, where there is one, and the connections. */
+  close(): Promise<void>;
+};
+
+export const DIALECTS: Readonly<Record<DialectName, Dialect>> = { 'auth-2.0': auth20, 'session-v2': sessionV2 };
+
+/** Time to end the service account's session in at shutdown, ms: Lambda grants 500 to 2,000. */
+const GOODBYE_MS = 400;
+
+/**
+ * ThoughtSpot as the broker's SessionIssuer. Throws Failure `misconfigured` if the host is not one.
+ *
+ * What becomes of a mint, and whether it is sent again (retry.ts):
+ *
+ * | what happened | outcome | code | again |
+ * |---|---|---|---|
+ * | grant or credential that the dialect cannot mint with | not-minted | misconfigured | - |
+ * | no credential to be had | not-minted | the source's | - |
+ * | refused, unresolved, TLS refused: nothing was sent | not-minted | upstream-unavailable | yes |
+ * | deadline before it was sent | not-minted | upstream-timeout | no |
+ * | deadline after it was sent | unknown | upstream-timeout | no |
+ * | connection lost after it was sent, answer cut short | unknown | upstream-unavailable | no |
+ * | not HTTP, or over 256 KiB | unknown | upstream-invalid | no |
+ * | 2xx with a token, however odd the rest | minted | - | - |
+ * | 2xx without one (HTML, JSON of another shape, empty) | unknown | upstream-invalid | no |
+ * | 301, 307, 308 | not-minted | upstream-invalid | no |
+ * | other 3xx | unknown | upstream-invalid | no |
+ * | 401 | not-minted | upstream-credential-refused | once, with another credential |
+ * | 429 | not-minted | upstream-busy | yes |
+ * | other 4xx | not-minted | by its text | no |
+ * | 503 that says it was not handled | not-minted | upstream-unavailable | yes, if the mint writes nothing |
+ * | other 5xx in one of ThoughtSpot's error shapes, not 504 | not-minted | by its text | no |
+ * | other 5xx | unknown | upstream-unavailable or -timeout | no |
+ */
+export function makeSessionIssuer(deps: SessionIssuerDeps): ThoughtSpotIssuer {
+  const { credentials, clock, signals, log } = deps;
+  const dialect = DIALECTS[deps.dialect];
+  const transport = makeTransport(originOf(deps.host), () => clock.now());
+  const call = makeCall({ transport, dialect: dialect.name, clock, randomness: deps.randomness, signals });
+  const session = makeServiceSession(dialect, call, clock);
+
+  async function perform<Input, Value>(
+    operation: Operation<Input, Value, unknown>,
+    input: Input,
+    repeatable: Repeatable,
+    deadline: number,
+  ): Promise<Decoded<Value>> {
+    const parts = operation.encode(input);
+    const exchange = await call(parts, repeatable, deadline);
+    return exchange.kind === 'lost'
+      ? { ok: false, rejection: lossOf(exchange, `${parts.method} ${parts.path}`) }
+      : operation.decode(exchange.reply, input, clock.now());
+  }
+
+  async function mintWith(credential: Credential, grant: Grant, deadline: number): Promise<MintOutcome> {
+    const obstacle = dialect.obstacle(grant, credential);
+    if (obstacle !== undefined) return notMinted(new Failure('misconfigured', { reason: obstacle }));
+    const input = inputOf(credential, grant);
+    if (!dialect.mintsWithSession || credential.kind !== 'password') return mintOnce(input, grant, deadline);
+    const first = await session.open(credential, deadline);
+    const outcome = await mintOnce({ ...input, bearer: first.bearer }, grant, deadline);
+    if (!isRefused(outcome)) return outcome;
+    session.forget(first.bearer);
+    if (first.fresh) return outcome;
+    const second = await session.open(credential, deadline);
+    return mintOnce({ ...input, bearer: second.bearer }, grant, deadline);
+  }
+
+  async function mintOnce(input: GettokenInput, grant: Grant, deadline: number): Promise<MintOutcome> {
+    const startedAt = clock.now();
+    const decoded = await perform(dialect.gettoken, input, writes(grant) ? 'mint-writes' : 'mint', deadline);
+    if (!decoded.ok) {
+      const { certain, failure } = decoded.rejection;
+      return { outcome: certain ? 'not-minted' : 'unknown', failure };
+    }
+    const minted = decoded.value;
+    const now = clock.now();
+    signals.emit('mint-latency', now - startedAt);
+    if (minted.createdAt !== undefined)
+      signals.emit('upstream-clock-offset', (minted.createdAt - (startedAt + now) / 2) / 1_000);
+    return { outcome: 'minted', minted };
+  }
+
+  async function mintWithAny(grant: Grant, deadline: number): Promise<MintOutcome> {
+    const credential = await credentials.current(deadline);
+    const outcome = await caught(mintWith(credential, grant, deadline));
+    if (!isRefused(outcome)) return outcome;
+    const replacement = await credentials.replacementFor(credential, deadline).catch((error: unknown) => {
+      if (error instanceof Failure) return undefined;
+      throw error;
+    });
+    return replacement === undefined ? outcome : caught(mintWith(replacement, grant, deadline));
+  }
+
+  return {
+    async mint(grant, deadline) {
+      const outcome = await caught(mintWithAny(grant, deadline));
+      if (outcome.outcome === 'minted') return outcome;
+      if (isRefused(outcome)) signals.emit('upstream-credential-refused');
+      const { code, reason } = outcome.failure;
+      log.warn('mint failed', { outcome: outcome.outcome, code, reason, kind: grant.rights.kind, orgId: grant.orgId });
+      return outcome;
+    },
+
+    async revoke(token, user, deadline): Promise<RevokeOutcome> {
+      const decoded = await perform(dialect.revoketoken, { bearer: token, userName: user }, 'idempotent', deadline);
+      return decoded.ok ? { outcome: 'dead' } : { outcome: 'retry', failure: decoded.rejection.failure };
+    },
+
+    async sessionInfo(token, deadline) {
+      const decoded = await perform(dialect.sessionInfo, { bearer: token }, 'idempotent', deadline);
+      if (!decoded.ok) throw decoded.rejection.failure;
+      return decoded.value;
+    },
+
+    warm: () => transport.warm(),
+
+    async close() {
+      const bearer = session.take();
+      if (bearer !== undefined) {
+        const parts = dialect.revoketoken.encode({ bearer });
+        await transport.exchange(parts, GOODBYE_MS);
+      }
+      await transport.close();
+    },
+  };
+}
+
+const notMinted = (failure: Failure): MintOutcome => ({ outcome: 'not-minted', failure });
+
+/** Failures thrown on the way to a mint, by the credential's source or a login, come before it was sent. */
+async function caught(outcome: Promise<MintOutcome>): Promise<MintOutcome> {
+  try {
+    return await outcome;
+  } catch (error) {
+    if (error instanceof Failure) return notMinted(error);
+    throw error;
+  }
+}
+
+function isRefused(outcome: MintOutcome): boolean {
+  return outcome.outcome === 'not-minted' && outcome.failure.code === 'upstream-credential-refused';
+}
+
+/** Whether a mint changes the user at ThoughtSpot: then sending it twice is not the same as once. */
+function writes({ provisioning, rights }: Grant): boolean {
+  return provisioning !== null || (rights.kind === 'custom' && rights.persist !== 'NONE');
+}
+
+function inputOf(credential: Credential, { user, validitySeconds, orgId, rights, provisioning }: Grant): GettokenInput {
+  const proof: Proof =
+    credential.kind === 'password'
+      ? { kind: 'password', password: credential.password() }
+      : { kind: 'secret-key', secretKey: credential.secretKeyFor(orgId) };
+  return { userName: user, proof, validitySeconds, orgId, rights, provisioning };
+}

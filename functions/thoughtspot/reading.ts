@@ -1,0 +1,38 @@
+/** Reads fields out of JSON of unknown shape. Nothing here throws. */
+
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+export function parseJson(text: string): unknown {
+  try {
+    const value: unknown = JSON.parse(text);
+    return value;
+  } catch {
+    return undefined;
+  }
+}
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+export function objectIn(value: unknown, key: string): JsonObject {
+  const found = isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
+  return isObject(found) ? found : {};
+}
+
+export function textIn(value: unknown, key: string): string | undefined {
+  const found = isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
+  return typeof found === 'string' && found.trim() !== '' ? found : undefined;
+}
+
+/** A finite number, also one written as a string of digits. */
+export function numberIn(value: unknown, key: string): number | undefined {
+  const found = isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
+  if (typeof found === 'string' && /^\d{1,16}$/.test(found)) return Number(found);
+  return typeof found === 'number' && Number.isFinite(found) ? found : undefined;
+}
+
+/** ThoughtSpot mixes epoch seconds and milliseconds; ten digits are seconds (wire facts 3.2). */
+export function epochMs(value: number): number {
+  return value < 1e11 ? value * 1_000 : value;
+}

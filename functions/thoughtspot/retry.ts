@@ -1,0 +1,68 @@
+import type { Clock, Randomness, Signals } from '../broker/ports.ts';
+import { certainlyNotDone, retryAfter, type DialectName } from './rejection.ts';
+import type { Exchange, RequestParts, Transport } from './transport.ts';
+
+/**
+ * What a second sending may do. `mint-writes`: it creates or changes a user. `mint`: it only makes a token.
+ * `idempotent`: nothing that the first has not done.
+ */
+export type Repeatable = 'mint-writes' | 'mint' | 'idempotent';
+
+export type Call = (parts: RequestParts, repeatable: Repeatable, deadline: number) => Promise<Exchange>;
+
+export interface CallDeps {
+  readonly transport: Transport;
+  readonly dialect: DialectName;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  readonly signals: Signals;
+}
+
+const MAX_ATTEMPTS = 3;
+const FIRST_BACKOFF_MS = 200;
+
+/**
+ * Sends with retries inside the deadline, never past it. Waits a jittered, doubling time; Retry-After, where given, is
+ * the least. A wait that would not leave time for another attempt is not begun: the answer at hand is returned.
+ */
+export function makeCall({ transport, dialect, clock, randomness, signals }: CallDeps): Call {
+  return async (parts, repeatable, deadline) => {
+    for (let attempt = 1; ; attempt += 1) {
+      const exchange = await transport.exchange(parts, deadline - clock.now());
+      tell(exchange, signals);
+      if (attempt === MAX_ATTEMPTS || !mayRepeat(exchange, repeatable, dialect)) return exchange;
+      const asked = exchange.kind === 'reply' ? (retryAfter(exchange.reply, clock.now()) ?? 0) : 0;
+      const wait = Math.ceil(asked + FIRST_BACKOFF_MS * 2 ** (attempt - 1) * (0.5 + randomness() / 2));
+      if (clock.now() + wait >= deadline) return exchange;
+      await clock.sleep(wait);
+    }
+  };
+}
+
+/**
+ * | what came | mint that writes | mint | idempotent |
+ * |---|---|---|---|
+ * | nothing, and nothing was sent | yes | yes | yes |
+ * | nothing, after it was sent | no | no | yes, unless it timed out |
+ * | 429 | yes | yes | yes |
+ * | 503 that says it was not handled (ThoughtSpot's error shape, maintenance page, Retry-After) | no | yes | yes |
+ * | other 502, 503, 504 | no | no | yes |
+ * | anything else | no | no | no |
+ */
+export function mayRepeat(exchange: Exchange, repeatable: Repeatable, dialect: DialectName): boolean {
+  if (exchange.kind === 'lost') {
+    if (exchange.cause === 'timeout' || exchange.cause === 'aborted') return false;
+    return !exchange.sent || (repeatable === 'idempotent' && exchange.cause === 'reset');
+  }
+  const { status } = exchange.reply;
+  if (status === 429) return true;
+  if (repeatable === 'idempotent') return status === 502 || status === 503 || status === 504;
+  return status === 503 && repeatable === 'mint' && certainlyNotDone(exchange.reply, dialect);
+}
+
+function tell(exchange: Exchange, signals: Signals): void {
+  if (exchange.kind === 'lost') {
+    if (exchange.cause !== 'aborted') signals.emit('upstream-unavailable');
+  } else if (exchange.reply.status === 429) signals.emit('upstream-busy');
+  else if (exchange.reply.status >= 502) signals.emit('upstream-unavailable');
+}

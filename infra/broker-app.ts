@@ -1,0 +1,22 @@
+import path from 'node:path';
+import { Annotations, App, Validations } from 'aws-cdk-lib';
+import { AwsSolutionsChecks } from 'cdk-nag';
+import { BrokerStack } from './broker-stack.ts';
+import type { Bundles } from './bundles.ts';
+import { ENVIRONMENTS_FOLDER } from './environment-files.ts';
+import type { Environment } from './environments/environment.ts';
+
+export const policyPath = (environment: Environment): string => path.join(ENVIRONMENTS_FOLDER, environment.policyFile);
+
+/** The CDK app of one environment, with cdk-nag's AwsSolutions pack as a gate of its synthesis. */
+export function makeBrokerApp(environment: Environment, bundles: Bundles, outdir?: string): App {
+  const app = new App({ analyticsReporting: false, ...(outdir === undefined ? {} : { outdir }) });
+  const stack = new BrokerStack(app, environment, bundles);
+  Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+  if (environment.issuer.scopes.token === 'none')
+    Annotations.of(stack).addWarningV2(
+      'thoughtspot-broker:no-scope',
+      'issuer.scopes.token is "none": any token of the issuer with this audience may ask, an ID token too.',
+    );
+  return app;
+}

@@ -1,0 +1,83 @@
+import { CfnOutput, Stack, Tags } from 'aws-cdk-lib';
+import type { App } from 'aws-cdk-lib';
+import { FUNCTION_NAMES, FUNCTIONS } from '../functions/contract/functions.ts';
+import type { FunctionName } from '../functions/contract/functions.ts';
+import type { Bundles } from './bundles.ts';
+import { AlarmTopic } from './constructs/alarm-topic.ts';
+import { BrokerAlarms } from './constructs/broker-alarms.ts';
+import { BrokerEvents } from './constructs/broker-events.ts';
+import { BrokerFunction } from './constructs/broker-function.ts';
+import { BrokerDashboard } from './constructs/dashboard.ts';
+import { FixedEgress } from './constructs/fixed-egress.ts';
+import { GradualDeployment } from './constructs/gradual-deployment.ts';
+import { SecretWatch } from './constructs/secret-watch.ts';
+import { ThoughtSpotSecret } from './constructs/thoughtspot-secret.ts';
+import { TokenApi } from './constructs/token-api.ts';
+import { TokenLedger } from './constructs/token-ledger.ts';
+import type { Environment } from './environments/environment.ts';
+import { functionVariables } from './function-variables.ts';
+
+export const stackName = (environment: string): string => `thoughtspot-broker-${environment}`;
+
+/** The whole broker of one environment. Composition only: every opinion sits in a construct. */
+export class BrokerStack extends Stack {
+  constructor(app: App, environment: Environment, bundles: Bundles) {
+    const prefix = stackName(environment.name);
+    const retain = environment.purpose === 'production';
+    super(app, prefix, {
+      stackName: prefix,
+      description: `ThoughtSpot token broker, environment ${environment.name}`,
+      env: { account: environment.account, region: environment.region },
+      terminationProtection: retain,
+    });
+    Tags.of(this).add('service', 'thoughtspot-token-broker');
+    Tags.of(this).add('environment', environment.name);
+
+    const ledger = new TokenLedger(this, 'ledger', { prefix, retain });
+    const secret = new ThoughtSpotSecret(this, 'secret', {
+      prefix,
+      settings: environment.secret,
+      rotation: environment.rotation,
+      retain,
+    });
+    const egress =
+      environment.fixedEgress && new FixedEgress(this, 'egress', { prefix, settings: environment.fixedEgress });
+
+    const variables = functionVariables(environment, { ledger, secret });
+    const functions = Object.fromEntries(
+      FUNCTION_NAMES.map((name) => {
+        const broker = new BrokerFunction(this, {
+          name,
+          prefix,
+          environment,
+          egress,
+          bundle: bundles[name],
+          variables: variables(name),
+        });
+        ledger.grant(broker.role, FUNCTIONS[name].may);
+        if (FUNCTIONS[name].may.secret) secret.grantRead(broker.role);
+        return [name, broker];
+      }),
+    ) as Record<FunctionName, BrokerFunction>;
+    const all = Object.values(functions);
+
+    const api = new TokenApi(this, 'api', { prefix, environment, functions: all });
+    const { revoketoken, sweep } = functions;
+    const events = new BrokerEvents(this, 'events', { prefix, environment, revoketoken, sweep });
+    const { topic } = new AlarmTopic(this, 'alarm-topic', { prefix, settings: environment.alarms });
+    const alarms = new BrokerAlarms(this, 'alarms', {
+      environment: environment.name,
+      functions: all,
+      api,
+      events,
+      secretWatch: new SecretWatch(this, 'secret-watch', { prefix, secret, retain }),
+      topic,
+    });
+    new BrokerDashboard(this, 'dashboard', { prefix, environment: environment.name, functions: all });
+    new GradualDeployment(this, 'deployment', { prefix, pace: environment.deployment, functions: all, alarms });
+
+    new CfnOutput(this, 'ApiUrl', { value: api.url });
+    new CfnOutput(this, 'Issuer', { value: environment.issuer.url });
+    new CfnOutput(this, 'SecretName', { value: secret.id });
+  }
+}

@@ -1,0 +1,100 @@
+import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
+import { Role, ServicePrincipal, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { Alias, Architecture, Code, Function as LambdaFunction, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
+import type { IFunction, IVersion } from 'aws-cdk-lib/aws-lambda';
+import type { IVpc } from 'aws-cdk-lib/aws-ec2';
+import { LogGroup } from 'aws-cdk-lib/aws-logs';
+import { Construct } from 'constructs';
+import { BUNDLE_HANDLER } from '../../functions/contract/bundle.ts';
+import { FUNCTIONS } from '../../functions/contract/functions.ts';
+import type { FunctionName } from '../../functions/contract/functions.ts';
+import type { Environment } from '../environments/environment.ts';
+import type { FixedEgress } from './fixed-egress.ts';
+
+export interface BrokerFunctionProps {
+  readonly name: FunctionName;
+  readonly prefix: string;
+  /** Folder with the bundle and the policy. */
+  readonly bundle: string;
+  readonly variables: Readonly<Record<string, string>>;
+  readonly environment: Environment;
+  readonly egress: FixedEgress | undefined;
+}
+
+/**
+ * One entry of the contract as a Lambda: own role (which starts with nothing but its log group and traces), own log
+ * group, reserved concurrency, and the alias `live` that everybody calls, so that a deployment can move slowly.
+ */
+export class BrokerFunction extends Construct {
+  readonly name: FunctionName;
+  readonly role: Role;
+  readonly function: LambdaFunction;
+  readonly alias: Alias;
+  readonly logGroup: LogGroup;
+
+  constructor(scope: Construct, props: BrokerFunctionProps) {
+    const { name, prefix, environment } = props;
+    super(scope, name);
+    this.name = name;
+    const { memoryMb, timeoutSeconds } = FUNCTIONS[name];
+    const { reserved, provisioned } = environment.concurrency[name];
+
+    this.logGroup = new LogGroup(this, 'logs', {
+      logGroupName: `/aws/lambda/${prefix}-${name}`,
+      retention: environment.logRetentionDays,
+      removalPolicy: environment.purpose === 'production' ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+    });
+    this.role = new Role(this, 'role', {
+      assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
+      description: `What ${prefix}-${name} may do`,
+    });
+    this.logGroup.grantWrite(this.role);
+    if (props.egress) this.#allowNetworkInterfaces();
+
+    this.function = new LambdaFunction(this, 'function', {
+      functionName: `${prefix}-${name}`,
+      description: `ThoughtSpot token broker, ${environment.name}: ${name}`,
+      runtime: Runtime.NODEJS_24_X,
+      architecture: Architecture.ARM_64,
+      code: Code.fromAsset(props.bundle),
+      handler: BUNDLE_HANDLER,
+      memorySize: memoryMb,
+      timeout: Duration.seconds(timeoutSeconds),
+      environment: { ...props.variables },
+      reservedConcurrentExecutions: reserved,
+      tracing: Tracing.ACTIVE,
+      logGroup: this.logGroup,
+      role: this.role,
+      ...(props.egress ? { vpc: props.egress.vpc as IVpc, securityGroups: [props.egress.securityGroup] } : {}),
+    });
+    this.alias = new Alias(this, 'live', {
+      aliasName: 'live',
+      version: this.function.currentVersion as IVersion,
+      ...(provisioned === undefined ? {} : { provisionedConcurrentExecutions: provisioned }),
+    });
+    Validations.of(this.role).acknowledge({
+      id: 'AwsSolutions-IAM5[Resource::*]',
+      reason: 'X-Ray traces (and, in a VPC, network interfaces of Lambda) have no resource that a policy could name.',
+    });
+  }
+
+  /** What callers call. The cast bridges the library's types, which do not know exactOptionalPropertyTypes. */
+  get live(): IFunction {
+    return this.alias as IFunction;
+  }
+
+  #allowNetworkInterfaces(): void {
+    this.role.addToPrincipalPolicy(
+      new PolicyStatement({
+        sid: 'NetworkInterfaces',
+        actions: [
+          'CreateNetworkInterface',
+          'DescribeNetworkInterfaces',
+          'DeleteNetworkInterface',
+          'DescribeSubnets',
+        ].map((action) => `ec2:${action}`),
+        resources: ['*'],
+      }),
+    );
+  }
+}

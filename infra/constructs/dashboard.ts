@@ -1,0 +1,56 @@
+import { Duration } from 'aws-cdk-lib';
+import { Dashboard, GraphWidget, Metric, TextWidget } from 'aws-cdk-lib/aws-cloudwatch';
+import { Construct } from 'constructs';
+import { METRIC_NAMESPACE, SIGNALS } from '../../functions/contract/signals.ts';
+import type { Response, SignalName } from '../../functions/contract/signals.ts';
+import type { BrokerFunction } from './broker-function.ts';
+
+const FIVE_MINUTES = Duration.minutes(5);
+
+export interface BrokerDashboardProps {
+  readonly prefix: string;
+  readonly environment: string;
+  readonly functions: readonly BrokerFunction[];
+}
+
+/** One row per function: what it did, what asks for a human, how it ran. */
+export class BrokerDashboard extends Construct {
+  constructor(scope: Construct, id: string, { prefix, environment, functions }: BrokerDashboardProps) {
+    super(scope, id);
+    const counted = (broker: BrokerFunction, responses: readonly Response[]) =>
+      (Object.keys(SIGNALS) as SignalName[])
+        .filter((signal) => SIGNALS[signal].unit === 'Count' && responses.includes(SIGNALS[signal].response))
+        .map(
+          (metricName) =>
+            new Metric({
+              namespace: METRIC_NAMESPACE,
+              metricName,
+              dimensionsMap: { environment, function: broker.name },
+              statistic: 'Sum',
+              period: FIVE_MINUTES,
+            }),
+        );
+    const dashboard = new Dashboard(this, 'dashboard', { dashboardName: prefix });
+    for (const broker of functions) {
+      const lambda = { period: FIVE_MINUTES };
+      dashboard.addWidgets(new TextWidget({ markdown: `## ${broker.name}`, width: 24, height: 1 }));
+      dashboard.addWidgets(
+        new GraphWidget({ title: 'what it did', width: 8, left: counted(broker, ['none']) }),
+        new GraphWidget({ title: 'pages and tickets', width: 8, left: counted(broker, ['page', 'ticket']) }),
+        new GraphWidget({
+          title: 'how it ran',
+          width: 8,
+          left: [
+            broker.function.metricInvocations(lambda),
+            broker.function.metricErrors(lambda),
+            broker.function.metricThrottles(lambda),
+          ],
+          right: [
+            broker.function.metricDuration({ ...lambda, statistic: 'p50' }),
+            broker.function.metricDuration({ ...lambda, statistic: 'p99' }),
+          ],
+        }),
+      );
+    }
+  }
+}

@@ -1,0 +1,70 @@
+import { CfnOutput, RemovalPolicy } from 'aws-cdk-lib';
+import {
+  CfnEIP,
+  FlowLogDestination,
+  FlowLogTrafficType,
+  GatewayVpcEndpointAwsService,
+  IpAddresses,
+  NatProvider,
+  Peer,
+  Port,
+  SecurityGroup,
+  SubnetType,
+  Vpc,
+} from 'aws-cdk-lib/aws-ec2';
+import type { IVpc } from 'aws-cdk-lib/aws-ec2';
+import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { Construct } from 'constructs';
+import type { Environment } from '../environments/environment.ts';
+
+export interface FixedEgressProps {
+  readonly prefix: string;
+  readonly settings: NonNullable<Environment['fixedEgress']>;
+}
+
+/**
+ * A network with one way out and one address, for ThoughtSpot clusters that list the addresses they answer. All calls
+ * share that address's 100 requests per second. DynamoDB goes by a free gateway endpoint; the rest by the NAT gateway.
+ */
+export class FixedEgress extends Construct {
+  readonly vpc: Vpc;
+  readonly securityGroup: SecurityGroup;
+
+  constructor(scope: Construct, id: string, { prefix, settings }: FixedEgressProps) {
+    super(scope, id);
+    const rejected = new LogGroup(this, 'rejected', {
+      logGroupName: `/aws/vpc/${prefix}-rejected`,
+      retention: RetentionDays.ONE_MONTH,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    const address = new CfnEIP(this, 'address', { domain: 'vpc' });
+    this.vpc = new Vpc(this, 'vpc', {
+      ipAddresses: IpAddresses.cidr(settings.cidr),
+      availabilityZones: [...settings.zones],
+      natGateways: 1,
+      natGatewayProvider: NatProvider.gateway({ eipAllocationIds: [address.attrAllocationId] }),
+      restrictDefaultSecurityGroup: false,
+      subnetConfiguration: [
+        { name: 'public', subnetType: SubnetType.PUBLIC, mapPublicIpOnLaunch: false },
+        { name: 'functions', subnetType: SubnetType.PRIVATE_WITH_EGRESS },
+      ],
+      gatewayEndpoints: { dynamodb: { service: GatewayVpcEndpointAwsService.DYNAMODB } },
+      flowLogs: {
+        rejected: {
+          destination: FlowLogDestination.toCloudWatchLogs(rejected),
+          trafficType: FlowLogTrafficType.REJECT,
+        },
+      },
+    });
+    this.securityGroup = new SecurityGroup(this, 'functions', {
+      vpc: this.vpc as IVpc,
+      description: 'Functions of the token broker: HTTPS out, nothing in',
+      allowAllOutbound: false,
+    });
+    this.securityGroup.addEgressRule(Peer.anyIpv4(), Port.tcp(443), 'ThoughtSpot and AWS over TLS');
+    new CfnOutput(this, 'egress-address', {
+      value: address.ref,
+      description: 'Tell ThoughtSpot to accept this address',
+    });
+  }
+}

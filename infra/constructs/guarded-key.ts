@@ -1,0 +1,69 @@
+import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { AccountRootPrincipal, PolicyDocument, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { IPrincipal } from 'aws-cdk-lib/aws-iam';
+import { Key } from 'aws-cdk-lib/aws-kms';
+import { Construct } from 'constructs';
+
+/** AWS's list of a key administrator, without any use of the key (KMS developer guide, "key administrators"). */
+const ADMINISTRATION = [
+  ...['Create', 'Describe', 'Enable', 'List', 'Put', 'Update', 'Revoke', 'Disable', 'Get', 'Delete'].map(
+    (verb) => `kms:${verb}*`,
+  ),
+  ...['TagResource', 'UntagResource', 'ScheduleKeyDeletion', 'CancelKeyDeletion', 'RotateKeyOnDemand'].map(
+    (verb) => `kms:${verb}`,
+  ),
+];
+
+export interface GuardedKeyProps {
+  readonly alias: string;
+  readonly description: string;
+  readonly retain: boolean;
+  /** What the account's own principals may do, as far as their IAM policies say so too, through one AWS service only. */
+  readonly accountVia?: { readonly service: string; readonly actions: readonly string[] };
+}
+
+/**
+ * A key whose policy alone says who may use it. The account administers it, but IAM policies cannot hand out its use:
+ * not even an administrator decrypts with it without changing this policy, which CloudTrail records.
+ */
+export class GuardedKey extends Construct {
+  readonly key: Key;
+  #uses = 0;
+
+  constructor(scope: Construct, id: string, props: GuardedKeyProps) {
+    super(scope, id);
+    const account = new AccountRootPrincipal();
+    const statements = [
+      new PolicyStatement({ sid: 'Administer', principals: [account], actions: ADMINISTRATION, resources: ['*'] }),
+    ];
+    if (props.accountVia)
+      statements.push(this.#use('AccountViaService', account, props.accountVia.actions, props.accountVia.service));
+    this.key = new Key(this, 'key', {
+      alias: `alias/${props.alias}`,
+      description: props.description,
+      enableKeyRotation: true,
+      policy: new PolicyDocument({ statements }),
+      removalPolicy: props.retain ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+      pendingWindow: Duration.days(props.retain ? 30 : 7),
+    });
+  }
+
+  /** Lets somebody use the key for these KMS operations, directly or through one AWS service only. */
+  allow(principal: IPrincipal, operations: readonly string[], viaService?: string): void {
+    this.#uses += 1;
+    this.key.addToResourcePolicy(this.#use(`Use${this.#uses}`, principal, operations, viaService));
+  }
+
+  #use(sid: string, principal: IPrincipal, operations: readonly string[], viaService?: string): PolicyStatement {
+    const { region } = Stack.of(this);
+    return new PolicyStatement({
+      sid,
+      principals: [principal],
+      actions: operations.map((operation) => `kms:${operation}`),
+      resources: ['*'],
+      ...(viaService
+        ? { conditions: { StringEquals: { 'kms:ViaService': `${viaService}.${region}.amazonaws.com` } } }
+        : {}),
+    });
+  }
+}

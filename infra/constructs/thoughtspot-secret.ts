@@ -1,0 +1,127 @@
+import { ArnFormat, Lazy, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
+import { ArnPrincipal, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { IRole } from 'aws-cdk-lib/aws-iam';
+import { CfnResourcePolicy, CfnRotationSchedule, CfnSecret } from 'aws-cdk-lib/aws-secretsmanager';
+import { Construct } from 'constructs';
+import type { Environment } from '../environments/environment.ts';
+import { GuardedKey } from './guarded-key.ts';
+
+/** What the operator puts in; it stands in the secret's description too. */
+export const SECRET_SHAPE =
+  '{"secretKey":"<ThoughtSpot secret key>","digestKey":"<base64, 32 bytes or more>"}, with "orgs":{"<id>":{"secretKey":"..."}} ' +
+  'for keys per organisation, or {"userName":"...","password":"...","digestKey":"..."}';
+
+export interface ThoughtSpotSecretProps {
+  readonly prefix: string;
+  readonly settings: Environment['secret'];
+  readonly rotation: Environment['rotation'];
+  readonly retain: boolean;
+}
+
+/**
+ * The credential that can become any ThoughtSpot user. Created empty: its value never passes through this code. Its
+ * own policy refuses every reader but the functions, whatever IAM says elsewhere. An imported secret keeps the key and
+ * the policy of whoever owns it.
+ */
+export class ThoughtSpotSecret extends Construct {
+  /** Name or ARN, as the functions ask for it. */
+  readonly id: string;
+  /** For IAM. A secret imported by name has six characters that only AWS knows at its end. */
+  readonly arn: string;
+  /** Every way in which a caller can name it: by name, by ARN, by ARN without its last six characters. */
+  readonly spellings: readonly (string | { readonly prefix: string })[];
+  readonly #roles: IRole[] = [];
+  readonly #others: readonly string[];
+  readonly #key: GuardedKey | undefined;
+
+  constructor(scope: Construct, id: string, props: ThoughtSpotSecretProps) {
+    super(scope, id);
+    const { settings, rotation, retain, prefix } = props;
+    this.#others = 'create' in settings ? (settings.readers ?? []) : [];
+    const partialArn = (name: string) =>
+      Stack.of(this).formatArn({
+        service: 'secretsmanager',
+        resource: 'secret',
+        resourceName: name,
+        arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+      });
+    if ('import' in settings) {
+      const complete = settings.import.startsWith('arn:');
+      this.id = settings.import;
+      this.arn = complete ? settings.import : `${partialArn(settings.import)}-??????`;
+      const name =
+        settings.import
+          .split(':secret:')
+          .at(-1)
+          ?.replace(complete ? /-\w{6}$/ : '', '') ?? settings.import;
+      this.spellings = [name, partialArn(name), complete ? settings.import : { prefix: `${partialArn(name)}-` }];
+    } else {
+      this.#key = new GuardedKey(this, 'key', {
+        alias: `${prefix}-secret`,
+        description: `Encrypts the ThoughtSpot credential of ${prefix}`,
+        retain,
+        // Operators put a value through Secrets Manager; reading one is refused by the secret's own policy.
+        accountVia: { service: 'secretsmanager', actions: ['GenerateDataKey', 'Decrypt', 'DescribeKey'] },
+      });
+      const secret = new CfnSecret(this, 'secret', {
+        name: settings.create,
+        description: `ThoughtSpot credential of the token broker. Shape: ${SECRET_SHAPE}`,
+        kmsKeyId: this.#key.key.keyArn,
+      });
+      secret.applyRemovalPolicy(retain ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY);
+      this.id = settings.create;
+      this.arn = secret.ref;
+      this.spellings = [settings.create, partialArn(settings.create), secret.ref];
+      this.#refuseOthers();
+      if (!rotation)
+        Validations.of(secret).acknowledge({
+          id: 'AwsSolutions-SMG4',
+          reason:
+            'ThoughtSpot has no API to rotate a secret key: an administrator makes a new one, then puts it here (docs/runbook.md). ' +
+            'An environment may name its own rotation function.',
+        });
+    }
+    if (rotation)
+      new CfnRotationSchedule(this, 'rotation', {
+        secretId: this.id,
+        rotationLambdaArn: rotation.functionArn,
+        rotationRules: { automaticallyAfterDays: rotation.everyDays },
+        rotateImmediatelyOnUpdate: false,
+      });
+  }
+
+  /** ARNs of the roles that read it in the course of business. */
+  get readerArns(): string[] {
+    return Lazy.list({ produce: () => [...this.#roles.map((role) => role.roleArn), ...this.#others] });
+  }
+
+  grantRead(role: IRole): void {
+    this.#roles.push(role);
+    this.#key?.allow(role, ['Decrypt'], 'secretsmanager');
+    role.addToPrincipalPolicy(
+      new PolicyStatement({ sid: 'Secret', actions: ['secretsmanager:GetSecretValue'], resources: [this.arn] }),
+    );
+  }
+
+  /** An explicit refusal wins over every permission; roles granted later are exempt as well, hence lazy. */
+  #refuseOthers(): void {
+    new CfnResourcePolicy(this, 'policy', {
+      secretId: this.arn,
+      blockPublicPolicy: true,
+      resourcePolicy: {
+        Version: '2012-10-17',
+        Statement: [
+          {
+            Sid: 'OnlyTheBrokerReads',
+            Effect: 'Deny',
+            Principal: '*',
+            Action: 'secretsmanager:GetSecretValue',
+            Resource: '*',
+            Condition: { ArnNotEquals: { 'aws:PrincipalArn': this.readerArns } },
+          },
+        ],
+      },
+    });
+    for (const arn of this.#others) this.#key?.allow(new ArnPrincipal(arn), ['Decrypt'], 'secretsmanager');
+  }
+}

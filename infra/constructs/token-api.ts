@@ -1,0 +1,111 @@
+import { CfnOutput, Duration, RemovalPolicy } from 'aws-cdk-lib';
+import {
+  CorsHttpMethod,
+  DomainName,
+  HttpApi,
+  HttpMethod,
+  HttpStage,
+  LogGroupLogDestination,
+} from 'aws-cdk-lib/aws-apigatewayv2';
+import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway';
+import { HttpJwtAuthorizer } from 'aws-cdk-lib/aws-apigatewayv2-authorizers';
+import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
+import { Certificate } from 'aws-cdk-lib/aws-certificatemanager';
+import { LogGroup } from 'aws-cdk-lib/aws-logs';
+import { Construct } from 'constructs';
+import { FUNCTIONS } from '../../functions/contract/functions.ts';
+import type { Trigger } from '../../functions/contract/functions.ts';
+import type { Environment } from '../environments/environment.ts';
+import type { BrokerFunction } from './broker-function.ts';
+
+/** No token, no query string, no header: who asked what, how it ended, how long it took. */
+const ACCESS_LOG = {
+  requestId: '$context.requestId',
+  time: '$context.requestTime',
+  route: '$context.routeKey',
+  status: '$context.status',
+  latencyMs: '$context.responseLatency',
+  functionLatencyMs: '$context.integrationLatency',
+  functionError: '$context.integrationErrorMessage',
+  authorizerError: '$context.authorizer.error',
+  address: '$context.identity.sourceIp',
+};
+
+export interface TokenApiProps {
+  readonly prefix: string;
+  readonly environment: Environment;
+  readonly functions: readonly BrokerFunction[];
+}
+
+/** The HTTP API: routes from the contract, each behind the JWT authorizer and its scope. */
+export class TokenApi extends Construct {
+  readonly api: HttpApi;
+  readonly url: string;
+
+  constructor(scope: Construct, id: string, { prefix, environment, functions }: TokenApiProps) {
+    super(scope, id);
+    const { issuer, allowedOrigins, throttle, customDomain } = environment;
+    this.api = new HttpApi(this, 'api', {
+      apiName: prefix,
+      createDefaultStage: false,
+      disableExecuteApiEndpoint: customDomain !== undefined,
+      corsPreflight: {
+        allowOrigins: [...allowedOrigins],
+        allowMethods: [CorsHttpMethod.GET, CorsHttpMethod.POST],
+        allowHeaders: ['authorization', 'content-type', 'accept', 'x-correlation-id'],
+        exposeHeaders: ['retry-after', 'x-correlation-id'],
+        maxAge: Duration.hours(1),
+      },
+    });
+    const authorizer = new HttpJwtAuthorizer('issuer', issuer.url, { jwtAudience: [...issuer.audiences] });
+    for (const broker of functions) {
+      for (const trigger of httpTriggers(broker)) {
+        const scope = issuer.scopes[trigger.scope];
+        this.api.addRoutes({
+          path: trigger.path,
+          methods: [HttpMethod[trigger.method]],
+          integration: new HttpLambdaIntegration(broker.name, broker.live),
+          authorizer,
+          authorizationScopes: scope === 'none' ? [] : [scope],
+        });
+      }
+    }
+    const accessLog = new LogGroup(this, 'access-log', {
+      logGroupName: `/aws/apigateway/${prefix}`,
+      retention: environment.logRetentionDays,
+      removalPolicy: environment.purpose === 'production' ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+    });
+    const domain = customDomain && this.#domain(customDomain);
+    const stage = new HttpStage(this, 'stage', {
+      httpApi: this.api,
+      stageName: '$default',
+      autoDeploy: true,
+      detailedMetricsEnabled: true,
+      throttle: { rateLimit: throttle.ratePerSecond, burstLimit: throttle.burst },
+      accessLogSettings: {
+        destination: new LogGroupLogDestination(accessLog),
+        format: AccessLogFormat.custom(JSON.stringify(ACCESS_LOG)),
+      },
+      ...(domain ? { domainMapping: { domainName: domain } } : {}),
+    });
+    this.url = customDomain ? `https://${customDomain.name}` : stage.url.replace(/\/$/, '');
+  }
+
+  #domain(settings: NonNullable<Environment['customDomain']>): DomainName {
+    const domain = new DomainName(this, 'domain', {
+      domainName: settings.name,
+      certificate: Certificate.fromCertificateArn(this, 'certificate', settings.certificateArn),
+    });
+    new CfnOutput(this, 'domain-target', {
+      value: domain.regionalDomainName,
+      description: `Point a CNAME (or a Route 53 alias) for ${settings.name} here`,
+    });
+    return domain;
+  }
+}
+
+/** The routes of a function. */
+export function httpTriggers({ name }: Pick<BrokerFunction, 'name'>): Extract<Trigger, { kind: 'http' }>[] {
+  const triggers: readonly Trigger[] = FUNCTIONS[name].triggers;
+  return triggers.filter((trigger) => trigger.kind === 'http');
+}

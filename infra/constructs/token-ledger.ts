@@ -1,0 +1,106 @@
+import { RemovalPolicy } from 'aws-cdk-lib';
+import { AttributeType, BillingMode, ProjectionType, Table, TableEncryption } from 'aws-cdk-lib/aws-dynamodb';
+import type { Attribute } from 'aws-cdk-lib/aws-dynamodb';
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { IRole } from 'aws-cdk-lib/aws-iam';
+import { Construct } from 'constructs';
+import type { FunctionContract } from '../../functions/contract/functions.ts';
+import { LEDGER_INDEXES, LEDGER_TABLE } from '../../functions/contract/table.ts';
+import type { KeyAttribute } from '../../functions/contract/table.ts';
+import { GuardedKey } from './guarded-key.ts';
+
+const READ = ['dynamodb:GetItem', 'dynamodb:Query'];
+/** No DeleteItem (rows go by their time to live), no Scan, no batch or transaction: every write is one conditional write. */
+const WRITE = [...READ, 'dynamodb:PutItem', 'dynamodb:UpdateItem'];
+
+export interface TokenLedgerProps {
+  readonly prefix: string;
+  readonly retain: boolean;
+}
+
+/**
+ * The table of leases and its two keys: one encrypts the table at rest, the other wraps the data keys that seal tokens,
+ * so that a copy of the table, even decrypted by DynamoDB, opens no token.
+ */
+export class TokenLedger extends Construct {
+  readonly table: Table;
+  readonly sealKey: GuardedKey;
+  readonly #tableKey: GuardedKey;
+
+  constructor(scope: Construct, id: string, props: TokenLedgerProps) {
+    super(scope, id);
+    const { prefix, retain } = props;
+    this.#tableKey = new GuardedKey(this, 'table-key', {
+      alias: `${prefix}-table`,
+      description: `Encrypts the ledger of ${prefix} at rest`,
+      retain,
+      // CloudFormation creates the table, operators restore it: both through DynamoDB only.
+      accountVia: {
+        service: 'dynamodb',
+        actions: [
+          'Encrypt',
+          'Decrypt',
+          'ReEncryptFrom',
+          'ReEncryptTo',
+          'GenerateDataKey',
+          'DescribeKey',
+          'CreateGrant',
+        ],
+      },
+    });
+    this.sealKey = new GuardedKey(this, 'seal-key', {
+      alias: `${prefix}-seal`,
+      description: `Wraps the data keys that seal the tokens of ${prefix}`,
+      retain,
+    });
+    this.table = new Table(this, 'table', {
+      tableName: `${prefix}-ledger`,
+      partitionKey: attribute(LEDGER_TABLE.partitionKey),
+      sortKey: attribute(LEDGER_TABLE.sortKey),
+      timeToLiveAttribute: LEDGER_TABLE.timeToLive,
+      billingMode: BillingMode.PAY_PER_REQUEST,
+      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+      encryption: TableEncryption.CUSTOMER_MANAGED,
+      encryptionKey: this.#tableKey.key,
+      deletionProtection: retain,
+      removalPolicy: retain ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+    });
+    for (const index of LEDGER_INDEXES) {
+      this.table.addGlobalSecondaryIndex({
+        indexName: index.name,
+        partitionKey: attribute(index.partitionKey),
+        ...(index.sortKey ? { sortKey: attribute(index.sortKey) } : {}),
+        projectionType: ProjectionType[index.projection],
+      });
+    }
+  }
+
+  /** Lets a role do what the contract says of its function, and nothing more. */
+  grant(role: IRole, may: FunctionContract['may']): void {
+    const writes = may.ledger === 'write';
+    role.addToPrincipalPolicy(
+      new PolicyStatement({
+        sid: 'Ledger',
+        actions: writes ? WRITE : READ,
+        resources: [this.table.tableArn],
+      }),
+    );
+    role.addToPrincipalPolicy(
+      new PolicyStatement({
+        sid: 'LedgerIndexes',
+        actions: ['dynamodb:Query'],
+        resources: LEDGER_INDEXES.map(({ name }) => `${this.table.tableArn}/index/${name}`),
+      }),
+    );
+    this.#tableKey.allow(
+      role,
+      writes ? ['Encrypt', 'Decrypt', 'GenerateDataKey', 'DescribeKey'] : ['Decrypt', 'DescribeKey'],
+      'dynamodb',
+    );
+    if (may.seal) this.sealKey.allow(role, writes ? ['GenerateDataKey', 'Decrypt'] : ['Decrypt']);
+  }
+}
+
+function attribute({ name, type }: KeyAttribute): Attribute {
+  return { name, type: type === 'S' ? AttributeType.STRING : AttributeType.NUMBER };
+}

@@ -1,0 +1,32 @@
+import type { EnvironmentInput } from './environment.ts';
+
+/** Developers' own: local front ends may ask, everything goes away with `npm run destroy -- dev`. */
+export default {
+  purpose: 'development',
+  logLevel: 'DEBUG',
+  thoughtSpot: { host: 'https://dev.thoughtspot.example', dialect: 'auth-2.0' },
+  issuer: {
+    url: 'https://login.dev.example.com/',
+    audiences: ['thoughtspot-token-broker'],
+    scopes: { token: 'broker:token', revoke: 'broker:revoke' },
+  },
+  allowedOrigins: ['http://localhost:5173', 'https://app.dev.example.com'],
+  policyFile: 'policy.dev.json',
+  secret: { create: 'thoughtspot-broker/dev' },
+  revocationSchedules: [
+    { name: 'end-of-day', expression: 'cron(0 20 ? * MON-FRI *)', timeZone: 'Europe/Berlin', select: { all: true } },
+  ],
+  sweepRate: 5,
+  dueShards: 16,
+  throttle: { ratePerSecond: 10, burst: 20 },
+  concurrency: {
+    gettoken: { reserved: 5 },
+    revoketoken: { reserved: 5 },
+    sessioninfo: { reserved: 5 },
+    leases: { reserved: 2 },
+    sweep: { reserved: 1 },
+  },
+  deployment: 'all-at-once',
+  logRetentionDays: 7,
+  alarms: { email: 'broker-dev@example.com' },
+} satisfies EnvironmentInput;

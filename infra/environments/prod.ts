@@ -1,0 +1,34 @@
+import type { EnvironmentInput } from './environment.ts';
+
+/** Production: data and keys outlive the stack, new code goes to a tenth of the callers first. */
+export default {
+  purpose: 'production',
+  logLevel: 'INFO',
+  thoughtSpot: { host: 'https://analytics.thoughtspot.example', dialect: 'auth-2.0' },
+  issuer: {
+    url: 'https://login.example.com/',
+    audiences: ['thoughtspot-token-broker'],
+    scopes: { token: 'broker:token', revoke: 'broker:revoke' },
+  },
+  allowedOrigins: ['https://app.example.com'],
+  policyFile: 'policy.prod.json',
+  secret: { create: 'thoughtspot-broker/prod' },
+  revocationSchedules: [
+    { name: 'end-of-day', expression: 'cron(0 20 ? * MON-FRI *)', timeZone: 'Europe/Berlin', select: { all: true } },
+    { name: 'older-than-a-day', expression: 'rate(1 hour)', timeZone: 'UTC', select: { olderThanSeconds: 86_400 } },
+  ],
+  deprovisionedEvents: { source: 'com.example.identity' },
+  sweepRate: 20,
+  dueShards: 16,
+  throttle: { ratePerSecond: 50, burst: 100 },
+  concurrency: {
+    gettoken: { reserved: 50 },
+    revoketoken: { reserved: 20 },
+    sessioninfo: { reserved: 20 },
+    leases: { reserved: 5 },
+    sweep: { reserved: 1 },
+  },
+  deployment: 'canary',
+  logRetentionDays: 365,
+  alarms: { email: 'broker-oncall@example.com' },
+} satisfies EnvironmentInput;

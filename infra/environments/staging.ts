@@ -1,0 +1,34 @@
+import type { EnvironmentInput } from './environment.ts';
+
+/** As production in all but size: what passes here is what goes on. */
+export default {
+  purpose: 'staging',
+  logLevel: 'INFO',
+  thoughtSpot: { host: 'https://staging.thoughtspot.example', dialect: 'auth-2.0' },
+  issuer: {
+    url: 'https://login.staging.example.com/',
+    audiences: ['thoughtspot-token-broker'],
+    scopes: { token: 'broker:token', revoke: 'broker:revoke' },
+  },
+  allowedOrigins: ['https://app.staging.example.com'],
+  policyFile: 'policy.staging.json',
+  secret: { create: 'thoughtspot-broker/staging' },
+  revocationSchedules: [
+    { name: 'end-of-day', expression: 'cron(0 20 ? * MON-FRI *)', timeZone: 'Europe/Berlin', select: { all: true } },
+    { name: 'older-than-a-day', expression: 'rate(1 hour)', timeZone: 'UTC', select: { olderThanSeconds: 86_400 } },
+  ],
+  deprovisionedEvents: { source: 'com.example.identity' },
+  sweepRate: 10,
+  dueShards: 16,
+  throttle: { ratePerSecond: 20, burst: 40 },
+  concurrency: {
+    gettoken: { reserved: 20 },
+    revoketoken: { reserved: 10 },
+    sessioninfo: { reserved: 10 },
+    leases: { reserved: 2 },
+    sweep: { reserved: 1 },
+  },
+  deployment: 'canary',
+  logRetentionDays: 30,
+  alarms: { email: 'broker-staging@example.com' },
+} satisfies EnvironmentInput;

@@ -1,0 +1,29 @@
+import { POLICY_FILE_NAME } from '../functions/contract/bundle.ts';
+import { ENVIRONMENT } from '../functions/contract/environment.ts';
+import type { EnvironmentVariable } from '../functions/contract/environment.ts';
+import type { FunctionName } from '../functions/contract/functions.ts';
+import type { ThoughtSpotSecret } from './constructs/thoughtspot-secret.ts';
+import type { TokenLedger } from './constructs/token-ledger.ts';
+import type { Environment } from './environments/environment.ts';
+
+/** The environment block of each function: exactly what contract/environment.ts lists for it; the compiler counts. */
+export function functionVariables(
+  environment: Environment,
+  { ledger, secret }: { readonly ledger: TokenLedger; readonly secret: ThoughtSpotSecret },
+): (name: FunctionName) => Record<string, string> {
+  const values: Record<EnvironmentVariable, string> = {
+    BROKER_ENVIRONMENT: environment.name,
+    BROKER_LOG_LEVEL: environment.logLevel,
+    THOUGHTSPOT_HOST: environment.thoughtSpot.host,
+    THOUGHTSPOT_DIALECT: environment.thoughtSpot.dialect,
+    THOUGHTSPOT_SECRET_ID: secret.id,
+    LEDGER_TABLE: ledger.table.tableName,
+    LEDGER_KEY_ID: ledger.sealKey.key.keyArn,
+    LEDGER_DUE_SHARDS: String(environment.dueShards),
+    POLICY_FILE: POLICY_FILE_NAME,
+    SCOPE_TOKEN: environment.issuer.scopes.token,
+    SCOPE_REVOKE: environment.issuer.scopes.revoke,
+    SWEEP_RATE: String(environment.sweepRate),
+  };
+  return (name) => Object.fromEntries(ENVIRONMENT[name].map((variable) => [variable, values[variable]]));
+}

@@ -1,0 +1,63 @@
+/**
+ * EventBridge Scheduler's expressions, checked before AWS sees them. Grammar: EventBridge Scheduler user guide,
+ * "Schedule types": cron has six fields, day-of-month and day-of-week exclude each other by `?`.
+ */
+const MONTHS = ['JAN', 'FEB', 'MAR', 'APR', 'MAY', 'JUN', 'JUL', 'AUG', 'SEP', 'OCT', 'NOV', 'DEC'];
+const DAYS = ['SUN', 'MON', 'TUE', 'WED', 'THU', 'FRI', 'SAT'];
+
+interface Field {
+  readonly lowest: number;
+  readonly highest: number;
+  readonly names?: readonly string[];
+  /** Forms beyond numbers, ranges, lists and steps. */
+  readonly special?: RegExp;
+}
+
+const FIELDS: readonly Field[] = [
+  { lowest: 0, highest: 59 },
+  { lowest: 0, highest: 23 },
+  { lowest: 1, highest: 31, special: /^(\?|L|LW|([1-9]|[12]\d|3[01])W)$/ },
+  { lowest: 1, highest: 12, names: MONTHS },
+  { lowest: 1, highest: 7, names: DAYS, special: /^(\?|L|[1-7]L|[1-7]#[1-5])$/ },
+  { lowest: 1970, highest: 2199 },
+];
+
+function isField(text: string, field: Field): boolean {
+  if (field.special?.test(text)) return true;
+  const value = (part: string): number => {
+    const name = field.names?.indexOf(part.toUpperCase()) ?? -1;
+    return name >= 0 ? name + field.lowest : /^\d{1,4}$/.test(part) ? Number(part) : NaN;
+  };
+  const inside = (part: string) => value(part) >= field.lowest && value(part) <= field.highest;
+  return text.split(',').every((item) => {
+    const [range = '', step, ...rest] = item.split('/');
+    if (rest.length > 0 || (step !== undefined && !/^[1-9]\d{0,3}$/.test(step))) return false;
+    if (range === '*') return true;
+    const [from = '', to, ...more] = range.split('-');
+    return more.length === 0 && inside(from) && (to === undefined || (inside(to) && value(to) >= value(from)));
+  });
+}
+
+/** Whether `cron(m h dom mon dow y)` is one that EventBridge Scheduler takes. */
+export function isCron(expression: string): boolean {
+  const parts = /^cron\(([^()]*)\)$/.exec(expression)?.[1]?.split(' ');
+  if (parts?.length !== FIELDS.length) return false;
+  if ((parts[2] === '?') === (parts[4] === '?')) return false;
+  return FIELDS.every((field, index) => isField(parts[index] ?? '', field));
+}
+
+/** Whether `rate(n unit)` is one that EventBridge Scheduler takes. */
+export function isRate(expression: string): boolean {
+  return /^rate\([1-9]\d{0,5} (minutes?|hours?|days?)\)$/.test(expression);
+}
+
+/** Whether this is the name of an IANA time zone (offsets such as +01:00 are not: they know no summer time). */
+export function isTimeZone(name: string): boolean {
+  if (!/^[A-Za-z][\w+/-]*$/.test(name)) return false;
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}

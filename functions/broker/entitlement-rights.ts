@@ -1,0 +1,110 @@
+/** What a token may do, and as whom ThoughtSpot may create its user: rights and provisioning from claims. */
+import type { NamedSource, ProvisioningSource, RightsSource } from './entitlement-rules.ts';
+import { listFrom, type Outcome, textFrom, valuesFrom } from './entitlement-values.ts';
+import type { FieldError } from './failure.ts';
+import type { Claims, NamedValues, Provisioning, Rights } from './ports.ts';
+
+type RightsOutcome = Outcome<Rights> | { readonly fault: FieldError };
+type Custom = Extract<RightsSource, { kind: 'custom' }>;
+
+const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+const EMAIL = /^[^\s@]+@[^\s@]+$/;
+
+/** `objectId` is the request's; it narrows a grant for objects to one of them and is a fault with any other grant. */
+export function rightsFrom(source: RightsSource, claims: Claims, objectId: string | undefined): RightsOutcome {
+  if (source.kind === 'object') return objectRights(source.objects, objectId);
+  if (objectId !== undefined) {
+    return { fault: { field: 'objectId', detail: 'must be left out: this grant is not for one object' } };
+  }
+  return source.kind === 'full' ? { value: { kind: 'full' } } : customRights(source, claims);
+}
+
+function objectRights(allowed: ReadonlySet<string> | null, asked: string | undefined): RightsOutcome {
+  const [first, second] = allowed ?? [];
+  const objectId = asked?.toLowerCase() ?? (second === undefined ? first : undefined);
+  if (objectId === undefined) {
+    return { fault: { field: 'objectId', detail: 'is required: this grant is for one object' } };
+  }
+  if (!GUID.test(objectId)) return { fault: { field: 'objectId', detail: 'must be a GUID' } };
+  return allowed === null || allowed.has(objectId)
+    ? { value: { kind: 'object', objectId } }
+    : { refusal: 'the object asked for is not on the list of the grant' };
+}
+
+/**
+ * A list that filters must never come out empty: to ThoughtSpot an empty variable or filter may mean "no restriction".
+ */
+function customRights(source: Custom, claims: Claims): RightsOutcome {
+  const variables = namedFrom(source.variables, (values) => listFrom(values, claims), 'variable');
+  if ('refusal' in variables) return variables;
+  const parameters = namedFrom(source.parameters, (values) => valuesFrom(values, claims), 'parameter');
+  if ('refusal' in parameters) return parameters;
+  const many = parameters.value.find(({ values }) => values.length > 1);
+  if (many !== undefined) return { refusal: `parameter "${many.name}" takes one value, the claim has several` };
+
+  const filters: Extract<Rights, { kind: 'custom' }>['filters'][number][] = [];
+  for (const { column, operator, values } of source.filters) {
+    const list = valuesFrom(values, claims);
+    if ('refusal' in list) return list;
+    if (list.value.length === 0) return { refusal: `filter on "${column}" has no value: it would not restrict` };
+    filters.push({ column, operator, values: list.value });
+  }
+
+  const groups = listFrom(source.groups, claims);
+  if ('refusal' in groups) return groups;
+
+  const objects: Extract<Rights, { kind: 'custom' }>['objects'][number][] = [];
+  for (const { type, identifiers } of source.objects) {
+    const list = listFrom(identifiers, claims);
+    if ('refusal' in list) return list;
+    if (list.value.length === 0) return { refusal: 'a list of objects is empty: it would not restrict' };
+    objects.push(...list.value.map((identifier) => (type === undefined ? { identifier } : { type, identifier })));
+  }
+
+  const { persist } = source;
+  return {
+    value: {
+      kind: 'custom',
+      persist,
+      variables: variables.value,
+      filters,
+      parameters: parameters.value,
+      groups: groups.value,
+      objects,
+    },
+  };
+}
+
+function namedFrom(
+  sources: readonly NamedSource[],
+  read: (values: NamedSource['values']) => Outcome<readonly string[]>,
+  what: string,
+): Outcome<readonly NamedValues[]> {
+  const named: NamedValues[] = [];
+  for (const { name, values } of sources) {
+    const list = read(values);
+    if ('refusal' in list) return list;
+    if (list.value.length === 0) return { refusal: `${what} "${name}" has no value: it would not restrict` };
+    named.push({ name, values: list.value });
+  }
+  return { value: named };
+}
+
+/** What ThoughtSpot may create or update the user with; every claim that the rule names has to be there. */
+export function provisioningFrom(source: ProvisioningSource | null, claims: Claims): Outcome<Provisioning | null> {
+  if (source === null) return { value: null };
+  const groups = listFrom(source.groups, claims);
+  if ('refusal' in groups) return groups;
+  const displayName = source.displayName && textFrom(source.displayName, claims);
+  if (displayName && 'refusal' in displayName) return displayName;
+  const email = source.email && textFrom(source.email, claims);
+  if (email && 'refusal' in email) return email;
+  if (email && !EMAIL.test(email.value)) return { refusal: 'the e-mail address for provisioning is malformed' };
+  return {
+    value: {
+      groups: groups.value,
+      ...(displayName && { displayName: displayName.value }),
+      ...(email && { email: email.value }),
+    },
+  };
+}

@@ -1,0 +1,88 @@
+/**
+ * What a request for a token does next, given what the ledger shows at this moment: pure, so that every case can be
+ * read in one place and tried in a table.
+ */
+import type { CallerId, Lease } from './lease.ts';
+import type { Grant } from './ports.ts';
+
+export interface ChoiceSettings {
+  /** A token with no more life left than this is not served any more, ms. */
+  readonly hardMarginMs: number;
+  /** At most this many mints of one grant ... */
+  readonly mintLimit: number;
+  /** ... may be begun within this time, ms. */
+  readonly mintLimitWindowMs: number;
+}
+
+export interface View {
+  readonly grant: Grant;
+  readonly caller: CallerId;
+  /** Newest generation first. */
+  readonly leases: readonly Lease[];
+  /** Nothing that was reserved before this is served (epoch ms). */
+  readonly cutOff: number;
+  readonly now: number;
+  /** Set by a caller whose last token was refused: only leases reserved from then on will do (epoch ms). */
+  readonly freshSince?: number;
+}
+
+export type Step =
+  | { readonly step: 'serve'; readonly lease: Lease }
+  /** `lease` still serves, but is near its end: try to get the next one, fall back on this one. */
+  | { readonly step: 'refresh'; readonly lease: Lease; readonly generation: number }
+  | { readonly step: 'mint'; readonly generation: number }
+  /** Somebody else is minting it. */
+  | { readonly step: 'wait' }
+  | { readonly step: 'limited'; readonly retryAfterMs: number };
+
+export function nextStep(view: View, settings: ChoiceSettings): Step {
+  const { grant, leases, now } = view;
+  const generation = (leases[0]?.generation ?? 0) + 1;
+  const retryAfterMs = untilNextMint(leases, now, settings);
+  const mint: Step = retryAfterMs > 0 ? { step: 'limited', retryAfterMs } : { step: 'mint', generation };
+  if (grant.reuse === null) return mint;
+
+  const candidates = leases.filter((lease) => isCandidate(lease, view));
+  const live = candidates.find((lease) => isServable(lease, grant, now + settings.hardMarginMs));
+  const beingMinted = candidates.some((lease) => lease.state === 'reserved' && now < lease.mintDeadlineAt);
+  if (live) {
+    const keep = now < refreshAfter(live, grant, settings.hardMarginMs) || beingMinted || retryAfterMs > 0;
+    return keep ? { step: 'serve', lease: live } : { step: 'refresh', lease: live, generation };
+  }
+  return beingMinted ? { step: 'wait' } : mint;
+}
+
+/** The fingerprint already holds org and caller; they are compared again, since serving the wrong one is the worst case. */
+function isCandidate(lease: Lease, { grant, caller, cutOff, freshSince }: View): boolean {
+  const belongs =
+    lease.orgId === grant.orgId && lease.shared === grant.share && (grant.share || sameCaller(lease.caller, caller));
+  return belongs && lease.reservedAt >= cutOff && (freshSince === undefined || lease.reservedAt >= freshSince);
+}
+
+function isServable(lease: Lease, grant: Grant, aliveAt: number): boolean {
+  if (lease.state !== 'live' || !lease.sealed || lease.expiresAt === undefined) return false;
+  return lease.expiresAt > aliveAt && (grant.notAfter === undefined || lease.expiresAt <= grant.notAfter);
+}
+
+/** How long until the limit lets the grant mint again, ms; 0: it may now. Every attempt counts, failed ones too. */
+function untilNextMint(leases: readonly Lease[], now: number, settings: ChoiceSettings): number {
+  const recent = leases.filter((lease) => lease.reservedAt > now - settings.mintLimitWindowMs);
+  const oldest = recent[settings.mintLimit - 1];
+  return oldest ? oldest.reservedAt + settings.mintLimitWindowMs - now : 0;
+}
+
+/**
+ * From when on a newer token is worth asking for (epoch ms): `minLifeLeft` of the rule before the token's earliest end,
+ * or the hard margin where the rule does not reuse. A new token always keeps at least a fifth of its life before that,
+ * however the rule and the validity stand to each other: otherwise it would have to be minted again at every request.
+ */
+export function refreshAfter(lease: Lease, grant: Pick<Grant, 'reuse'>, hardMarginMs: number): number {
+  const end = lease.expiresAt ?? lease.latestEndAt;
+  const life = end - (lease.issuedAt ?? lease.reservedAt);
+  const lead = grant.reuse === null ? hardMarginMs : grant.reuse.minLifeLeftSeconds * 1_000;
+  return Math.floor(end - Math.min(lead, life * 0.8));
+}
+
+export function sameCaller(one: CallerId, other: CallerId): boolean {
+  return one.issuer === other.issuer && one.subject === other.subject;
+}

@@ -1,0 +1,92 @@
+/** Use case leases: unfinished leases for operators, one page at a time. */
+import { normaliseUser } from './entitlement.ts';
+import { Failure } from './failure.ts';
+import type { Lease } from './lease.ts';
+import type { Clock, TokenLedger } from './ports.ts';
+import type { LeaseFilter, ListLeases } from './use-cases.ts';
+
+export interface ListLeasesDeps {
+  readonly ledger: Pick<TokenLedger, 'unfinishedOfUser' | 'due' | 'shards'>;
+  readonly clock: Clock;
+}
+
+type Page = Awaited<ReturnType<ListLeases>>;
+
+/** Later than any due time: every unfinished row is in the due index. */
+const EVER = Number.MAX_SAFE_INTEGER;
+/** Kept of the deadline for the answer, ms. */
+const ANSWER_MS = 1_000;
+
+/**
+ * At most `limit` leases; a page may hold fewer, or none, and still have a `next`. With `user`: read strongly, in the
+ * order of the table. Without: over the due index, by shard and due time, which may lag; a row that changes between two
+ * pages may be seen twice.
+ */
+export function makeListLeases({ ledger, clock }: ListLeasesDeps): ListLeases {
+  return async (filter, limit, cursor, deadline) => {
+    if (!(limit >= 1))
+      throw new Failure('invalid-request', { errors: [{ field: 'limit', detail: 'must be 1 or more' }] });
+    return filter.user === undefined
+      ? ofAll(ledger, clock, filter, limit, cursor, deadline)
+      : ofUser(ledger, normaliseUser(filter.user), filter, limit, cursor, deadline);
+  };
+}
+
+/** The cursor is the leaseId of the last lease shown. If that lease is finished since, the listing begins anew. */
+async function ofUser(
+  ledger: ListLeasesDeps['ledger'],
+  user: string,
+  filter: LeaseFilter,
+  limit: number,
+  cursor: string | undefined,
+  deadline: number,
+): Promise<Page> {
+  const all: Lease[] = [];
+  for await (const lease of ledger.unfinishedOfUser(user, deadline)) all.push(lease);
+  const start = cursor === undefined ? 0 : all.findIndex(({ leaseId }) => leaseId === cursor) + 1;
+  const leases: Lease[] = [];
+  for (const lease of all.slice(start)) {
+    if (!matches(lease, filter)) continue;
+    const last = leases.at(-1);
+    if (leases.length === limit && last) return { leases, next: last.leaseId };
+    leases.push(lease);
+  }
+  return { leases };
+}
+
+/** The cursor is a shard and the ledger's cursor in it. A page that would overflow the limit is read again next time. */
+async function ofAll(
+  ledger: ListLeasesDeps['ledger'],
+  clock: Clock,
+  filter: LeaseFilter,
+  limit: number,
+  cursor: string | undefined,
+  deadline: number,
+): Promise<Page> {
+  let { shard, page } = positionOf(cursor);
+  const leases: Lease[] = [];
+  while (shard < ledger.shards) {
+    const here = `${shard} ${page ?? ''}`;
+    if (clock.now() + ANSWER_MS >= deadline) return { leases, next: here };
+    const found = await ledger.due(shard, EVER, limit, page, deadline);
+    const fitting = found.leases.filter((lease) => matches(lease, filter));
+    if (leases.length + fitting.length > limit) return { leases, next: here };
+    leases.push(...fitting);
+    page = found.next;
+    if (page === undefined) shard += 1;
+    if (leases.length === limit && shard < ledger.shards) return { leases, next: `${shard} ${page ?? ''}` };
+  }
+  return { leases };
+}
+
+function positionOf(cursor: string | undefined): { shard: number; page: string | undefined } {
+  if (cursor === undefined) return { shard: 0, page: undefined };
+  const [, shard, page] = /^(\d{1,6}) (.*)$/s.exec(cursor) ?? [];
+  if (shard === undefined)
+    throw new Failure('invalid-request', { errors: [{ field: 'cursor', detail: 'is not ours' }] });
+  return { shard: Number(shard), page: page === '' ? undefined : page };
+}
+
+function matches(lease: Lease, { orgId, state }: LeaseFilter): boolean {
+  return (orgId === undefined || lease.orgId === orgId) && (state === undefined || lease.state === state);
+}

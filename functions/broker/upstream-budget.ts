@@ -1,0 +1,106 @@
+/**
+ * The share of ThoughtSpot that background work may use: a rate, a number of calls in flight, and a circuit that opens
+ * when ThoughtSpot is down, so that an outage costs a few calls and not one per row.
+ */
+import type { ProblemCode } from '../contract/problems.ts';
+import type { Failure } from './failure.ts';
+import type { Clock, Randomness } from './ports.ts';
+
+export interface BudgetSettings {
+  /** Calls begun per second at most. */
+  readonly ratePerSecond: number;
+  readonly maxInFlight: number;
+  /** In flight until ThoughtSpot has answered once. */
+  readonly probesInFlight: number;
+  /** The circuit opens after this many calls in a row that ThoughtSpot did not answer. */
+  readonly openAfter: number;
+}
+
+export const BUDGET_DEFAULTS: BudgetSettings = {
+  ratePerSecond: 50,
+  maxInFlight: 16,
+  probesInFlight: 2,
+  openAfter: 4,
+};
+
+/** Why a call was not made: the circuit is open, or its turn would not come in time. */
+export type NoTurn = 'circuit-open' | 'no-time';
+
+/** What a call tells the circuit: its failure, if it failed. */
+export interface Heard {
+  readonly failure?: Failure;
+}
+
+export interface UpstreamBudget {
+  /**
+   * Waits for a turn, at most until `until` (epoch ms), then calls. The call gives undefined if it found that there was
+   * nothing to ask ThoughtSpot.
+   */
+  spend<T extends Heard>(until: number, call: () => Promise<T | undefined>): Promise<{ readonly heard?: T } | NoTurn>;
+  isOpen(): boolean;
+}
+
+/** Failures that say that the next call will most likely fail too, whatever row it is for. */
+const OUTAGES: ReadonlySet<ProblemCode> = new Set([
+  'upstream-unavailable',
+  'upstream-timeout',
+  'upstream-busy',
+  'key-unavailable',
+]);
+
+export function makeUpstreamBudget(clock: Clock, randomness: Randomness, settings: BudgetSettings): UpstreamBudget {
+  const intervalMs = 1_000 / settings.ratePerSecond;
+  let nextTurnAt = 0;
+  let queue: Promise<unknown> = Promise.resolve();
+  let inFlight = 0;
+  let answered = false;
+  let failuresInARow = 0;
+  let waiting: (() => void)[] = [];
+
+  const isOpen = () => failuresInARow >= settings.openAfter;
+  const isFull = () => inFlight >= (answered ? settings.maxInFlight : settings.probesInFlight);
+  const wakeAll = () => {
+    const woken = waiting;
+    waiting = [];
+    for (const wake of woken) wake();
+  };
+
+  /** One after the other, so that a stall of this process is not followed by a burst. */
+  async function takeTurn(until: number): Promise<NoTurn | undefined> {
+    while (isFull() && !isOpen()) await new Promise<void>((wake) => waiting.push(wake));
+    if (isOpen()) return 'circuit-open';
+    const now = clock.now();
+    const turnAt = Math.max(nextTurnAt, now - intervalMs);
+    if (Math.max(turnAt, now) >= until) return 'no-time';
+    if (turnAt > now) await clock.sleep(Math.ceil(turnAt - now));
+    if (isOpen()) return 'circuit-open';
+    nextTurnAt = turnAt + intervalMs * (1 + randomness() * 0.1);
+    inFlight += 1;
+    return undefined;
+  }
+
+  function hear({ failure }: Heard): void {
+    const outage = failure !== undefined && OUTAGES.has(failure.code);
+    failuresInARow = outage ? failuresInARow + 1 : 0;
+    answered ||= !outage;
+  }
+
+  return {
+    isOpen,
+    async spend(until, call) {
+      const turn = queue.then(() => takeTurn(until));
+      queue = turn;
+      const noTurn = await turn;
+      if (noTurn) return noTurn;
+      try {
+        const heard = await call();
+        if (!heard) return {};
+        hear(heard);
+        return { heard };
+      } finally {
+        inFlight -= 1;
+        wakeAll();
+      }
+    },
+  };
+}

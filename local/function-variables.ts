@@ -1,0 +1,45 @@
+/** The functions' own environment variables on this machine: exactly those that the contract lists for each. */
+import { POLICY_FILE_NAME } from '../functions/contract/bundle.ts';
+import { ENVIRONMENT, type EnvironmentVariable } from '../functions/contract/environment.ts';
+import type { FunctionName } from '../functions/contract/functions.ts';
+
+export interface Backing {
+  readonly thoughtspotHost: string;
+  readonly dialect: string;
+  readonly keyId: string;
+  readonly logLevel: string;
+  /** Origins of the local AWS endpoints, by the name that the SDK has for the service. */
+  readonly endpoints: Readonly<Record<'SECRETS_MANAGER' | 'KMS' | 'DYNAMODB', string>>;
+}
+
+export const SECRET_ID = 'thoughtspot-broker/local';
+export const TABLE_NAME = 'thoughtspot-broker-local-leases';
+export const SCOPES = { token: 'broker:token', revoke: 'broker:revoke' } as const;
+
+/** Variables of one function. The AWS_ENDPOINT_URL_* are not the stack's: they only say where AWS is here. */
+export function functionVariables(
+  name: FunctionName,
+  backing: Backing,
+  overrides: Partial<Record<EnvironmentVariable, string>> = {},
+): Record<string, string> {
+  const values: Record<EnvironmentVariable, string> = {
+    BROKER_ENVIRONMENT: 'local',
+    BROKER_LOG_LEVEL: backing.logLevel,
+    THOUGHTSPOT_HOST: backing.thoughtspotHost,
+    THOUGHTSPOT_DIALECT: backing.dialect,
+    THOUGHTSPOT_SECRET_ID: SECRET_ID,
+    LEDGER_TABLE: TABLE_NAME,
+    LEDGER_KEY_ID: backing.keyId,
+    LEDGER_DUE_SHARDS: '16',
+    POLICY_FILE: POLICY_FILE_NAME,
+    SCOPE_TOKEN: SCOPES.token,
+    SCOPE_REVOKE: SCOPES.revoke,
+    SWEEP_RATE: '20',
+    ...overrides,
+  };
+  const endpoints = Object.entries(backing.endpoints).map(([service, url]) => [`AWS_ENDPOINT_URL_${service}`, url]);
+  return Object.fromEntries([
+    ...ENVIRONMENT[name].map((variable) => [variable, values[variable]]),
+    ...endpoints,
+  ]) as Record<string, string>;
+}

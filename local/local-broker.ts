@@ -1,0 +1,195 @@
+/**
+ * The whole broker on this machine, in one call: AWS endpoints, issuer, ThoughtSpot simulator, the bundles in their
+ * sandboxes, and the gateway in front. `npm start` is this with fixed ports; tests start it on free ones.
+ */
+import type { EnvironmentVariable } from '../functions/contract/environment.ts';
+import type { FunctionName } from '../functions/contract/functions.ts';
+import { startLocalAws, type LocalAws } from './aws/local-aws.ts';
+import { readDemoUsers, type DemoUsers } from './demo-users.ts';
+import { buildFunctionSet, type FunctionLimits } from './function-set.ts';
+import { functionVariables, SCOPES, SECRET_ID, TABLE_NAME, type Backing } from './function-variables.ts';
+import { makeAuthorizer } from './gateway/authorizer.ts';
+import { bindGateway, type Access, type LocalPages } from './gateway/gateway.ts';
+import { makeLocalRoutes } from './gateway/local-routes.ts';
+import { makeDemoPages } from './gateway/pages.ts';
+import { routesOf } from './gateway/routes.ts';
+import type { ThrottleSettings } from './gateway/throttle.ts';
+import { startIssuer, type Issuer } from './issuer.ts';
+import type { Invocation, LocalFunction } from './lambda/local-function.ts';
+import { OutputLog } from './lambda/output.ts';
+import { claimPort } from './network.ts';
+import { scheduleEvent, startScheduler } from './scheduler.ts';
+import { secretDocument } from './secret-document.ts';
+import { DEFAULT_POLICY, type ThoughtSpotChoice } from './settings.ts';
+import { readCluster } from './thoughtspot/cluster.ts';
+import { startSimulator, type Simulator, type SimulatorOptions } from './thoughtspot/simulator.ts';
+
+export interface LocalBrokerOptions {
+  /** First of six ports in a row; left out: any free ones. */
+  readonly basePort?: number;
+  /** The simulator with dialect auth-2.0, unless told otherwise. */
+  readonly thoughtspot?: ThoughtSpotChoice;
+  /** The simulator's cluster, clock and switches. */
+  readonly simulator?: Omit<SimulatorOptions, 'port' | 'allowedOrigins'>;
+  readonly users?: DemoUsers;
+  /** Policy document, or its path. */
+  readonly policy?: string | object;
+  /** Origins that may call the broker from a browser, besides its own. */
+  readonly allowOrigins?: readonly string[];
+  readonly logLevel?: string;
+  /** The sweep's interval, ms; null: only when asked for. The stack's minute unless told. */
+  readonly sweepEveryMs?: number | null;
+  readonly throttle?: ThrottleSettings;
+  /** Environment variables of the functions that differ from the usual. */
+  readonly variables?: Partial<Record<EnvironmentVariable, string>>;
+  /** Limits of the functions that differ from the contract's. */
+  readonly limits?: FunctionLimits;
+  readonly integrationTimeoutMs?: number;
+  readonly onAnswer?: (access: Access) => void;
+}
+
+export interface LocalBroker {
+  readonly url: string;
+  readonly issuer: Issuer;
+  readonly aws: LocalAws;
+  /** Absent where the broker talks to a real cluster. */
+  readonly simulator: Simulator | undefined;
+  /** Everything the functions and the platform have printed. */
+  readonly output: OutputLog;
+  readonly functions: ReadonlyMap<FunctionName, LocalFunction>;
+  /** What listens where, for people. */
+  addresses(): Readonly<Record<string, string>>;
+  /** Runs a function with an event of its own shape, as AWS would. Throws if there is no such function. */
+  invoke(name: FunctionName, event: unknown): Promise<Invocation>;
+  sweep(): Promise<Invocation>;
+  /** Bundles again and replaces the sandboxes; on a fault in the sources the old ones go on. Throws BuildFailure. */
+  rebuild(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Resolves once it serves. Throws `PortTaken`, esbuild's BuildFailure, or what a part says; nothing runs on then. */
+export async function startLocalBroker(options: LocalBrokerOptions = {}): Promise<LocalBroker> {
+  const closers: (() => unknown)[] = [];
+  const close = async () => {
+    for (const step of closers.splice(0).reverse()) await step();
+  };
+  try {
+    return await start(options, closers, close);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function start(
+  options: LocalBrokerOptions,
+  closers: (() => unknown)[],
+  close: () => Promise<void>,
+): Promise<LocalBroker> {
+  const { basePort, thoughtspot = { kind: 'simulator', dialect: 'auth-2.0' }, policy = DEFAULT_POLICY } = options;
+  const port = (offset: number) => (basePort === undefined ? 0 : basePort + offset);
+  const keep = <T extends { close(): unknown }>(part: T): T => {
+    closers.push(() => part.close());
+    return part;
+  };
+
+  const gateway = keep(await bindGateway(port(0)));
+  const allowOrigins = [gateway.url, gateway.url.replace('127.0.0.1', 'localhost'), ...(options.allowOrigins ?? [])];
+  const cluster = options.simulator?.cluster ?? readCluster();
+  const simulator =
+    thoughtspot.kind === 'cluster'
+      ? undefined
+      : keep(
+          await claimPort(port(1), 'the ThoughtSpot simulator', () =>
+            startSimulator({ ...options.simulator, cluster, port: port(1), allowedOrigins: allowOrigins }),
+          ),
+        );
+  const issuer = keep(await startIssuer(options.users ?? readDemoUsers(), port(2)));
+  const aws = keep(await startLocalAws({ secrets: port(3), kms: port(4), dynamodb: port(5) }, TABLE_NAME));
+  aws.secrets.put(SECRET_ID, JSON.stringify(secretDocument(thoughtspot, cluster)));
+
+  const output = new OutputLog();
+  const backing: Backing = {
+    thoughtspotHost: thoughtspot.kind === 'cluster' ? thoughtspot.host : (simulator?.url ?? ''),
+    dialect: thoughtspot.dialect,
+    keyId: aws.keyId,
+    logLevel: options.logLevel ?? 'INFO',
+    endpoints: { SECRETS_MANAGER: aws.secrets.url, KMS: aws.kms.url, DYNAMODB: aws.dynamodb.url },
+  };
+  const {
+    functions,
+    invoke,
+    rebuild,
+    close: closeFunctions,
+  } = await buildFunctionSet({
+    policy,
+    variables: (name) => functionVariables(name, backing, options.variables),
+    output,
+    ...(options.limits && { limits: options.limits }),
+  });
+  closers.push(closeFunctions);
+
+  const sweep = () => invoke('sweep', scheduleEvent('sweep', Date.now()));
+  const { sweepEveryMs = 60_000 } = options;
+  if (sweepEveryMs !== null && functions.has('sweep')) {
+    const scheduler = startScheduler(sweepEveryMs, () => void sweep());
+    closers.push(() => scheduler.stop());
+  }
+
+  const addresses = () => ({
+    broker: gateway.url,
+    thoughtspot: backing.thoughtspotHost,
+    issuer: issuer.url,
+    secretsManager: aws.secrets.url,
+    kms: aws.kms.url,
+    dynamodb: aws.dynamodb.url,
+  });
+  const demo = makeDemoPages();
+  const routes = makeLocalRoutes({
+    addresses,
+    users: () => issuer.users,
+    accessToken: (user) => issuer.accessToken(user),
+    statistics: () => Object.fromEntries([...functions].map(([name, local]) => [name, local.statistics()])),
+    output: () => output.lines(),
+    leases: (event) => invoke('leases', event),
+    sweep,
+    deliver: (event) => invoke('revoketoken', event),
+  });
+  const pages: LocalPages = async (request, response) =>
+    (await routes(request, response)) || (await demo.pages(request, response));
+
+  gateway.open({
+    routes: routesOf(functions, SCOPES),
+    authorizer: makeAuthorizer({ issuer: issuer.url, audience: [issuer.audience], now: Date.now }),
+    // The same lists as the stack's (infra/constructs/token-api.ts).
+    cors: {
+      allowOrigins,
+      allowHeaders: ['authorization', 'content-type', 'accept', 'x-correlation-id'],
+      allowMethods: ['GET', 'POST'],
+      exposeHeaders: ['retry-after', 'x-correlation-id'],
+      maxAgeSeconds: 3600,
+    },
+    pages,
+    onRefusal: (reason) => output.append('gateway', 'platform', `Unauthorized ${reason}`),
+    ...(options.throttle && { throttle: options.throttle }),
+    ...(options.integrationTimeoutMs !== undefined && { integrationTimeoutMs: options.integrationTimeoutMs }),
+    ...(options.onAnswer && { onAnswer: options.onAnswer }),
+  });
+
+  return {
+    url: gateway.url,
+    issuer,
+    aws,
+    simulator,
+    output,
+    functions,
+    addresses,
+    invoke,
+    sweep,
+    async rebuild() {
+      await rebuild();
+      demo.refresh();
+    },
+    close,
+  };
+}

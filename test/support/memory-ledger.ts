@@ -50,6 +50,15 @@ const byDue = (one: Due, other: Due): number => {
   }
   return 0;
 };
+/** A cursor is the entry that a page ended with. */
+function dueOf(cursor: string): Due {
+  try {
+    const [at, user, fingerprint, generation] = JSON.parse(cursor) as Due;
+    return [at, user, fingerprint, generation];
+  } catch {
+    throw new Failure('invalid-request', { errors: [{ field: 'cursor', detail: 'is not a cursor of the ledger' }] });
+  }
+}
 const callerKey = ({ issuer, subject }: CallerId) => JSON.stringify([issuer, subject]);
 const scopeKey = (scope: CutOffScope) => (scope.kind === 'all' ? 'all' : `org#${scope.orgId}`);
 
@@ -200,7 +209,7 @@ export function makeMemoryLedger(options: MemoryLedgerOptions): MemoryLedger {
       call('due', [shard, until, limit, cursor], deadline, async () => {
         const leases: Lease[] = [];
         let last: Due | undefined;
-        for (const entry of dueShards[shard]?.after(cursor ? (JSON.parse(cursor) as Due) : undefined) ?? []) {
+        for (const entry of dueShards[shard]?.after(cursor === undefined ? undefined : dueOf(cursor)) ?? []) {
           if (entry[0] > until) break;
           if (leases.length === limit && last) return { leases, next: JSON.stringify(last) };
           const row = find({ user: entry[1], fingerprint: entry[2], generation: entry[3] });

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import type { Clock } from '../broker/ports.ts';
 import type { GetToken, IssuedToken, TokenRequest } from '../broker/use-cases.ts';
 import { prefersText } from './accept.ts';
 import { json, plain } from './answer.ts';
@@ -18,18 +19,18 @@ const FIELDS = {
 };
 
 /** `POST /gettoken`: the token as JSON, or bare where the caller prefers text/plain. */
-export function gettokenRoute(getToken: GetToken, scope: string | undefined): Route {
+export function gettokenRoute(getToken: GetToken, scope: string | undefined, clock: Clock): Route {
   return {
     scope,
     async answer({ event, caller, deadline }) {
       const issued = await getToken(caller, withoutAbsent(readBody(event, FIELDS)), deadline);
-      return prefersText(event.headers?.['accept']) ? plain(200, issued.token) : json(200, bodyOf(issued));
+      return prefersText(event.headers?.['accept']) ? plain(200, issued.token) : json(200, bodyOf(issued, clock.now()));
     },
   };
 }
 
 /** The seed's SessionLoginResponse (five strings) and what a client needs to keep the token fresh. */
-function bodyOf({ token, lease, userName, orgId, expiresAt, refreshAfter }: IssuedToken) {
+function bodyOf({ token, lease, userName, orgId, expiresAt, refreshAfter }: IssuedToken, servedAt: number) {
   const createdAt = lease.upstreamCreatedAt ?? lease.issuedAt ?? lease.reservedAt;
   const lifetimeSeconds = lease.lifetimeSeconds ?? Math.max(0, Math.floor((expiresAt - createdAt) / 1000));
   return {
@@ -42,6 +43,8 @@ function bodyOf({ token, lease, userName, orgId, expiresAt, refreshAfter }: Issu
     orgId,
     expiresAt,
     refreshAfter,
+    // A browser's clock may be wrong: with this it can still tell when to refresh.
+    servedAt,
   };
 }
 

@@ -16,6 +16,8 @@ export interface HttpRequest {
   readonly caller: Caller;
   /** Epoch ms. */
   readonly deadline: number;
+  /** Keeps a secret that came with the request out of every line. */
+  readonly conceal: (secret: string) => void;
 }
 
 /** A use case behind a route. `scope` is what a caller must hold: undefined asks for none. */
@@ -50,7 +52,7 @@ export function httpEntry(edge: Edge, ready: () => Promise<Route>): HttpHandler 
       const route = await ready();
       caller = callerOf(event);
       requireScope(route.scope, caller);
-      answer = await route.answer({ event, caller, deadline: deadlineOf(clock, context) });
+      answer = await route.answer({ event, caller, deadline: deadlineOf(clock, context), conceal: telemetry.conceal });
     } catch (error) {
       const failure = error instanceof Failure ? error : new Failure('internal-error', { cause: error });
       code = failure.code;

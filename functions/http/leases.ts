@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import type { LeaseFilter, ListLeases } from '../broker/use-cases.ts';
+import { Failure } from '../broker/failure.ts';
 import { json } from './answer.ts';
 import { integer, orgId, readFields, text, type Read } from './fields.ts';
 import type { Route } from './http-entry.ts';
@@ -9,7 +10,7 @@ const MOST = 200;
 
 export const FILTER_FIELDS = {
   user: z.optional(text(256)),
-  orgId: z.optional(orgId),
+  org: z.optional(orgId),
   state: z.optional(
     z.enum(['reserved', 'live', 'revoking', 'revoked', 'failed', 'orphaned', 'expired'], 'is not a state of a lease'),
   ),
@@ -20,11 +21,12 @@ export const PAGE_FIELDS = {
 };
 const QUERY_FIELDS = { ...FILTER_FIELDS, ...PAGE_FIELDS };
 
-/** `GET /leases`: unfinished leases, one page, for operators. No token, sealed or not, is in a lease. */
-export function leasesRoute(listLeases: ListLeases, scope: string): Route {
+/** `GET /leases`: unfinished leases, one page, for operators; without a scope for them, for nobody. No token, sealed or not, is in a lease. */
+export function leasesRoute(listLeases: ListLeases, scope: string | undefined): Route {
   return {
     scope,
     async answer({ event, deadline }) {
+      if (scope === undefined) throw new Failure('insufficient-scope');
       const query = readFields(QUERY_FIELDS, Object.entries(event.queryStringParameters ?? {}).map(asNumber));
       return json(200, await page(listLeases, query, query, deadline));
     },
@@ -40,7 +42,7 @@ export async function page(
 ): Promise<object> {
   const wanted: LeaseFilter = {
     ...(filter.user === undefined ? {} : { user: filter.user }),
-    ...(filter.orgId === undefined ? {} : { orgId: filter.orgId }),
+    ...(filter.org === undefined ? {} : { orgId: filter.org }),
     ...(filter.state === undefined ? {} : { state: filter.state }),
   };
   const { leases, next } = await listLeases(wanted, limit, cursor, deadline);
@@ -66,6 +68,6 @@ export async function page(
 
 /** Everything in a query string is text; digits are meant as numbers where a number is wanted. */
 function asNumber([name, value]: readonly [string, string | undefined]): readonly [string, unknown] {
-  const numeric = name === 'orgId' || name === 'limit';
+  const numeric = name === 'org' || name === 'limit';
   return [name, numeric && value !== undefined && /^\d{1,10}$/.test(value) ? Number(value) : value];
 }

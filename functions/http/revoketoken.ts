@@ -3,13 +3,13 @@ import { Failure } from '../broker/failure.ts';
 import type { Clock } from '../broker/ports.ts';
 import type { RevokeSelection, RevokeTokens } from '../broker/use-cases.ts';
 import { json } from './answer.ts';
-import { LARGEST_BODY, readBody } from './body.ts';
+import { readBody } from './body.ts';
 import { orgId, text } from './fields.ts';
 import type { Route } from './http-entry.ts';
 
 const FIELDS = {
   leaseId: z.optional(text(1024)),
-  token: z.optional(text(LARGEST_BODY)),
+  token: z.optional(text(8192)),
   userName: z.optional(text(256)),
   orgId: z.optional(orgId),
   all: z.optional(z.literal(true, 'must be true')),
@@ -25,8 +25,9 @@ export interface RevokeScopes {
 export function revoketokenRoute(revokeTokens: RevokeTokens, scopes: RevokeScopes, clock: Clock): Route {
   return {
     scope: scopes.token,
-    async answer({ event, caller, deadline }) {
+    async answer({ event, caller, deadline, conceal }) {
       const selection = selectionOf(readBody(event, FIELDS));
+      if (selection.kind === 'token') conceal(selection.token);
       const mayRevokeOthers = scopes.revoke !== undefined && caller.scopes.includes(scopes.revoke);
       const revoker = { kind: 'caller', caller, mayRevokeOthers } as const;
       const { revoked, pending } = await revokeTokens(revoker, selection, clock.now(), deadline);

@@ -36,7 +36,7 @@ interface Cached {
  */
 export function makeCredentialSource(
   options: CredentialSourceOptions,
-): CredentialSource & { digestKey(deadline?: number): Promise<Uint8Array> } {
+): CredentialSource & { digestKey: (deadline?: number) => Promise<Uint8Array> } {
   const { client, secretId, clock, signals, log, conceal } = options;
   const {
     maxAgeMs = 300_000,

@@ -1,0 +1,19 @@
+import { makeGetToken } from '../broker/mint.ts';
+import { gettokenRoute } from '../http/gettoken.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
+import type { Config } from './config.ts';
+import { wireLedger } from './ledger.ts';
+import { wirePolicy } from './policy.ts';
+import { scopeOf } from './scope.ts';
+import { clock, randomness } from './system.ts';
+import { wireThoughtSpot } from './thoughtspot.ts';
+import { warmUp } from './warm-up.ts';
+
+export async function wireGettoken(config: Config<'gettoken'>, telemetry: Telemetry) {
+  const { credentials, dataKeys, ledger } = wireLedger(config, telemetry);
+  const issuer = wireThoughtSpot(config, credentials, telemetry);
+  warmUp(telemetry, credentials, dataKeys, issuer);
+  const policy = await wirePolicy(config);
+  const getToken = makeGetToken({ ...telemetry, ...policy, ledger, issuer, clock, randomness });
+  return gettokenRoute(getToken, scopeOf(config.SCOPE_TOKEN), clock);
+}

@@ -1,0 +1,74 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { KMSClient } from '@aws-sdk/client-kms';
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import type { TokenLedger } from '../broker/ports.ts';
+import type { ENVIRONMENT } from '../contract/environment.ts';
+import { CLIENT_OPTIONS } from '../ledger/calls.ts';
+import { makeDataKeys } from '../ledger/data-keys.ts';
+import { makeDynamoDbLedger } from '../ledger/dynamodb-ledger.ts';
+import { makeCredentialSource } from '../secrets/credential-source.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
+import type { Config } from './config.ts';
+import { clock, randomness } from './system.ts';
+
+/** Every function has at least the variables of this one. */
+type LedgerConfig = Pick<
+  Config<keyof typeof ENVIRONMENT>,
+  'BROKER_ENVIRONMENT' | 'THOUGHTSPOT_SECRET_ID' | 'LEDGER_TABLE' | 'LEDGER_KEY_ID' | 'LEDGER_DUE_SHARDS'
+>;
+
+/** One read is ended by its deadline besides; without `throwOnRequestTimeout` the SDK only warns of a late answer. */
+const SECRETS_CLIENT_OPTIONS = {
+  maxAttempts: 3,
+  requestHandler: { connectionTimeout: 1_000, requestTimeout: 1_500, throwOnRequestTimeout: true },
+} as const;
+
+/** The credential and the ledger. Region, endpoints and the role's keys are the AWS clients' own to find. */
+export function wireLedger(config: LedgerConfig, { log, signals, conceal }: Telemetry) {
+  const credentials = makeCredentialSource({
+    client: new SecretsManagerClient(SECRETS_CLIENT_OPTIONS),
+    secretId: config.THOUGHTSPOT_SECRET_ID,
+    clock,
+    signals,
+    log,
+    conceal,
+  });
+  const dynamodb = new DynamoDBClient(CLIENT_OPTIONS);
+  const dataKeys = makeDataKeys({
+    dynamodb,
+    kms: new KMSClient(CLIENT_OPTIONS),
+    table: config.LEDGER_TABLE,
+    keyId: config.LEDGER_KEY_ID,
+    environment: config.BROKER_ENVIRONMENT,
+    clock,
+    signals,
+  });
+  const ledger = makeDynamoDbLedger({
+    client: dynamodb,
+    table: config.LEDGER_TABLE,
+    shards: config.LEDGER_DUE_SHARDS,
+    environment: config.BROKER_ENVIRONMENT,
+    dataKeys,
+    digestKey: () => credentials.digestKey(),
+    clock,
+    randomness,
+    signals,
+  });
+  return {
+    credentials: { ...credentials, warm: credentials.digestKey },
+    dataKeys,
+    ledger: concealingTokens(ledger, conceal),
+  };
+}
+
+/** A token that the ledger opens can then be in no line, whoever logs it. */
+function concealingTokens(ledger: TokenLedger, conceal: (secret: string) => void): TokenLedger {
+  return {
+    ...ledger,
+    async token(key, deadline) {
+      const token = await ledger.token(key, deadline);
+      if (token !== undefined) conceal(token);
+      return token;
+    },
+  };
+}

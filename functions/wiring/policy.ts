@@ -1,0 +1,34 @@
+import { readFile } from 'node:fs/promises';
+import { decide, usersOf } from '../broker/entitlement.ts';
+import { Failure } from '../broker/failure.ts';
+import type { Caller } from '../broker/ports.ts';
+import type { TokenRequest } from '../broker/use-cases.ts';
+import { compilePolicy } from '../policy/compile.ts';
+import type { Config } from './config.ts';
+import { sha256 } from './system.ts';
+
+/**
+ * The decisions of the policy that lies beside the bundle. Throws Failure `misconfigured` if it does not compile: the
+ * synth has compiled the same document, so the deployed package was put together in some other way.
+ */
+export async function wirePolicy(config: Pick<Config<'gettoken'>, 'POLICY_FILE' | 'THOUGHTSPOT_HOST'>) {
+  const policy = compiled(await readFile(config.POLICY_FILE, 'utf8').catch(unreadable));
+  const host = config.THOUGHTSPOT_HOST;
+  return {
+    decide: (caller: Caller, request: TokenRequest, now: number) =>
+      decide(policy, caller, request, { host, now, sha256 }),
+    usersOf: (caller: Caller) => usersOf(policy, caller),
+  };
+}
+
+function compiled(text: string) {
+  try {
+    return compilePolicy(JSON.parse(text));
+  } catch (cause) {
+    throw new Failure('misconfigured', { reason: 'the policy document is not valid', cause });
+  }
+}
+
+function unreadable(cause: unknown): never {
+  throw new Failure('misconfigured', { reason: 'the file that POLICY_FILE names cannot be read', cause });
+}

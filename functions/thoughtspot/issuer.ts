@@ -11,9 +11,8 @@ import type {
   SessionIssuer,
   Signals,
 } from '../broker/ports.ts';
-import { auth20 } from './dialects/auth-2-0.ts';
-import type { Decoded, Dialect, GettokenInput, Operation, Proof } from './dialects/dialect.ts';
-import { sessionV2 } from './dialects/session-v2.ts';
+import type { Decoded, GettokenInput, Operation, Proof } from './dialects/dialect.ts';
+import { DIALECTS } from './dialects/dialects.ts';
 import { originOf } from './origin.ts';
 import { lossOf, type DialectName } from './rejection.ts';
 import { makeCall, type Repeatable } from './retry.ts';
@@ -37,8 +36,6 @@ export type ThoughtSpotIssuer = SessionIssuer & {
   /** Ends the service account's session, where there is one, and the connections. */
   close(): Promise<void>;
 };
-
-export const DIALECTS: Readonly<Record<DialectName, Dialect>> = { 'auth-2.0': auth20, 'session-v2': sessionV2 };
 
 /** Time to end the service account's session in at shutdown, ms: Lambda grants 500 to 2,000. */
 const GOODBYE_MS = 400;
@@ -110,10 +107,8 @@ export function makeSessionIssuer(deps: SessionIssuerDeps): ThoughtSpotIssuer {
       return { outcome: certain ? 'not-minted' : 'unknown', failure };
     }
     const minted = decoded.value;
-    const now = clock.now();
-    signals.emit('mint-latency', now - startedAt);
     if (minted.createdAt !== undefined)
-      signals.emit('upstream-clock-offset', (minted.createdAt - (startedAt + now) / 2) / 1_000);
+      signals.emit('upstream-clock-offset', (minted.createdAt - (startedAt + clock.now()) / 2) / 1_000);
     return { outcome: 'minted', minted };
   }
 

@@ -19,6 +19,9 @@ interface Answer {
   readonly dialect: DialectName;
 }
 
+/** ThoughtSpot's number for a credential or bearer that it does not accept (wire facts 3.5). */
+const BAD_CREDENTIAL = 10097;
+
 const TRUSTED_AUTH_OFF =
   /(trusted|token[- ]based)[- ]auth\w*\b.{0,60}\b(not enabled|disabled|off)\b|not enabled for (this|the) (cluster|org)/i;
 const NO_SUCH_USER = new RegExp(
@@ -42,10 +45,10 @@ const RULES: readonly (readonly [ProblemCode, (answer: Answer) => boolean])[] = 
   ['upstream-timeout', ({ status }) => status === 504 || status === 408],
   ['upstream-trusted-auth-disabled', ({ body }) => TRUSTED_AUTH_OFF.test(body.text)],
   ['user-not-provisioned', ({ body }) => NO_SUCH_USER.test(words(body.text))],
-  ['upstream-credential-refused', ({ status, body }) => status === 401 || body.code === 10097],
-  ['upstream-refused', ({ status, body }) => status === 500 && body.recognised && NO_PERMISSION.test(body.text)],
+  ['upstream-credential-refused', ({ status, body }) => status === 401 || body.code === BAD_CREDENTIAL],
   // The beta documents 500 as "Operation failed or unauthorized request": its only way to refuse a credential.
   ['upstream-credential-refused', (answer) => isBetaRefusal(answer)],
+  ['upstream-refused', ({ status, body }) => status === 500 && body.recognised && NO_PERMISSION.test(body.text)],
   ['upstream-unavailable', ({ status }) => status >= 500],
   ['upstream-refused', () => true],
 ];
@@ -105,9 +108,14 @@ function isCertain({ status, headers }: Reply, body: ErrorBody): boolean {
   return status !== 504 && body.recognised && !/\btime(d)?[ -]?out\b/i.test(body.text);
 }
 
-/** ThoughtSpot does not accept the bearer of the call. A 401 in HTML is somebody else's: a proxy, a login wall. */
+/**
+ * ThoughtSpot does not accept the bearer of the call: 401, or 500 with its code for that (session-v2 knows no 401). A
+ * 401 in HTML is somebody else's: a proxy, a login wall.
+ */
 export function refusesBearer(reply: Reply): boolean {
-  return reply.status === 401 && !readErrorBody(reply).html;
+  if (reply.status !== 401 && reply.status !== 500) return false;
+  const { html, recognised, code } = readErrorBody(reply);
+  return reply.status === 401 ? !html : recognised && code === BAD_CREDENTIAL;
 }
 
 const LOST_CODES = {

@@ -1,11 +1,11 @@
 import type { Credential, Grant, SessionInfo } from '../../broker/ports.ts';
 import { readErrorBody } from '../error-body.ts';
 import type { SessionInfoResponse, SessionLoginResponse } from '../models.ts';
-import { isObject, numberIn, objectIn, parseJson, textIn } from '../reading.ts';
+import { epochMs, isObject, numberIn, objectIn, parseJson, textIn } from '../reading.ts';
 import { refusesBearer, rejectionOf } from '../rejection.ts';
 import type { Reply, RequestParts } from '../transport.ts';
 import { mintBody, mintedIn } from './auth-2-0-mint.ts';
-import { accepted, isSuccess, rejected, type Decoded, type Dialect } from './dialect.ts';
+import { accepted, isSuccess, rejected, type Decoded, type Dialect, type TokenValidity } from './dialect.ts';
 
 const BASE = '/api/rest/2.0/auth';
 const NAME = 'auth-2.0';
@@ -90,22 +90,16 @@ export const auth20: Dialect = {
     },
     model: () => true,
   },
-};
 
-/**
- * What ThoughtSpot knows of a token, by POST /auth/token/validate (9.12 and later), called with the token itself.
- * `undefined`: it is not accepted. For probes; the answer names no user.
- */
-export const validate = {
-  encode: ({ bearer }: { readonly bearer: string }): RequestParts => post('/token/validate', { token: bearer }, bearer),
-  decode(reply: Reply, nowMs: number): Decoded<{ readonly expiresAt: number; readonly userId: string } | undefined> {
-    if (refusesBearer(reply) || saysTokenIsDead(reply)) return accepted(undefined);
-    const json = isSuccess(reply) ? parseJson(reply.body) : undefined;
-    const expiresAt = numberIn(json, 'expiration_time_in_millis');
-    const userId = textIn(json, 'valid_for_user_id');
-    return expiresAt === undefined || userId === undefined
-      ? refused(reply, 'POST', '/token/validate', nowMs)
-      : accepted({ expiresAt, userId });
+  validate: {
+    /** 9.12 and later. Called with the token itself; the answer names the user by id only. */
+    encode: ({ bearer }) => post('/token/validate', { token: bearer }, bearer),
+    decode(reply, _input, nowMs) {
+      if (refusesBearer(reply) || saysTokenIsDead(reply)) return accepted(undefined);
+      const validity = isSuccess(reply) ? validityIn(reply) : undefined;
+      return validity === undefined ? refused(reply, 'POST', '/token/validate', nowMs) : accepted(validity);
+    },
+    model: validityIn,
   },
 };
 
@@ -142,6 +136,13 @@ function saysTokenIsDead(reply: Reply): boolean {
 
 const DEAD_TOKEN =
   /\b(expired|invalid|malformed|revoked|unknown)\s+(\w+\s+){0,2}token\b|\btoken\s+(\w+\s+){0,4}(expired|invalid|malformed|revoked|not valid|not found)\b/i;
+
+function validityIn(reply: Reply): TokenValidity | undefined {
+  const json = parseJson(reply.body);
+  const expires = numberIn(json, 'expiration_time_in_millis');
+  const userId = textIn(json, 'valid_for_user_id');
+  return expires === undefined || userId === undefined ? undefined : { expiresAt: epochMs(expires), userId };
+}
 
 function sessionInfoIn(json: unknown): SessionInfo | undefined {
   const userName = textIn(json, 'name');

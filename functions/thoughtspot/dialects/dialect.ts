@@ -44,6 +44,12 @@ export interface Login {
   readonly lifetimeMs?: number;
 }
 
+export interface TokenValidity {
+  /** Epoch ms of ThoughtSpot's clock. */
+  readonly expiresAt: number;
+  readonly userId: string;
+}
+
 export type Decoded<Value> =
   { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly rejection: Rejection };
 
@@ -70,6 +76,8 @@ export interface Dialect {
   readonly logout: Operation<Partial<BearerInput>, true, boolean>;
   /** true: the token is certainly dead. */
   readonly revoketoken: Operation<RevokeInput, true, boolean>;
+  /** undefined: ThoughtSpot does not accept the token. session-v2 has nothing like it. */
+  readonly validate?: Operation<BearerInput, TokenValidity | undefined, TokenValidity>;
 }
 
 export const isSuccess = (reply: Reply): boolean => reply.status >= 200 && reply.status < 300;

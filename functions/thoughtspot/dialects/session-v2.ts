@@ -83,7 +83,7 @@ export const sessionV2: Dialect = {
 
   revoketoken: {
     encode: ({ bearer }) => request('POST', '/revoketoken', { bearer }),
-    // 401 is not documented here, but has one meaning. 500 is "failed or unauthorized": that proves nothing.
+    // A bare 500 is "failed or unauthorized" and proves nothing; 401, or 500 with the code for it, does.
     decode: (reply, _input, nowMs) => (refusesBearer(reply) ? accepted(true) : truth(reply, '/revoketoken', nowMs)),
     model: booleanIn,
   },

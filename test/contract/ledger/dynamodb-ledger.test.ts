@@ -1,0 +1,11 @@
+import { startLedgerStand } from '../../support/dynalite.ts';
+import { TestClock } from './fixtures.ts';
+import { describeLedger } from './ledger-contract.ts';
+
+const where = process.env['LEDGER_ENDPOINT'] ?? 'dynalite';
+describeLedger(`the ledger on DynamoDB's protocol (${where})`, async () => {
+  const clock = new TestClock();
+  const stand = await startLedgerStand(clock);
+  const { ledger } = stand.sandbox();
+  return { ledger, clock, other: () => stand.sandbox().ledger, close: () => stand.close() };
+});

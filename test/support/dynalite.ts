@@ -1,0 +1,88 @@
+/**
+ * A ledger table for tests, through the real AWS clients: on dynalite and the local KMS, both on loopback, or, with
+ * LEDGER_ENDPOINT set, on whatever speaks DynamoDB's protocol there (KMS stays local). Each call makes a table of its
+ * own.
+ */
+import { randomUUID } from 'node:crypto';
+import {
+  CreateTableCommand,
+  DeleteTableCommand,
+  DynamoDBClient,
+  paginateScan,
+  waitUntilTableExists,
+} from '@aws-sdk/client-dynamodb';
+import { KMSClient } from '@aws-sdk/client-kms';
+import { createTableInput } from '../../functions/contract/table.ts';
+import { CLIENT_OPTIONS } from '../../functions/ledger/calls.ts';
+import { type DataKeys, makeDataKeys } from '../../functions/ledger/data-keys.ts';
+import { type DynamoDbLedgerOptions, makeDynamoDbLedger } from '../../functions/ledger/dynamodb-ledger.ts';
+import type { Item } from '../../functions/ledger/item.ts';
+import type { TokenLedger } from '../../functions/broker/ports.ts';
+import type { Clock, Signals } from '../../functions/broker/ports.ts';
+import { startDynamoDb } from '../../local/aws/dynamodb.ts';
+import type { AwsEndpoint } from '../../local/aws/json-endpoint.ts';
+import { type Kms, startKms } from '../../local/aws/kms.ts';
+
+export interface Sandbox {
+  readonly ledger: TokenLedger;
+  readonly dataKeys: DataKeys;
+}
+
+export interface LedgerStand {
+  readonly dynamodb: DynamoDBClient;
+  readonly table: string;
+  readonly keyId: string;
+  readonly kms: Kms;
+  /** Faults and calls of DynamoDB; absent on a foreign endpoint, which has no fault switch. */
+  readonly endpoint: AwsEndpoint | undefined;
+  /** A ledger with caches of its own, as another sandbox would have. */
+  sandbox(overrides?: Partial<DynamoDbLedgerOptions> & { signals?: Signals; maxHeld?: number }): Sandbox;
+  /** Every item of the table. */
+  scan(): Promise<readonly Item[]>;
+  close(): Promise<void>;
+}
+
+const CREDENTIALS = { region: 'eu-west-1', credentials: { accessKeyId: 'local', secretAccessKey: 'local' } };
+
+export const TEST_DIGEST_KEY = Buffer.alloc(32, 7);
+
+export async function startLedgerStand(clock: Clock, client: object = {}): Promise<LedgerStand> {
+  const foreign = process.env['LEDGER_ENDPOINT'];
+  const endpoint = foreign === undefined ? await startDynamoDb() : undefined;
+  const kms = await startKms();
+  const keyId = kms.createKey('alias/ledger');
+  const options = { ...(endpoint && CREDENTIALS), ...CLIENT_OPTIONS, ...client };
+  const dynamodb = new DynamoDBClient({ ...options, endpoint: endpoint?.url ?? foreign ?? '' });
+  const kmsClient = new KMSClient({ ...CREDENTIALS, ...CLIENT_OPTIONS, ...client, endpoint: kms.url });
+  const table = `ledger-test-${randomUUID()}`;
+  await dynamodb.send(new CreateTableCommand(createTableInput(table)));
+  await waitUntilTableExists({ client: dynamodb, maxWaitTime: 60, minDelay: 1, maxDelay: 1 }, { TableName: table });
+
+  return {
+    dynamodb,
+    table,
+    keyId,
+    kms,
+    endpoint,
+    sandbox(overrides = {}) {
+      const base = { table, environment: 'test', clock, randomness: Math.random, ...overrides };
+      const dataKeys = makeDataKeys({ ...base, dynamodb, kms: kmsClient, keyId });
+      const digestKey = async () => TEST_DIGEST_KEY;
+      const ledger = makeDynamoDbLedger({ client: dynamodb, shards: 4, dataKeys, digestKey, ...base });
+      return { ledger, dataKeys };
+    },
+    async scan() {
+      const items: Item[] = [];
+      for await (const page of paginateScan({ client: dynamodb }, { TableName: table, ConsistentRead: true })) {
+        items.push(...(page.Items ?? []));
+      }
+      return items;
+    },
+    async close() {
+      if (!endpoint) await dynamodb.send(new DeleteTableCommand({ TableName: table }));
+      dynamodb.destroy();
+      kmsClient.destroy();
+      await Promise.all([endpoint?.close(), kms.close()]);
+    },
+  };
+}

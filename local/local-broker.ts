@@ -116,19 +116,16 @@ async function start(
     logLevel: options.logLevel ?? 'INFO',
     endpoints: { SECRETS_MANAGER: aws.secrets.url, KMS: aws.kms.url, DYNAMODB: aws.dynamodb.url },
   };
-  const {
-    functions,
-    invoke,
-    rebuild,
-    close: closeFunctions,
-  } = await buildFunctionSet({
-    policy,
-    variables: (name) => functionVariables(name, backing, options.variables),
-    output,
-    ...(options.limits && { limits: options.limits }),
-  });
-  closers.push(closeFunctions);
-
+  const functionSet = keep(
+    await buildFunctionSet({
+      policy,
+      variables: (name) => functionVariables(name, backing, options.variables),
+      output,
+      ...(options.limits && { limits: options.limits }),
+    }),
+  );
+  const { functions } = functionSet;
+  const invoke = (name: FunctionName, event: unknown) => functionSet.invoke(name, event);
   const sweep = () => invoke('sweep', scheduleEvent('sweep', Date.now()));
   const { sweepEveryMs = 60_000 } = options;
   if (sweepEveryMs !== null && functions.has('sweep')) {
@@ -187,7 +184,7 @@ async function start(
     invoke,
     sweep,
     async rebuild() {
-      await rebuild();
+      await functionSet.rebuild();
       demo.refresh();
     },
     close,

@@ -14,5 +14,5 @@ function print(value: unknown): string {
     const pairs = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
     return `map[${pairs.map(([key, item]) => `${key}:${print(item)}`).join(' ')}]`;
   }
-  return String(value as string | number | boolean);
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }

@@ -13,7 +13,7 @@ export function contentSecurityPolicy(allowedOrigins: readonly string[]): string
   return [
     "default-src 'none'",
     "script-src 'self'",
-    "style-src 'self' 'unsafe-inline'",
+    "style-src 'self'",
     "connect-src 'self'",
     'img-src data:',
     "base-uri 'none'",

@@ -1,0 +1,139 @@
+import type { Simulator } from '../../../local/thoughtspot/simulator.ts';
+import type { Switches } from '../../../local/thoughtspot/switches.ts';
+import { call, start, tokenFor } from './cluster-client.ts';
+
+const REVOKE = 'POST /api/rest/2.0/auth/token/revoke';
+const ALICE_ID = 'a11ce000-6a55-4c1f-8a8e-1d5a2b7c0001';
+
+let simulator: Simulator;
+let now = 1_800_000_000_000;
+
+beforeAll(async () => {
+  simulator = await start({ clock: () => now });
+});
+beforeEach(() => simulator.reset());
+afterAll(() => simulator.close());
+
+const isAlive = async (token: string): Promise<boolean> =>
+  (await call(simulator.url, 'GET /callosum/v1/session/isactive', { bearer: token })).status === 204;
+
+/** Words in a row of the table stand for the tokens of that row's test. */
+type Word = 'own' | 'second' | 'bobs' | 'dead' | 'garbage' | '';
+type Row = [
+  what: string,
+  bearer: Word,
+  body: { user_identifier?: string; token?: Word } | undefined,
+  status: number,
+  revoked: Word[],
+];
+
+async function check([, bearer, body, status, revoked]: Row, switches: Partial<Switches>): Promise<void> {
+  simulator.set(switches);
+  const tokens: Record<Word, string> = {
+    own: await tokenFor(simulator, 'alice'),
+    second: await tokenFor(simulator, 'alice'),
+    bobs: await tokenFor(simulator, 'bob'),
+    dead: await tokenFor(simulator, 'alice'),
+    garbage: 'garbage',
+    '': '',
+  };
+  await call(simulator.url, REVOKE, { bearer: tokens.dead, body: { user_identifier: 'alice', token: tokens.dead } });
+  const sent = body?.token === undefined ? body : { ...body, token: tokens[body.token] };
+  const reply = await call(simulator.url, REVOKE, { bearer: tokens[bearer], body: sent });
+  expect(reply.status).toBe(status);
+  for (const word of ['own', 'second', 'bobs'] as const) {
+    expect([word, await isAlive(tokens[word])]).toEqual([word, !revoked.includes(word)]);
+  }
+}
+
+const SAME_EITHER_WAY: Row[] = [
+  ['the token itself as bearer, with its user', 'own', { user_identifier: 'alice', token: 'own' }, 204, ['own']],
+  ['the same with the user’s GUID', 'own', { user_identifier: ALICE_ID, token: 'own' }, 204, ['own']],
+  ['another token of the user', 'own', { user_identifier: 'alice', token: 'second' }, 204, ['second']],
+  ['the user alone', 'own', { user_identifier: 'alice' }, 204, ['own']],
+  ['a token that is not the user’s', 'own', { user_identifier: 'alice', token: 'bobs' }, 400, []],
+  ['an unknown user', 'own', { user_identifier: 'nobody', token: 'own' }, 400, []],
+  ['another user, by no administrator', 'own', { user_identifier: 'bob', token: 'bobs' }, 403, []],
+  ['another user, by an administrator of the Org', 'bobs', { user_identifier: 'alice', token: 'own' }, 204, ['own']],
+  ['a dead bearer', 'dead', { user_identifier: 'alice', token: 'dead' }, 401, []],
+  ['a bearer that never was', 'garbage', { user_identifier: 'alice', token: 'own' }, 401, []],
+];
+
+describe('strict revoke', () => {
+  test.each<Row>([
+    ...SAME_EITHER_WAY,
+    ['no body', 'own', undefined, 415, []],
+    ['an empty body', 'own', {}, 400, []],
+    ['a token without a user', 'own', { token: 'own' }, 400, []],
+    ['an empty user and a token', 'own', { user_identifier: '', token: 'own' }, 400, []],
+    ['a user and an empty token', 'own', { user_identifier: 'alice', token: '' }, 400, []],
+    ['a dead token by a live one', 'own', { user_identifier: 'alice', token: 'dead' }, 400, []],
+  ])('%s', (...row) => check(row, { strictRevoke: true }));
+});
+
+describe('lenient revoke', () => {
+  test.each<Row>([
+    ...SAME_EITHER_WAY,
+    ['no body', 'own', undefined, 204, ['own']],
+    ['an empty body', 'own', {}, 204, ['own']],
+    ['a token without a user', 'own', { token: 'second' }, 204, ['second']],
+    ['another user’s token without a user', 'own', { token: 'bobs' }, 403, []],
+    ['a dead token by a live one', 'own', { user_identifier: 'alice', token: 'dead' }, 204, []],
+  ])('%s', (...row) => check(row, { strictRevoke: false }));
+});
+
+test('the user alone revokes all of the user’s tokens if the switch says so', () =>
+  check(['', 'own', { user_identifier: 'alice' }, 204, ['own', 'second']], { revokeByUser: 'all' }));
+
+test('without a bearer it is 401, whatever the body says: the secret key is none', async () => {
+  const body = { user_identifier: 'alice', secret_key: simulator.secretKey() };
+  expect((await call(simulator.url, REVOKE, { body })).status).toBe(401);
+});
+
+test('it answers 200 as before 9.5 if asked to, with an empty body either way', async () => {
+  for (const revokeStatus of [204, 200] as const) {
+    simulator.set({ revokeStatus });
+    const token = await tokenFor(simulator, 'alice');
+    const reply = await call(simulator.url, REVOKE, { bearer: token, body: { user_identifier: 'alice', token } });
+    expect([reply.status, reply.text]).toEqual([revokeStatus, '']);
+  }
+});
+
+test('a revoked token goes on working as long as the switch says', async () => {
+  simulator.set({ revokeDelayMs: 1000 });
+  const token = await tokenFor(simulator, 'alice');
+  await call(simulator.url, REVOKE, { bearer: token, body: { user_identifier: 'alice', token } });
+  expect(await isAlive(token)).toBe(true);
+  now += 1000;
+  expect(await isAlive(token)).toBe(false);
+});
+
+test.each([
+  [false, 204],
+  [true, 401],
+])(
+  'with revokeEndsSessions %s, a cookie session made from the token answers %i',
+  async (revokeEndsSessions, status) => {
+    simulator.set({ revokeEndsSessions });
+    const token = await tokenFor(simulator, 'alice');
+    const login = await call(simulator.url, 'POST /api/rest/2.0/auth/session/login', { bearer: token });
+    const cookie = login.headers.getSetCookie()[0]?.split(';')[0] ?? '';
+    await call(simulator.url, REVOKE, { bearer: token, body: { user_identifier: 'alice', token } });
+    expect((await call(simulator.url, 'GET /callosum/v1/session/isactive', { cookie })).status).toBe(status);
+  },
+);
+
+test('a token dies at its expiry by the cluster’s clock, and use does not extend it', async () => {
+  const token = await tokenFor(simulator, 'alice', 1, { validity_time_in_sec: 60 });
+  simulator.set({ clockOffsetMs: 59_999 });
+  expect(await isAlive(token)).toBe(true);
+  simulator.set({ clockOffsetMs: 60_000 });
+  expect(await isAlive(token)).toBe(false);
+});
+
+test('a deactivated user’s tokens are dead', async () => {
+  const token = await tokenFor(simulator, 'alice');
+  simulator.setUserStatus('alice', 'INACTIVE');
+  expect(await isAlive(token)).toBe(false);
+  expect(simulator.state().tokens).toEqual([]);
+});

@@ -1,3 +1,6 @@
+/** undici's parser for machines without SIMD: 72 kB that no machine of ours would load. */
+const external: string[] = ['../llhttp/llhttp-wasm.js'];
+
 /**
  * How an entry becomes a bundle: esbuild options that the stack and the local set both use, so that what is tried on a
  * laptop is, byte for byte, what runs in AWS. One file per function, `<name>/index.cjs`, handler `index.handler`.
@@ -16,6 +19,11 @@ export const BUNDLE_OPTIONS = {
   treeShaking: true,
   charset: 'utf8',
   logLevel: 'warning',
+  /** undici's own switches: leave out its experimental second HTTP parser, and what its tests load. */
+  define: { esbuildDetection: 'true', 'process.env.JEST_WORKER_ID': 'undefined' },
+  external,
+  /** Paths from the project's root, where every build runs. */
+  alias: { '@aws-sdk/credential-provider-node': './functions/wiring/environment-credentials.ts' },
 } as const;
 
 export const BUNDLE_FILE = 'index.cjs';

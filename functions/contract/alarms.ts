@@ -26,8 +26,8 @@ export const PLATFORM_ALARMS = {
   '5xx-rate': ['gettoken', 'revoketoken', 'sessioninfo', 'leases'],
   /** The slowest percent of answers is near the deadline for three times five minutes. */
   'p99-latency': ['gettoken'],
-  /** Lambda turned invocations away: reserved concurrency is used up. */
-  throttles: FUNCTION_NAMES,
+  /** Lambda turned invocations away: reserved concurrency is used up. A sweep that is turned away shows as missed. */
+  throttles: ['gettoken', 'revoketoken', 'sessioninfo', 'leases'],
   /** Invocations that crashed or ran into their timeout. */
   crashes: FUNCTION_NAMES,
   /** Two runs in a row did not happen; missing data counts. */

@@ -1,5 +1,4 @@
 import { Validations } from 'aws-cdk-lib';
-import type { IAlarm } from 'aws-cdk-lib/aws-cloudwatch';
 import { LambdaApplication, LambdaDeploymentConfig, LambdaDeploymentGroup } from 'aws-cdk-lib/aws-codedeploy';
 import { Construct } from 'constructs';
 import type { Environment } from '../environments/environment.ts';
@@ -25,7 +24,7 @@ export class GradualDeployment extends Construct {
         alias: broker.alias,
         deploymentConfig:
           pace === 'canary' ? LambdaDeploymentConfig.CANARY_10PERCENT_5MINUTES : LambdaDeploymentConfig.ALL_AT_ONCE,
-        alarms: alarms.endingDeployment(broker.name) as IAlarm[],
+        alarms: alarms.endingDeployment(broker.name),
         autoRollback: { failedDeployment: true, stoppedDeployment: true, deploymentInAlarm: true },
       });
       Validations.of(group).acknowledge({

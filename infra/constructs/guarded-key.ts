@@ -4,14 +4,22 @@ import type { IPrincipal } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
 
-/** AWS's list of a key administrator, without any use of the key (KMS developer guide, "key administrators"). */
+/**
+ * AWS's list of a key administrator (KMS developer guide) less CreateGrant, by which an administrator could lend out
+ * the use of the key without touching this policy.
+ */
 const ADMINISTRATION = [
-  ...['Create', 'Describe', 'Enable', 'List', 'Put', 'Update', 'Revoke', 'Disable', 'Get', 'Delete'].map(
+  ...['Describe', 'Enable', 'List', 'Put', 'Update', 'Revoke', 'Disable', 'Get', 'Delete'].map(
     (verb) => `kms:${verb}*`,
   ),
-  ...['TagResource', 'UntagResource', 'ScheduleKeyDeletion', 'CancelKeyDeletion', 'RotateKeyOnDemand'].map(
-    (verb) => `kms:${verb}`,
-  ),
+  ...[
+    'CreateAlias',
+    'TagResource',
+    'UntagResource',
+    'ScheduleKeyDeletion',
+    'CancelKeyDeletion',
+    'RotateKeyOnDemand',
+  ].map((verb) => `kms:${verb}`),
 ];
 
 export interface GuardedKeyProps {

@@ -1,0 +1,122 @@
+import { Duration } from 'aws-cdk-lib';
+import { MathExpression, Metric } from 'aws-cdk-lib/aws-cloudwatch';
+import type { IMetric } from 'aws-cdk-lib/aws-cloudwatch';
+import type { PlatformAlarm } from '../../functions/contract/alarms.ts';
+import { METRIC_NAMESPACE, SIGNALS } from '../../functions/contract/signals.ts';
+import type { SignalName } from '../../functions/contract/signals.ts';
+import type { BrokerEvents } from './broker-events.ts';
+import type { BrokerFunction } from './broker-function.ts';
+import type { SecretWatch } from './secret-watch.ts';
+import { httpTriggers } from './token-api.ts';
+import type { TokenApi } from './token-api.ts';
+
+const MINUTE = Duration.minutes(1);
+const FIVE_MINUTES = Duration.minutes(5);
+
+export interface AlarmRule {
+  readonly metric: IMetric;
+  /** The alarm fires at this value or above (below, for `missed`). */
+  readonly threshold: number;
+  readonly periods?: number;
+  readonly below?: boolean;
+  readonly meaning: string;
+}
+
+/** Where the metrics of AWS's own come from. */
+export interface AlarmSources {
+  readonly api: TokenApi;
+  readonly events: BrokerEvents;
+  readonly secretWatch: SecretWatch;
+}
+
+/** A paging signal: one is enough; an age counts from five minutes on. */
+export function signalRule(environment: string, broker: BrokerFunction, signal: SignalName): AlarmRule {
+  const { unit, meaning } = SIGNALS[signal];
+  const seconds = unit === 'Seconds';
+  return {
+    metric: new Metric({
+      namespace: METRIC_NAMESPACE,
+      metricName: signal,
+      dimensionsMap: { environment, function: broker.name },
+      statistic: seconds ? 'Maximum' : 'Sum',
+      period: MINUTE,
+    }),
+    threshold: seconds ? FIVE_MINUTES.toSeconds() : 1,
+    meaning,
+  };
+}
+
+/** What AWS itself measures. */
+export function platformRule(
+  { api, events, secretWatch }: AlarmSources,
+  broker: BrokerFunction,
+  alarm: PlatformAlarm,
+): AlarmRule {
+  const lambda = { period: MINUTE, statistic: 'Sum' };
+  switch (alarm) {
+    case '5xx-rate':
+      return {
+        metric: new MathExpression({
+          expression: 'IF(failures >= 3, 100 * failures / answers, 0)',
+          usingMetrics: {
+            failures: routeMetric(api, broker, '5xx', 'Sum'),
+            answers: routeMetric(api, broker, 'Count', 'Sum'),
+          },
+          period: FIVE_MINUTES,
+        }),
+        threshold: 2,
+        meaning: 'More than 2 % of the answers are server errors',
+      };
+    case 'p99-latency':
+      return {
+        metric: routeMetric(api, broker, 'Latency', 'p99'),
+        threshold: 5000,
+        periods: 3,
+        meaning: 'One answer in a hundred takes over five seconds',
+      };
+    case 'throttles':
+      return {
+        metric: broker.function.metricThrottles(lambda),
+        threshold: 1,
+        meaning: 'Lambda turned invocations away',
+      };
+    case 'crashes':
+      return {
+        metric: broker.alias.metricErrors(lambda),
+        threshold: 1,
+        meaning: 'An invocation crashed or ran out of time',
+      };
+    case 'missed':
+      return {
+        metric: broker.alias.metricInvocations(lambda),
+        threshold: 1,
+        periods: 2,
+        below: true,
+        meaning: 'Two sweeps in a row did not run',
+      };
+    case 'dead-letters':
+      return {
+        metric: events.deadLetters.metricApproximateNumberOfMessagesVisible({ period: MINUTE, statistic: 'Maximum' }),
+        threshold: 1,
+        meaning: 'A revocation event was given up after every retry',
+      };
+    case 'secret-read-by-others':
+      return {
+        metric: secretWatch.seen,
+        threshold: 1,
+        meaning: 'Somebody else asked for the ThoughtSpot credential',
+      };
+  }
+}
+
+function routeMetric(api: TokenApi, broker: BrokerFunction, metricName: string, statistic: string): Metric {
+  const [route] = httpTriggers(broker);
+  if (route === undefined) throw new Error(`${broker.name} has no route to measure`);
+  return new Metric({
+    namespace: 'AWS/ApiGateway',
+    metricName,
+    dimensionsMap: { ApiId: api.api.apiId, Stage: '$default', Method: route.method, Resource: route.path },
+    statistic,
+    period: FIVE_MINUTES,
+  });
+}

@@ -36,8 +36,11 @@ export function makeConnector(now: () => number, idleLimitMs: number): Connector
       }
       spare = undefined;
       ready.socket.ref();
-      callback(null, ready.socket);
-      ready.socket.off('error', ignore);
+      // Never at once: undici expects the answer after its own call has returned, and else waits for ever.
+      queueMicrotask(() => {
+        callback(null, ready.socket);
+        ready.socket.off('error', ignore);
+      });
     },
     warm(origin) {
       return new Promise((resolve) => {

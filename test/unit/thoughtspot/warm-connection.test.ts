@@ -1,0 +1,25 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { makeTransport } from '../../../functions/thoughtspot/transport.ts';
+
+let server: Server;
+let connections = 0;
+
+beforeAll(async () => {
+  server = createServer((request, response) => {
+    request.resume().on('end', () => response.end('{}'));
+  });
+  server.on('connection', () => (connections += 1));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+});
+afterAll(() => server.close());
+
+test('the first call goes out on the connection that was opened ahead of it', async () => {
+  const { port } = server.address() as AddressInfo;
+  const transport = makeTransport(new URL(`http://127.0.0.1:${port}`), () => 0);
+  await transport.warm();
+  const exchange = await transport.exchange({ method: 'POST', path: '/', headers: {}, body: '{}' }, 10_000);
+  expect(exchange).toMatchObject({ kind: 'reply', reply: { status: 200 } });
+  expect(connections).toBe(1);
+  await transport.close();
+});

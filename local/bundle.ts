@@ -1,47 +1,46 @@
 /** Bundles the entries as the stack does: same options, same layout, the policy beside each. */
-import { copyFile, mkdir, writeFile } from 'node:fs/promises';
+import { copyFile, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, extname, join } from 'node:path';
 import { build } from 'esbuild';
 import { BUNDLE_FILE, BUNDLE_OPTIONS, POLICY_FILE_NAME } from '../functions/contract/bundle.ts';
-import { FUNCTIONS, type FunctionName } from '../functions/contract/functions.ts';
+import { FUNCTION_NAMES, FUNCTIONS, type FunctionName } from '../functions/contract/functions.ts';
 
 export const PROJECT_ROOT = join(import.meta.dirname, '..');
 
-/** Builds one file with its imports into `<directory>/index.cjs`. Throws esbuild's BuildFailure. */
-export async function bundleFile(entry: string, directory: string): Promise<void> {
+/**
+ * Builds each file with its imports into `<directory>/<name>/index.cjs`. One run for all reads a shared module once,
+ * and writes the same bytes as a run for each. Throws esbuild's BuildFailure, which names file and line.
+ */
+export async function bundleFiles(entries: Readonly<Record<string, string>>, directory: string): Promise<void> {
+  const extension = extname(BUNDLE_FILE);
+  const stem = basename(BUNDLE_FILE, extension);
   await build({
     ...BUNDLE_OPTIONS,
     mainFields: [...BUNDLE_OPTIONS.mainFields],
-    entryPoints: [entry],
-    outfile: join(directory, BUNDLE_FILE),
+    entryPoints: Object.fromEntries(Object.entries(entries).map(([name, file]) => [`${name}/${stem}`, file])),
+    outdir: directory,
+    outExtension: { '.js': extension },
   });
 }
 
 /**
  * Builds every entry that exists into `<directory>/<function>/` and returns the names. `policy` is the path of the
- * policy document, or the document itself. Throws esbuild's BuildFailure, which names file and line.
+ * policy document, or the document itself. Throws as `bundleFiles` does, or if the policy cannot be read.
  */
 export async function bundleFunctions(directory: string, policy: string | object): Promise<readonly FunctionName[]> {
-  const names = (Object.keys(FUNCTIONS) as FunctionName[]).filter((name) =>
-    existsSync(join(PROJECT_ROOT, FUNCTIONS[name].entry)),
-  );
-  await Promise.all(
-    names.map(async (name) => {
-      const target = join(directory, name);
-      await mkdir(target, { recursive: true });
-      const policyFile = join(target, POLICY_FILE_NAME);
-      if (typeof policy === 'string') await copyFile(policy, policyFile);
-      else await writeFile(policyFile, JSON.stringify(policy));
-      await bundleFile(join(PROJECT_ROOT, FUNCTIONS[name].entry), target);
-    }),
-  );
+  const entryOf = (name: FunctionName) => join(PROJECT_ROOT, FUNCTIONS[name].entry);
+  const names = FUNCTION_NAMES.filter((name) => existsSync(entryOf(name)));
+  await bundleFiles(Object.fromEntries(names.map((name) => [name, entryOf(name)])), directory);
+  for (const name of names) {
+    const target = join(directory, name, POLICY_FILE_NAME);
+    await (typeof policy === 'string' ? copyFile(policy, target) : writeFile(target, JSON.stringify(policy)));
+  }
   return names;
 }
 
 /** Builds the sandboxes' runtime; returns its file. */
 export async function buildBootstrap(directory: string): Promise<string> {
-  const target = join(directory, 'runtime');
-  await bundleFile(join(import.meta.dirname, 'lambda', 'bootstrap.ts'), target);
-  return join(target, BUNDLE_FILE);
+  await bundleFiles({ runtime: join(import.meta.dirname, 'lambda', 'bootstrap.ts') }, directory);
+  return join(directory, 'runtime', BUNDLE_FILE);
 }

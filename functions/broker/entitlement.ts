@@ -13,7 +13,7 @@ import type { TokenRequest } from './use-cases.ts';
 
 // The room functions/policy compiles to these and sees nothing else of the broker.
 export type * from './entitlement-rules.ts';
-export { firstFailure } from './entitlement-match.ts';
+export { describeFailure, firstFailure } from './entitlement-match.ts';
 export { isPlainText } from './entitlement-values.ts';
 export { canonicalJson, type Json } from './fingerprint.ts';
 export type { Caller, Claims, ClaimValue, Grant, PersistOption, Sha256 } from './ports.ts';

@@ -22,6 +22,7 @@ export function claimRef(claim: string | readonly string[]): ClaimRef {
 export class ValueCompiler {
   readonly #tables: Tables;
   readonly #faults: Faults;
+  readonly #orgTables = new Map<string, ReadonlyMap<string, number>>();
 
   constructor(tables: Tables, faults: Faults) {
     this.#tables = tables;
@@ -62,14 +63,18 @@ export class ValueCompiler {
 
   org(document: RuleDocument['org'], path: Path): OrgSource {
     if (typeof document === 'number') return { from: 'fixed', orgId: document };
-    const at = [...path, 'table'];
-    const table = new Map<string, number>();
-    for (const [key, value] of this.#entries(document.table, at)) {
-      if (typeof value === 'number' && value >= 0) table.set(key, value);
-      else
-        this.#faults.add(['tables', document.table, key], 'must be an org number from 0: the table is used for orgs');
-    }
+    const table = this.#orgTables.get(document.table) ?? this.#orgTable(document.table, [...path, 'table']);
+    this.#orgTables.set(document.table, table);
     return { from: 'claim', claim: claimRef(document.claim), table };
+  }
+
+  #orgTable(name: string, path: Path): ReadonlyMap<string, number> {
+    const table = new Map<string, number>();
+    for (const [key, value] of this.#entries(name, path)) {
+      if (typeof value === 'number' && value >= 0) table.set(key, value);
+      else this.#faults.add(['tables', name, key], 'must be an org number from 0: the table is used for orgs');
+    }
+    return table;
   }
 
   #claim(document: ClaimTextDocument, path: Path, most: number): Bounded {

@@ -11,19 +11,62 @@ export interface Unreachable {
 
 export function unreachableRules(rules: readonly Rule[]): readonly Unreachable[] {
   const found: Unreachable[] = [];
+  const before = new EarlierRules();
   for (const [index, rule] of rules.entries()) {
+    const cover = before.candidatesFor(rule).find((earlier) => implies(rule.when, earlier.when));
     if (neverHolds(rule.when)) {
       found.push({ index, problem: 'can never hold: its conditions contradict each other' });
-      continue;
-    }
-    const cover = rules
-      .slice(0, index)
-      .find((earlier) => earlier.mode === 'enforce' && implies(rule.when, earlier.when));
-    if (cover !== undefined) {
+    } else if (cover !== undefined) {
       found.push({ index, problem: `is never reached: rule "${cover.name}" before it holds for every such caller` });
     }
+    if (rule.mode === 'enforce') before.add(rule);
   }
   return found;
+}
+
+/**
+ * Finds the earlier rules that may cover a later one without comparing all with all: a rule that asks for one of some
+ * values of a claim can cover only a rule that names one of those values.
+ */
+class EarlierRules {
+  readonly #byValue = new Map<string, Rule[]>();
+  readonly #others: Rule[] = [];
+
+  add(rule: Rule): void {
+    const parts = rule.when.test === 'all' ? rule.when.conditions : [rule.when];
+    const keys = parts.map(valueKeys).find((some) => some.length > 0);
+    if (keys === undefined) this.#others.push(rule);
+    for (const key of keys ?? []) this.#byValue.set(key, [...(this.#byValue.get(key) ?? []), rule]);
+  }
+
+  candidatesFor(rule: Rule): readonly Rule[] {
+    return [
+      ...this.#others,
+      ...leavesOf(rule.when)
+        .flatMap(valueKeys)
+        .flatMap((key) => this.#byValue.get(key) ?? []),
+    ];
+  }
+}
+
+function valueKeys(condition: Condition): readonly string[] {
+  if (condition.test === 'contains') return [JSON.stringify(['item', condition.claim.path, condition.value])];
+  if (condition.test !== 'equals' && condition.test !== 'one-of') return [];
+  return (scalarsOf(condition) ?? []).map((value) => JSON.stringify(['value', condition.claim.path, value]));
+}
+
+function leavesOf(condition: Condition): readonly Leaf[] {
+  switch (condition.test) {
+    case 'always':
+      return [];
+    case 'all':
+    case 'any':
+      return condition.conditions.flatMap(leavesOf);
+    case 'not':
+      return leavesOf(condition.condition);
+    default:
+      return [condition];
+  }
 }
 
 /** Comparisons that two conditions are worth; nesting made to be hard is given up on, which only loses a finding. */

@@ -1,0 +1,163 @@
+/** The domain with everything around it faked: one ledger, one ThoughtSpot, one clock, and any number of processes. */
+import { createHash } from 'node:crypto';
+import type { Decision } from '../../functions/broker/entitlement.ts';
+import { type GetTokenDeps, makeGetToken } from '../../functions/broker/mint.ts';
+import { makeListLeases } from '../../functions/broker/list-leases.ts';
+import { makeRevokeTokens } from '../../functions/broker/revoke.ts';
+import { makeGetSessionInfo } from '../../functions/broker/session-info.ts';
+import { makeSweep } from '../../functions/broker/sweep.ts';
+import type {
+  AuditEvent,
+  Caller,
+  Clock,
+  Grant,
+  Log,
+  SessionIssuer,
+  TokenLedger,
+} from '../../functions/broker/ports.ts';
+import type { Lease } from '../../functions/broker/lease.ts';
+import type { SignalName } from '../../functions/contract/signals.ts';
+import type { RevokeSelection, Revoker, TokenRequest } from '../../functions/broker/use-cases.ts';
+import { type FakeClock, makeFakeClock } from './fake-clock.ts';
+import { type FakeIssuer, makeFakeIssuer } from './fake-issuer.ts';
+import { type MemoryLedger, makeMemoryLedger } from './memory-ledger.ts';
+
+export const TIMEOUT_MS = 20_000;
+
+export interface WorldOptions {
+  readonly shards?: number;
+  readonly start?: number;
+  /** Uniform in [0, 1); always a half if absent. */
+  readonly randomness?: () => number;
+  readonly grant?: (caller: Caller, request: TokenRequest) => Partial<Grant>;
+  readonly mint?: GetTokenDeps['settings'];
+  readonly revoke?: Parameters<typeof makeRevokeTokens>[0]['settings'];
+  readonly sweep?: Parameters<typeof makeSweep>[0]['settings'];
+  readonly log?: Log;
+}
+
+/** Ports as one process sees them. */
+export interface Ports {
+  readonly ledger: TokenLedger;
+  readonly issuer: SessionIssuer;
+  readonly clock: Clock;
+}
+
+export interface World {
+  readonly clock: FakeClock;
+  readonly ledger: MemoryLedger;
+  readonly issuer: FakeIssuer;
+  readonly audit: AuditEvent[];
+  readonly signals: Map<SignalName, number>;
+  /** The use cases over the world's ports, or over ports of one's own that lead to them. */
+  readonly process: (ports?: Partial<Ports>) => Process;
+  readonly rows: () => Promise<Lease[]>;
+}
+
+export type Process = ReturnType<typeof processOver>;
+
+/** Callers are named `user` or `user/device`: one ThoughtSpot user may have several callers. `shared/x` share a service account. */
+export function caller(name: string): Caller {
+  const subject = `sub-${name}`;
+  return { issuer: 'https://issuer.example', subject, claims: {}, expiresAt: Infinity, scopes: ['broker:token'] };
+}
+
+export function userOf({ subject }: Pick<Caller, 'subject'>): string {
+  return (subject.slice('sub-'.length).split('/')[0] ?? '').replace(/^shared$/, 'svc');
+}
+
+export function grantFor(who: Caller, request: TokenRequest = {}, overrides: Partial<Grant> = {}): Grant {
+  const user = userOf(who);
+  const share = user === 'svc';
+  const grant: Omit<Grant, 'fingerprint'> = {
+    rule: 'rule',
+    name: request.grant ?? 'default',
+    policyVersion: 'v1',
+    user,
+    serviceAccount: share,
+    orgId: user.startsWith('g') ? 2 : 1,
+    rights: { kind: 'full' },
+    validitySeconds: request.validitySeconds ?? 300,
+    reuse: { minLifeLeftSeconds: 90 },
+    share,
+    provisioning: null,
+    ...overrides,
+  };
+  const { name, orgId, rights, validitySeconds } = grant;
+  const shape = [name, user, orgId, rights, validitySeconds, share ? null : who.subject];
+  return { fingerprint: createHash('sha256').update(JSON.stringify(shape)).digest('base64url'), ...grant };
+}
+
+export function makeWorld(options: WorldOptions = {}): World {
+  const clock = makeFakeClock(options.start);
+  const issuer = makeFakeIssuer(clock);
+  const ledger = makeMemoryLedger({ clock, shards: options.shards ?? 4 });
+  const audit: AuditEvent[] = [];
+  const signals = new Map<SignalName, number>();
+  const world: World = {
+    clock,
+    ledger,
+    issuer,
+    audit,
+    signals,
+    process: (ports = {}) => processOver({ clock, ledger, issuer, ...ports }, world, options),
+    async rows() {
+      const rows: Lease[] = [];
+      for await (const row of ledger.rows()) rows.push(row);
+      return rows;
+    },
+  };
+  return world;
+}
+
+const SILENT: Log = { info() {}, warn() {}, error() {} };
+
+function processOver(ports: Ports, world: World, options: WorldOptions) {
+  const { clock } = ports;
+  const randomness = options.randomness ?? (() => 0.5);
+  const deps = {
+    ...ports,
+    randomness,
+    audit: { record: (event: AuditEvent) => void world.audit.push(event) },
+    signals: {
+      emit: (name: SignalName, value = 1) => void world.signals.set(name, (world.signals.get(name) ?? 0) + value),
+    },
+    log: options.log ?? SILENT,
+    decide: (who: Caller, request: TokenRequest): Decision =>
+      userOf(who) === 'mallory'
+        ? { allowed: false, code: 'not-entitled', errors: [], reasons: ['no rule decides'] }
+        : {
+            allowed: true,
+            grant: grantFor(who, request, options.grant?.(who, request)),
+            reasons: ['rule "rule" decides'],
+          },
+    usersOf: (who: Caller) => [userOf(who)],
+  };
+  const getToken = makeGetToken({ ...deps, settings: options.mint ?? {} });
+  const revokeTokens = makeRevokeTokens({ ...deps, settings: options.revoke ?? {} });
+  const sweep = makeSweep({ ...deps, settings: options.sweep ?? {} });
+  const sessionInfo = makeGetSessionInfo(deps);
+  return {
+    getToken: (who: string, request: TokenRequest = {}, deadline = clock.now() + TIMEOUT_MS) =>
+      getToken(caller(who), request, deadline),
+    revoke: (
+      who: Revoker | string,
+      selection: RevokeSelection = { kind: 'mine' },
+      asOf = clock.now(),
+      deadline = clock.now() + TIMEOUT_MS,
+    ) => revokeTokens(typeof who === 'string' ? asCaller(who) : who, selection, asOf, deadline),
+    sweep: (deadline = clock.now() + 60_000) => sweep(deadline),
+    sessionInfo: (who: string, deadline = clock.now() + TIMEOUT_MS) => sessionInfo(caller(who), deadline),
+    listLeases: makeListLeases(deps),
+  };
+}
+
+export function asCaller(name: string): Revoker {
+  return { kind: 'caller', caller: caller(name), mayRevokeOthers: false };
+}
+
+export function asOperator(name = 'ops'): Revoker {
+  return { kind: 'caller', caller: caller(name), mayRevokeOthers: true };
+}
+
+export const EVENT: Revoker = { kind: 'event', source: 'schedule', name: 'nightly' };

@@ -1,0 +1,58 @@
+import { setImmediate } from 'node:timers/promises';
+import type { Clock } from '../../functions/broker/ports.ts';
+
+export interface FakeClock extends Clock {
+  /** Moves time on; sleepers wake in order, each with everything it causes done before the next one wakes. */
+  advance(ms: number): Promise<void>;
+  /** Moves time from sleeper to sleeper until the promise has settled. Fails if it waits for anything but this clock. */
+  drive<T>(promise: Promise<T>): Promise<T>;
+  /** Sets the time without waking anybody: a clock that is corrected. */
+  set(now: number): void;
+}
+
+export const START = Date.UTC(2026, 0, 5, 9, 0, 0);
+
+/** A clock that stands still until it is told otherwise. */
+export function makeFakeClock(start = START): FakeClock {
+  let now = start;
+  let sleepers: { readonly at: number; readonly wake: () => void }[] = [];
+
+  /** Lets everything run that does not wait for time. */
+  const settle = () => setImmediate();
+
+  const wakeNext = async (until: number): Promise<boolean> => {
+    await settle();
+    const next = sleepers.reduce<(typeof sleepers)[number] | undefined>(
+      (first, sleeper) => (!first || sleeper.at < first.at ? sleeper : first),
+      undefined,
+    );
+    if (!next || next.at > until) return false;
+    sleepers = sleepers.filter((sleeper) => sleeper !== next);
+    now = Math.max(now, next.at);
+    next.wake();
+    return true;
+  };
+
+  return {
+    now: () => now,
+    sleep: (ms) => new Promise<void>((wake) => sleepers.push({ at: now + ms, wake })),
+    set: (time) => void (now = time),
+    async advance(ms) {
+      const until = now + ms;
+      while (await wakeNext(until));
+      now = Math.max(now, until);
+      await settle();
+    },
+    async drive(promise) {
+      let settled = false;
+      const watch = () => void (settled = true);
+      promise.then(watch, watch);
+      for (let idle = 0; idle < 50; idle += 1) {
+        await settle();
+        if (settled) return promise;
+        if (await wakeNext(Infinity)) idle = -1;
+      }
+      throw new Error('nobody sleeps, and the promise has not settled');
+    },
+  };
+}

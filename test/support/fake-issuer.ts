@@ -1,0 +1,102 @@
+/** ThoughtSpot as the domain sees it, with the truth about every token: what lives, whatever was said of it. */
+import { Failure } from '../../functions/broker/failure.ts';
+import type {
+  Clock,
+  Grant,
+  MintedToken,
+  MintOutcome,
+  RevokeOutcome,
+  SessionIssuer,
+} from '../../functions/broker/ports.ts';
+
+/** `lost`: the token is made and the reply is lost. `refused`: none is made. `throws`: made, and the port breaks its word. */
+export type MintFault = 'lost' | 'refused' | 'throws';
+/** `down`: nothing happens. `lost`: the token is dead and the reply is lost. */
+export type RevokeFault = 'down' | 'busy' | 'lost' | 'refused';
+
+export interface TrueToken {
+  readonly token: string;
+  readonly user: string;
+  readonly orgId: number;
+  readonly mintedAt: number;
+  /** By ThoughtSpot's clock. */
+  readonly endsAt: number;
+  revoked: boolean;
+}
+
+export interface FakeIssuer extends SessionIssuer {
+  readonly tokens: TrueToken[];
+  /** Tokens that ThoughtSpot accepts now. */
+  live(): TrueToken[];
+  isLive(token: string): boolean;
+  /** Calls so far, and who was told to die. */
+  readonly calls: { mint: number; revoke: string[]; sessionInfo: number };
+  mintFault: ((grant: Grant) => MintFault | undefined) | undefined;
+  revokeFault: ((token: string) => RevokeFault | undefined) | undefined;
+  /** What the reply says instead of the truth. */
+  reply: ((minted: MintedToken) => MintedToken) | undefined;
+  /** ThoughtSpot's clock minus ours. */
+  offsetMs: number;
+  /** How long a call takes. */
+  mintMs: number;
+  revokeMs: number;
+}
+
+export function makeFakeIssuer(clock: Clock): FakeIssuer {
+  const tokens: TrueToken[] = [];
+  const find = (token: string) => tokens.find((known) => known.token === token);
+  const theirNow = () => clock.now() + issuer.offsetMs;
+  const isAlive = (known: TrueToken) => !known.revoked && theirNow() < known.endsAt;
+  const pass = (ms: number) => (ms > 0 ? clock.sleep(ms) : Promise.resolve());
+
+  const issuer: FakeIssuer = {
+    tokens,
+    calls: { mint: 0, revoke: [], sessionInfo: 0 },
+    mintFault: undefined,
+    revokeFault: undefined,
+    reply: undefined,
+    offsetMs: 0,
+    mintMs: 0,
+    revokeMs: 0,
+    live: () => tokens.filter(isAlive),
+    isLive: (token) => tokens.some((known) => known.token === token && isAlive(known)),
+
+    async mint(grant): Promise<MintOutcome> {
+      issuer.calls.mint += 1;
+      await pass(issuer.mintMs);
+      const fault = issuer.mintFault?.(grant);
+      if (fault === 'refused') return { outcome: 'not-minted', failure: new Failure('upstream-refused') };
+      const lifetimeMs = grant.validitySeconds * 1_000;
+      const token = `token-${tokens.length + 1}-of-${grant.user}`;
+      const createdAt = theirNow();
+      const made = { token, user: grant.user, orgId: grant.orgId, mintedAt: clock.now(), revoked: false };
+      tokens.push({ ...made, endsAt: createdAt + lifetimeMs });
+      if (fault === 'lost') return { outcome: 'unknown', failure: new Failure('upstream-timeout') };
+      if (fault === 'throws') throw new Error('socket hang up');
+      const told = { token, userName: grant.user, orgId: grant.orgId, kind: grant.rights.kind, createdAt };
+      const minted = { ...told, lifetimeMs, longestLifetimeMs: lifetimeMs, tokenType: 'Bearer' };
+      return { outcome: 'minted', minted: issuer.reply?.(minted) ?? minted };
+    },
+
+    async revoke(token): Promise<RevokeOutcome> {
+      issuer.calls.revoke.push(token);
+      await pass(issuer.revokeMs);
+      const fault = issuer.revokeFault?.(token);
+      if (fault === 'down') return { outcome: 'retry', failure: new Failure('upstream-unavailable') };
+      if (fault === 'busy') return { outcome: 'retry', failure: new Failure('upstream-busy') };
+      if (fault === 'refused') return { outcome: 'retry', failure: new Failure('upstream-refused') };
+      const known = find(token);
+      if (known) known.revoked = true;
+      if (fault === 'lost') return { outcome: 'retry', failure: new Failure('upstream-timeout') };
+      return { outcome: 'dead' };
+    },
+
+    async sessionInfo(token) {
+      issuer.calls.sessionInfo += 1;
+      const known = find(token);
+      if (!known || !isAlive(known)) return undefined;
+      return { userName: known.user, orgId: known.orgId, details: {} };
+    },
+  };
+  return issuer;
+}

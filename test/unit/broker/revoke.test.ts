@@ -1,0 +1,294 @@
+import { Failure } from '../../../functions/broker/failure.ts';
+import type { RevokeSelection, Revoker } from '../../../functions/broker/use-cases.ts';
+import { asCaller, asOperator, EVENT, makeWorld } from '../../support/broker-world.ts';
+
+const code = async (promise: Promise<unknown>): Promise<string> => {
+  try {
+    await promise;
+    return 'no failure';
+  } catch (error) {
+    return error instanceof Failure ? error.code : `not a Failure: ${String(error)}`;
+  }
+};
+
+const states = async (world: ReturnType<typeof makeWorld>) =>
+  (await world.rows()).map(({ user, state }) => `${user} ${state}`).sort();
+
+describe('a caller', () => {
+  test("ends all of its own leases, and nobody else's", async () => {
+    const world = makeWorld();
+    const { process, issuer, clock } = world;
+    await process().getToken('ann');
+    await process().getToken('ann', { grant: 'viewer' });
+    const others = await Promise.all(['ann/phone', 'bob', 'shared/ann'].map((name) => process().getToken(name)));
+    expect(await clock.drive(process().revoke('ann'))).toEqual({ revoked: 2, pending: 0 });
+    expect(
+      issuer
+        .live()
+        .map(({ token }) => token)
+        .sort(),
+    ).toEqual(others.map(({ token }) => token).sort());
+    expect(await process().revoke('ann')).toEqual({ revoked: 0, pending: 0 });
+  });
+
+  test('is never served a revoked token again', async () => {
+    const { process, issuer } = makeWorld();
+    const first = await process().getToken('ann');
+    issuer.revokeFault = () => 'down';
+    await process().revoke('ann');
+    const second = await process().getToken('ann');
+    expect(second.token).not.toBe(first.token);
+  });
+
+  test('finds leases that the index by caller does not show yet', async () => {
+    const { process, ledger, issuer } = makeWorld();
+    await process().getToken('ann');
+    const lagging = { ...ledger, unfinishedOfCaller: async function* () {} };
+    expect(await process({ ledger: lagging }).revoke('ann')).toEqual({ revoked: 1, pending: 0 });
+    expect(issuer.live()).toEqual([]);
+  });
+
+  test('ends one lease by its handle, as often as it likes', async () => {
+    const world = makeWorld();
+    const { process } = world;
+    const { lease } = await process().getToken('ann');
+    await process().getToken('ann', { grant: 'viewer' });
+    const one: RevokeSelection = { kind: 'lease', leaseId: lease.leaseId };
+    expect(await process().revoke('ann', one)).toEqual({ revoked: 1, pending: 0 });
+    expect(await process().revoke('ann', one)).toEqual({ revoked: 1, pending: 0 });
+    expect(await states(world)).toEqual(['ann live', 'ann revoked']);
+  });
+
+  test('ends one lease by its token', async () => {
+    const world = makeWorld();
+    const { token } = await world.process().getToken('ann');
+    await world.process().getToken('ann', { grant: 'viewer' });
+    expect(await world.process().revoke('ann', { kind: 'token', token })).toEqual({ revoked: 1, pending: 0 });
+    expect(await states(world)).toEqual(['ann live', 'ann revoked']);
+    expect(world.issuer.calls.sessionInfo).toBe(0);
+  });
+
+  test("cannot tell somebody else's lease from one that does not exist", async () => {
+    const { process, issuer } = makeWorld();
+    const bobs = await process().getToken('bob');
+    const shared = await process().getToken('shared/ann');
+    const tries: RevokeSelection[] = [
+      { kind: 'lease', leaseId: 'no-such-lease' },
+      { kind: 'lease', leaseId: bobs.lease.leaseId },
+      { kind: 'lease', leaseId: shared.lease.leaseId },
+      { kind: 'token', token: 'no-such-token' },
+      { kind: 'token', token: bobs.token },
+      { kind: 'token', token: shared.token },
+    ];
+    for (const selection of tries) expect(await code(process().revoke('ann', selection))).toBe('lease-not-found');
+    expect(await code(process().revoke('shared/ann', { kind: 'token', token: shared.token }))).toBe('lease-not-found');
+    expect(issuer.live()).toHaveLength(2);
+    expect(issuer.calls.sessionInfo).toBe(0);
+  });
+
+  test.each<RevokeSelection>([{ kind: 'user', userNames: ['bob'] }, { kind: 'org', orgId: 1 }, { kind: 'all' }])(
+    'without the scope may not revoke by $kind',
+    async (selection) => {
+      const { process, ledger } = makeWorld();
+      await process().getToken('bob');
+      expect(await code(process().revoke('ann', selection))).toBe('insufficient-scope');
+      expect(await ledger.cutOffFor(1, Infinity)).toBe(0);
+    },
+  );
+});
+
+describe('state first, ThoughtSpot second', () => {
+  test('every row is revoking before ThoughtSpot hears of any', async () => {
+    const world = makeWorld();
+    const { process, issuer, ledger, clock } = world;
+    for (const grant of ['a', 'b', 'c']) await process().getToken('ann', { grant });
+    const seen: string[][] = [];
+    const watched = {
+      ...issuer,
+      revoke: async (...args: Parameters<typeof issuer.revoke>) => {
+        seen.push(await states(world));
+        return issuer.revoke(...args);
+      },
+    };
+    await clock.drive(process({ issuer: watched, ledger }).revoke('ann'));
+    expect(seen[0]).toEqual(['ann revoking', 'ann revoking', 'ann revoking']);
+  });
+
+  test('what does not fit the time budget is left to the sweep', async () => {
+    const world = makeWorld({ revoke: { maxInFlight: 2 } });
+    const { process, issuer, clock } = world;
+    for (let n = 0; n < 30; n += 1) await process().getToken('ann', { grant: `g${n}` });
+    issuer.revokeMs = 1_500;
+    const startedAt = clock.now();
+    const tally = await clock.drive(process().revoke('ann'));
+    expect(clock.now() - startedAt).toBeLessThanOrEqual(12_000);
+    expect(tally.revoked).toBeGreaterThan(5);
+    expect(tally.revoked + (tally.pending ?? 0)).toBe(30);
+    expect((await states(world)).filter((state) => state === 'ann live')).toEqual([]);
+    await clock.advance(20_000);
+    await clock.drive(process().sweep());
+    expect(issuer.live()).toEqual([]);
+  });
+
+  test('an outage of ThoughtSpot is pending, costs a few calls, and loses nothing', async () => {
+    const world = makeWorld();
+    const { process, issuer, clock } = world;
+    for (let n = 0; n < 40; n += 1) await process().getToken('ann', { grant: `g${n}` });
+    issuer.revokeFault = () => 'down';
+    expect(await clock.drive(process().revoke('ann'))).toEqual({ revoked: 0, pending: 40 });
+    expect(issuer.calls.revoke.length).toBeLessThan(10);
+    issuer.revokeFault = undefined;
+    await clock.advance(30_000);
+    expect(await clock.drive(process().sweep())).toMatchObject({ revoked: 40, unfinished: false });
+  });
+
+  test('a row being minted is taken from its minter, and is pending', async () => {
+    const { process, issuer, clock } = makeWorld();
+    issuer.mintMs = 1_000;
+    const minting = code(process().getToken('ann'));
+    await clock.advance(100);
+    expect(await process().revoke('ann')).toEqual({ revoked: 0, pending: 1 });
+    expect(await clock.drive(minting)).toBe('superseded-by-revocation');
+  });
+
+  test('two at once tell ThoughtSpot once', async () => {
+    const { process, issuer, clock } = makeWorld();
+    await process().getToken('ann');
+    issuer.revokeMs = 500;
+    const both = await clock.drive(Promise.all([process().revoke('ann'), process().revoke('ann')]));
+    expect(issuer.calls.revoke).toHaveLength(1);
+    expect(both).toContainEqual({ revoked: 1, pending: 0 });
+    expect(both).toContainEqual({ revoked: 0, pending: 1 });
+  });
+
+  test('is not accepted if the ledger cannot be written', async () => {
+    const { process, ledger, issuer } = makeWorld();
+    await process().getToken('ann');
+    ledger.beforeCall = (call) => {
+      if (call === 'transition') throw new Failure('ledger-unavailable');
+    };
+    expect(await code(process().revoke('ann'))).toBe('ledger-unavailable');
+    expect(issuer.calls.revoke).toEqual([]);
+  });
+
+  test('is accepted if the ledger fails after the state', async () => {
+    const { process, ledger, clock } = makeWorld();
+    await process().getToken('ann');
+    ledger.beforeCall = (call) => {
+      if (call === 'token') throw new Failure('ledger-unavailable');
+    };
+    expect(await clock.drive(process().revoke('ann'))).toEqual({ revoked: 0, pending: 1 });
+  });
+});
+
+describe('an operator', () => {
+  test('ends leases by user names, in any spelling, for all callers', async () => {
+    const { process, issuer, clock } = makeWorld();
+    for (const name of ['ann', 'ann/phone', 'bob', 'cy']) await process().getToken(name);
+    const selection = { kind: 'user', userNames: ['ANN', ' bob', 'Ann'] } as const;
+    const tally = await clock.drive(process().revoke(asOperator(), selection));
+    expect(tally).toEqual({ revoked: 3, pending: 0 });
+    expect(issuer.live().map(({ user }) => user)).toEqual(['cy']);
+  });
+
+  test('ends a shared lease', async () => {
+    const { process, issuer } = makeWorld();
+    const { lease } = await process().getToken('shared/ann');
+    await process().revoke(asOperator(), { kind: 'lease', leaseId: lease.leaseId });
+    expect(issuer.live()).toEqual([]);
+  });
+
+  test("ends somebody else's token, whose ever it is", async () => {
+    const world = makeWorld();
+    const { token } = await world.process().getToken('bob');
+    expect(await world.process().revoke(asOperator(), { kind: 'token', token })).toEqual({ revoked: 1, pending: 0 });
+    expect(await states(world)).toEqual(['bob revoked']);
+    expect(await world.process().revoke(asOperator(), { kind: 'token', token })).toEqual({ revoked: 1, pending: 0 });
+  });
+
+  test('ends a live token that no row knows', async () => {
+    const { process, issuer, clock } = makeWorld();
+    issuer.tokens.push({
+      token: 'from-elsewhere',
+      user: 'eve',
+      orgId: 1,
+      mintedAt: 0,
+      endsAt: clock.now() + 1_000,
+      revoked: false,
+    });
+    const selection = { kind: 'token', token: 'from-elsewhere' } as const;
+    issuer.revokeFault = () => 'down';
+    expect(await code(process().revoke(asOperator(), selection))).toBe('upstream-unavailable');
+    issuer.revokeFault = undefined;
+    expect(await process().revoke(asOperator(), selection)).toEqual({ revoked: 1, pending: 0 });
+    expect(issuer.live()).toEqual([]);
+  });
+
+  test.each<[RevokeSelection, string[]]>([
+    [{ kind: 'org', orgId: 2 }, ['ann', 'bob']],
+    [{ kind: 'all' }, []],
+  ])('cuts off $0.kind at once, and the sweep ends every token', async (selection, survivors) => {
+    const { process, issuer, clock, audit } = makeWorld();
+    for (const name of ['ann', 'bob', 'gus', 'gil']) await process().getToken(name);
+    await clock.advance(5_000);
+    issuer.revokeFault = () => 'down';
+    expect(await process().revoke(asOperator(), selection)).toEqual({ revoked: 0, pending: null });
+    expect(await process().getToken('gus')).toMatchObject({ reused: false });
+    expect(audit.find(({ action }) => action === 'cut-off')?.caller?.subject).toBe('sub-ops');
+    issuer.revokeFault = undefined;
+    await clock.drive(process().sweep());
+    expect(
+      issuer
+        .live()
+        .map(({ user }) => user)
+        .sort(),
+    ).toEqual([...survivors, 'gus'].sort());
+  });
+});
+
+describe('an event', () => {
+  const deprovisioned: Revoker = { kind: 'event', source: 'deprovisioned', name: 'user.deprovisioned' };
+
+  test('covers only what was reserved before it happened, so that a second delivery changes nothing', async () => {
+    const { process, issuer, clock, ledger } = makeWorld();
+    await process().getToken('ann');
+    await clock.advance(1_000);
+    const asOf = clock.now();
+    const selection = { kind: 'user', userNames: ['ann'] } as const;
+    expect(await process().revoke(deprovisioned, selection, asOf)).toEqual({ revoked: 1, pending: 0 });
+    const later = await process().getToken('ann');
+    const before = JSON.stringify(await ledger.get(later.lease, Infinity));
+    expect(await process().revoke(deprovisioned, selection, asOf)).toEqual({ revoked: 0, pending: 0 });
+    expect(JSON.stringify(await ledger.get(later.lease, Infinity))).toBe(before);
+    expect(issuer.isLive(later.token)).toBe(true);
+  });
+
+  test('that cuts off twice changes nothing the second time', async () => {
+    const { process, clock } = makeWorld();
+    await process().getToken('ann');
+    await clock.advance(1_000);
+    const asOf = clock.now();
+    await process().revoke(EVENT, { kind: 'all' }, asOf);
+    const later = await process().getToken('ann');
+    await clock.advance(1_000);
+    await process().revoke(EVENT, { kind: 'all' }, asOf);
+    expect(await process().getToken('ann')).toMatchObject({ token: later.token, reused: true });
+  });
+
+  test('has no leases of its own, and cannot be of the far future', async () => {
+    const { process, clock } = makeWorld();
+    expect(await code(process().revoke(EVENT, { kind: 'mine' }))).toBe('invalid-request');
+    expect(await code(process().revoke(EVENT, { kind: 'all' }, clock.now() + 3_600_000))).toBe('invalid-request');
+    expect(await code(process().revoke(EVENT, { kind: 'all' }, NaN))).toBe('invalid-request');
+  });
+});
+
+test('an orphan has nothing to revoke with: it is pending until its latest end, then it counts as ended', async () => {
+  const { process, issuer, clock } = makeWorld();
+  issuer.mintFault = () => 'lost';
+  await code(process().getToken('ann'));
+  expect(await process().revoke(asCaller('ann'))).toEqual({ revoked: 0, pending: 1 });
+  await clock.advance(400_000);
+  expect(await process().revoke(asCaller('ann'))).toEqual({ revoked: 1, pending: 0 });
+  expect(issuer.live()).toEqual([]);
+});

@@ -1,12 +1,8 @@
-import path from 'node:path';
 import { Annotations, App, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { BrokerStack } from './broker-stack.ts';
 import type { Bundles } from './bundles.ts';
-import { ENVIRONMENTS_FOLDER } from './environment-files.ts';
 import type { Environment } from './environments/environment.ts';
-
-export const policyPath = (environment: Environment): string => path.join(ENVIRONMENTS_FOLDER, environment.policyFile);
 
 /** The CDK app of one environment, with cdk-nag's AwsSolutions pack as a gate of its synthesis. */
 export function makeBrokerApp(environment: Environment, bundles: Bundles, outdir?: string): App {

@@ -1,0 +1,61 @@
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { parseCases, runCases } from '../functions/policy/cases.ts';
+import { compilePolicy } from '../functions/policy/compile.ts';
+import { PolicyError } from '../functions/policy/policy-error.ts';
+import { ENVIRONMENTS_FOLDER } from './environment-files.ts';
+import { EnvironmentError, UPSTREAM_BUDGET } from './environments/environment.ts';
+import type { Environment } from './environments/environment.ts';
+
+type Policy = ReturnType<typeof compilePolicy>;
+
+/**
+ * Compiles the environment's policy and runs its cases before anything is deployed, and returns the policy's path.
+ * Throws EnvironmentError: no such file, a policy that does not compile, without cases or whose cases fail, or one whose
+ * mints would break ThoughtSpot's limit at the environment's throttle.
+ */
+export function checkedPolicy(environment: Environment, folder = ENVIRONMENTS_FOLDER): string {
+  const file = path.join(folder, environment.policyFile);
+  const faults = faultsOf(environment, file).map((fault) => `policyFile ${environment.policyFile}: ${fault}`);
+  if (faults.length > 0) throw new EnvironmentError(environment.name, faults);
+  return file;
+}
+
+function faultsOf(environment: Environment, file: string): string[] {
+  if (!existsSync(file)) return ['does not exist; copy infra/environments/policy.dev.json'];
+  let policy: Policy;
+  try {
+    policy = compilePolicy(readJson(file));
+  } catch (error) {
+    if (error instanceof PolicyError) return error.faults.map((fault) => `${fault.path} ${fault.problem}`);
+    return [`is no JSON (${reasonOf(error)})`];
+  }
+  return [...caseFaults(policy, file.replace(/\.json$/, '.cases.json')), ...rateFaults(environment, policy)];
+}
+
+function caseFaults(policy: Policy, file: string): string[] {
+  if (!existsSync(file)) return [`has no cases; write ${path.basename(file)}, so that its meaning is tested too`];
+  try {
+    const { results } = runCases(policy, parseCases(readJson(file)));
+    return results
+      .filter(({ passed }) => !passed)
+      .map(({ name, differences }) => `case "${name}" fails: ${differences.join('; ')}`);
+  } catch (error) {
+    return [`its cases cannot be run (${reasonOf(error)})`];
+  }
+}
+
+/** Without reuse every request is a mint, and a revocation later on. */
+function rateFaults({ throttle, sweepRate }: Environment, { rules }: Policy): string[] {
+  const without = rules.filter((rule) => rule.grants.some(({ reuse }) => reuse === null)).map(({ name }) => name);
+  const calls = 2 * throttle.ratePerSecond + sweepRate;
+  if (without.length === 0 || calls <= UPSTREAM_BUDGET) return [];
+  return [
+    `reuse is off in ${without.join(', ')}: at throttle.ratePerSecond ${throttle.ratePerSecond} and sweepRate ` +
+      `${sweepRate} up to ${calls} calls per second reach ThoughtSpot, which takes ${UPSTREAM_BUDGET}; ` +
+      `lower the throttle to ${Math.floor((UPSTREAM_BUDGET - sweepRate) / 2)} or switch reuse on`,
+  ];
+}
+
+const readJson = (file: string): unknown => JSON.parse(readFileSync(file, 'utf8'));
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,0 +1,25 @@
+import type { SignalName } from '../../functions/contract/signals.ts';
+import type { Telemetry } from '../../functions/telemetry/telemetry.ts';
+
+/** Telemetry that only remembers: for tests of those who speak to it. */
+export function recordTelemetry() {
+  const lines: { readonly level: string; readonly message: string; readonly fields: Record<string, unknown> }[] = [];
+  const signals: (readonly [SignalName, number])[] = [];
+  const audited: object[] = [];
+  const concealed: string[] = [];
+  const life: string[] = [];
+  const write =
+    (level: string) =>
+    (message: string, fields: Readonly<Record<string, unknown>> = {}) =>
+      void lines.push({ level, message, fields });
+  const telemetry: Telemetry = {
+    log: { info: write('info'), warn: write('warn'), error: write('error') },
+    audit: { record: (event) => void audited.push(event), correlate: () => {} },
+    signals: { emit: (signal, value = 1) => void signals.push([signal, value]), flush: () => {} },
+    conceal: (secret) => void concealed.push(secret),
+    begin: (id) => void life.push(`begin ${id}`),
+    end: () => void life.push('end'),
+  };
+  const counted = (name: SignalName) => signals.filter(([signal]) => signal === name).length;
+  return { telemetry, lines, signals, audited, concealed, life, counted };
+}

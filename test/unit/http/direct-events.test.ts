@@ -1,0 +1,106 @@
+import { Failure } from '../../../functions/broker/failure.ts';
+import { isHttp, isOperator, listingOf, revocationOf } from '../../../functions/http/direct-events.ts';
+import { makeFakeClock, START } from '../../support/fake-clock.ts';
+import { httpEvent } from '../../support/http-event.ts';
+
+const at = (ms: number) => new Date(START + ms).toISOString();
+const schedule = (select: unknown, scheduledTime: unknown = at(-1_000)) => ({
+  source: 'schedule',
+  name: 'nightly',
+  scheduledTime,
+  select,
+});
+const read = (event: unknown) => revocationOf(event, makeFakeClock());
+
+describe('events that do not come through the gateway', () => {
+  test.each([
+    [{ all: true }, { kind: 'all' }, START - 1_000],
+    [{ orgId: 2 }, { kind: 'org', orgId: 2 }, START - 1_000],
+    [{ userName: 'alice' }, { kind: 'user', userNames: ['alice'] }, START - 1_000],
+    [{ olderThanSeconds: 3_600 }, { kind: 'all' }, START - 1_000 - 3_600_000],
+    [{ olderThanSeconds: 0 }, { kind: 'all' }, START - 1_000],
+  ])('a schedule selects %j as of its own time', (select, selection, asOf) => {
+    const revoker = { kind: 'event', source: 'schedule', name: 'nightly' };
+    expect(read(schedule(select))).toEqual({ revoker, selection, asOf });
+  });
+
+  test('a second delivery reads the same, however late', () => {
+    const event = schedule({ all: true });
+    expect(revocationOf(event, makeFakeClock(START + 86_400_000))).toEqual(read(event));
+  });
+
+  test('an identity provider names users, among the fields that EventBridge adds', () => {
+    const event = {
+      version: '0',
+      id: '1',
+      'detail-type': 'user.deprovisioned',
+      source: 'idp.example',
+      account: '1',
+      region: 'eu-central-1',
+      resources: [],
+      time: at(-5_000),
+      detail: { userNames: ['alice', 'bob'] },
+    };
+    expect(read(event)).toEqual({
+      revoker: { kind: 'event', source: 'deprovisioned', name: 'user.deprovisioned' },
+      selection: { kind: 'user', userNames: ['alice', 'bob'] },
+      asOf: START - 5_000,
+    });
+  });
+
+  test('an operator is one', () => {
+    const event = { source: 'operator', requestedAt: at(0), select: { orgId: 0 } };
+    expect(read(event)).toMatchObject({ revoker: { source: 'operator' }, selection: { kind: 'org', orgId: 0 } });
+    expect(isOperator(event)).toBe(true);
+    expect(isOperator(schedule({ all: true }))).toBe(false);
+  });
+
+  test('a clock that is a little ahead does not stop mints until it is right', () => {
+    expect(read(schedule({ all: true }, at(60_000))).asOf).toBe(START);
+  });
+
+  test.each<[string, unknown]>([
+    ['no object', 'all'],
+    ['null', null],
+    ['an empty event', {}],
+    ['another source', { ...schedule({ all: true }), source: 'aws.events' }],
+    ['no selection', schedule({})],
+    ['two selections', schedule({ all: true, orgId: 1 })],
+    ['all: false', schedule({ all: false })],
+    ['an unknown selection', schedule({ org: 1 })],
+    ['a selection that is a list', schedule(['all'])],
+    ['an org as text', schedule({ orgId: '1' })],
+    ['a negative age', schedule({ olderThanSeconds: -1 })],
+    ['no time', { source: 'schedule', name: 'n', select: { all: true } }],
+    ['a placeholder that was not filled in', schedule({ all: true }, '<aws.scheduler.scheduled-time>')],
+    ['a time without zone', schedule({ all: true }, '2026-01-05T09:00:00')],
+    ['a month that is none', schedule({ all: true }, '2026-13-05T09:00:00Z')],
+    ['a time far ahead', schedule({ all: true }, at(600_000))],
+    ['a number for a time', schedule({ all: true }, START)],
+    ['a field too many', { ...schedule({ all: true }), dryRun: true }],
+    ['no users', { 'detail-type': 'user.deprovisioned', time: at(0), detail: { userNames: [] } }],
+    ['users that are one text', { 'detail-type': 'user.deprovisioned', time: at(0), detail: { userNames: 'alice' } }],
+    ['no detail', { 'detail-type': 'user.deprovisioned', time: at(0) }],
+  ])('%s is refused', (_name, event) => {
+    expect(() => read(event)).toThrow(Failure);
+  });
+
+  test('an operator lists leases by the same filters as over HTTP', () => {
+    expect(listingOf({ source: 'operator', filter: { org: 1 }, limit: 5, cursor: 'c' })).toEqual({
+      filter: { org: 1 },
+      page: { limit: 5, cursor: 'c' },
+    });
+    expect(listingOf({ source: 'operator' })).toEqual({ filter: {}, page: {} });
+    expect(() => listingOf({ source: 'operator', filter: { role: 'x' } })).toThrow(Failure);
+  });
+
+  test('only the gateway sends a request context', () => {
+    expect([httpEvent(), schedule({ all: true }), null, 'x', []].map(isHttp)).toEqual([
+      true,
+      false,
+      false,
+      false,
+      false,
+    ]);
+  });
+});

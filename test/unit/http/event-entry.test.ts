@@ -1,0 +1,36 @@
+import { Failure } from '../../../functions/broker/failure.ts';
+import { eventEntry } from '../../../functions/http/event-entry.ts';
+import { makeFakeClock, START } from '../../support/fake-clock.ts';
+import { lambdaContext } from '../../support/http-event.ts';
+import { recordTelemetry } from '../../support/telemetry-record.ts';
+
+function entry(handle: (event: unknown, deadline: number) => Promise<object>) {
+  const record = recordTelemetry();
+  const edge = { name: 'sweep', telemetry: record.telemetry, clock: makeFakeClock() } as const;
+  return { ...record, handler: eventEntry(edge, () => 'sweep-failed', handle) };
+}
+
+describe('an event without a caller', () => {
+  test('returns what became of it, and logs it', async () => {
+    const { handler, lines, life, signals } = entry(async (_event, deadline) => ({ left: deadline - START }));
+    expect(await handler({}, lambdaContext(60_000))).toEqual({ left: 59_250 });
+    expect(lines).toMatchObject([{ level: 'info', message: 'event', fields: { left: 59_250 } }]);
+    expect({ life, signals }).toEqual({ life: ['begin invocation-1', 'end'], signals: [] });
+  });
+
+  test.each([
+    [new Failure('ledger-unavailable', { reason: 'inside' }), 'ledger-unavailable: see the log'],
+    [
+      new Failure('invalid-request', { errors: [{ field: 'select', detail: 'must have exactly one of all' }] }),
+      'invalid-request: select must have exactly one of all',
+    ],
+    [new TypeError('token abc is not iterable'), 'internal-error: see the log'],
+  ])('throws so that Lambda delivers it again, alarms, and prints no cause (%p)', async (error, message) => {
+    const { handler, counted, life, lines } = entry(() => Promise.reject(error));
+    const thrown: unknown = await handler({}, lambdaContext()).catch((failed: unknown) => failed);
+    expect(thrown).toMatchObject({ message });
+    expect(thrown).not.toHaveProperty('cause');
+    expect({ alarms: counted('sweep-failed'), life }).toEqual({ alarms: 1, life: ['begin invocation-1', 'end'] });
+    expect(lines).toMatchObject([{ level: 'error', fields: { error } }]);
+  });
+});

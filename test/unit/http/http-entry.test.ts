@@ -1,0 +1,159 @@
+import type { Context } from 'aws-lambda';
+import { Failure } from '../../../functions/broker/failure.ts';
+import { PROBLEMS, type ProblemCode } from '../../../functions/contract/problems.ts';
+import { json } from '../../../functions/http/answer.ts';
+import { httpEntry, type HttpRequest, type Route } from '../../../functions/http/http-entry.ts';
+import { makeFakeClock, START } from '../../support/fake-clock.ts';
+import { CLAIMS, httpEvent, jwtOf, lambdaContext, type EventOptions } from '../../support/http-event.ts';
+import { schemaAt } from '../../support/openapi.ts';
+import { recordTelemetry } from '../../support/telemetry-record.ts';
+
+async function invoke(
+  answer: Route['answer'],
+  options: EventOptions & { scope?: string | undefined; ready?: () => Promise<Route>; context?: Context } = {},
+) {
+  const record = recordTelemetry();
+  const clock = makeFakeClock();
+  const scope = 'scope' in options ? options.scope : 'broker:token';
+  const ready = options.ready ?? (async () => ({ scope, answer }));
+  const handler = httpEntry({ name: 'gettoken', telemetry: record.telemetry, clock }, ready);
+  const result = await handler(httpEvent(options), options.context ?? lambdaContext());
+  const body = JSON.parse(result.body ?? '') as Record<string, unknown>;
+  return { ...record, result, body };
+}
+
+const fine = async () => json(200, { fine: true });
+const failing = (error: unknown) => async () => {
+  throw error;
+};
+const ALWAYS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' };
+
+describe('the edge', () => {
+  test('hands the verified caller and a deadline to the route', async () => {
+    const seen: HttpRequest[] = [];
+    await invoke(
+      async (request) => {
+        seen.push(request);
+        return fine();
+      },
+      { context: lambdaContext(20_000) },
+    );
+    expect(seen[0]).toMatchObject({ caller: { subject: CLAIMS.sub }, deadline: START + 20_000 - 750 });
+  });
+
+  test('logs one line per request, with a digest for the caller and nothing of its claims', async () => {
+    const { lines, life } = await invoke(fine);
+    expect(lines).toEqual([
+      {
+        level: 'info',
+        message: 'request',
+        fields: {
+          method: 'POST',
+          route: '/gettoken',
+          status: 200,
+          durationMs: 0,
+          caller: expect.stringMatching(/^[\w-]{16}$/) as string,
+        },
+      },
+    ]);
+    expect(JSON.stringify(lines)).not.toContain('alice');
+    expect(life).toEqual(['begin request-1', 'end']);
+  });
+
+  test('conceals the token of the caller before anything else can fail', async () => {
+    const { concealed } = await invoke(fine, { ready: failing(new Error('cold')) });
+    expect(concealed).toContain(jwtOf(CLAIMS));
+  });
+
+  test.each([
+    ['a scope that the caller holds', 'broker:token', 200],
+    ['a scope that the caller lacks', 'broker:other', 403],
+    ['part of a scope that the caller holds', 'broker', 403],
+    ['no scope', undefined, 200],
+  ])('checks scopes again: %s', async (_name, scope, status) => {
+    expect((await invoke(fine, { scope })).result.statusCode).toBe(status);
+  });
+
+  test('does not run the route without its authorizer, and calls the operators', async () => {
+    let ran = false;
+    const { result, body, counted } = await invoke(
+      async () => {
+        ran = true;
+        return fine();
+      },
+      { flattened: null },
+    );
+    expect({ ran, status: result.statusCode, code: body['code'] }).toEqual({
+      ran: false,
+      status: 500,
+      code: 'misconfigured',
+    });
+    expect(counted('misconfigured')).toBe(1);
+  });
+
+  test.each(Object.keys(PROBLEMS) as ProblemCode[])('answers %s as a problem and tells nothing more', async (code) => {
+    const cause = new Error('upstream said: secret detail');
+    const failure = new Failure(code, { reason: 'operators only', cause });
+    const { result, body } = await invoke(failing(failure));
+    const { status, title, detail, retry } = PROBLEMS[code];
+    expect(result.statusCode).toBe(status);
+    expect(body).toEqual({
+      type: `urn:thoughtspot-token-broker:problem:${code}`,
+      title,
+      status,
+      detail,
+      code,
+      correlationId: 'request-1',
+    });
+    expect(result.headers).toEqual({
+      ...ALWAYS,
+      'content-type': 'application/problem+json',
+      ...(retry ? { 'retry-after': '1' } : {}),
+    });
+    expect(schemaAt('/components/schemas/Problem')(body)).toBe(true);
+  });
+
+  test.each([
+    [1, '1'],
+    [1_001, '2'],
+    [30_000, '30'],
+    [0, '1'],
+  ])('rounds a wait of %d ms up to %s whole seconds', async (retryAfterMs, expected) => {
+    const { result } = await invoke(failing(new Failure('upstream-busy', { retryAfterMs })));
+    expect(result.headers?.['retry-after']).toBe(expected);
+  });
+
+  test('names the fields at fault', async () => {
+    const errors = [{ field: 'validitySeconds', detail: 'must be at least 60' }];
+    expect((await invoke(failing(new Failure('invalid-request', { errors })))).body['errors']).toEqual(errors);
+  });
+
+  test.each([[new TypeError('x is undefined')], ['a string'], [undefined], [null], [{ status: 200 }]])(
+    'answers 500 to the unforeseen (%p), calls the operators and keeps the cause for the log',
+    async (thrown) => {
+      const { body, counted, lines } = await invoke(failing(thrown));
+      expect(body).toMatchObject({ status: 500, code: 'internal-error' });
+      expect(counted('internal-error')).toBe(1);
+      expect(lines.map(({ level, message }) => [level, message])).toContainEqual(['error', 'request failed']);
+      expect(JSON.stringify(body)).not.toContain('undefined');
+    },
+  );
+
+  test('answers a sandbox that cannot start, request after request, without crashing', async () => {
+    const ready = failing(new Failure('misconfigured', { reason: 'SCOPE_TOKEN is not set' }));
+    const { result, body, lines } = await invoke(fine, { ready });
+    expect(result.statusCode).toBe(500);
+    expect(JSON.stringify(body)).not.toContain('SCOPE_TOKEN');
+    expect(JSON.stringify(lines)).toContain('SCOPE_TOKEN is not set');
+  });
+
+  test('answers an event that is nothing like a request', async () => {
+    const record = recordTelemetry();
+    const handler = httpEntry({ name: 'gettoken', telemetry: record.telemetry, clock: makeFakeClock() }, async () => ({
+      scope: undefined,
+      answer: fine,
+    }));
+    const result = await handler({} as never, lambdaContext());
+    expect(JSON.parse(result.body ?? '')).toMatchObject({ code: 'misconfigured', correlationId: 'invocation-1' });
+  });
+});

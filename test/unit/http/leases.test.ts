@@ -1,0 +1,86 @@
+import type { Lease } from '../../../functions/broker/lease.ts';
+import type { Caller } from '../../../functions/broker/ports.ts';
+import type { ListLeases } from '../../../functions/broker/use-cases.ts';
+import { leasesRoute } from '../../../functions/http/leases.ts';
+import { httpEvent } from '../../support/http-event.ts';
+import { schemaAt } from '../../support/openapi.ts';
+
+const lease: Lease = {
+  user: 'alice',
+  fingerprint: 'f',
+  generation: 1,
+  leaseId: 'l',
+  state: 'live',
+  caller: { issuer: 'i', subject: 's' },
+  shared: false,
+  orgId: 1,
+  kind: 'full',
+  rule: 'r',
+  grant: 'g',
+  policyVersion: 'v',
+  reservedAt: 1,
+  mintDeadlineAt: 2,
+  latestEndAt: 3,
+  sealed: true,
+  tokenDigest: 'digest',
+  attempts: 0,
+};
+
+async function ask(query: Record<string, string>, scope: string | undefined = 'broker:revoke') {
+  const calls: Parameters<ListLeases>[] = [];
+  const listLeases: ListLeases = async (...call) => {
+    calls.push(call);
+    return { leases: [lease], next: 'more' };
+  };
+  const caller: Caller = { issuer: 'i', subject: 's', claims: {}, expiresAt: 0, scopes: ['broker:revoke'] };
+  const answer = await leasesRoute(listLeases, scope).answer({
+    event: httpEvent({ query }),
+    caller,
+    deadline: 9,
+    conceal: () => {},
+  });
+  return { body: JSON.parse(answer.body ?? '') as { leases: object[] }, call: calls[0] };
+}
+
+describe('GET /leases', () => {
+  test('shows leases as the document describes them, and nothing of their tokens', async () => {
+    const { body } = await ask({});
+    expect(schemaAt('/components/schemas/LeasePage')(body)).toBe(true);
+    expect(body).toMatchObject({ leases: [{ leaseId: 'l', state: 'live' }], next: 'more' });
+    expect(Object.keys(body.leases[0] ?? {})).not.toEqual(expect.arrayContaining(['fingerprint']));
+    expect(JSON.stringify(body)).not.toContain('digest');
+  });
+
+  test.each<[Record<string, string>, object, number, string | undefined]>([
+    [{}, {}, 50, undefined],
+    [
+      { user: 'alice', org: '1', state: 'live', limit: '10', cursor: 'c' },
+      { user: 'alice', orgId: 1, state: 'live' },
+      10,
+      'c',
+    ],
+  ])('reads %j', async (query, filter, limit, cursor) => {
+    expect((await ask(query)).call).toEqual([filter, limit, cursor, 9]);
+  });
+
+  test.each([
+    [{ limit: '0' }],
+    [{ limit: '201' }],
+    [{ limit: 'x' }],
+    [{ org: '1.5' }],
+    [{ state: 'dead' }],
+    [{ users: 'a' }],
+  ])('refuses %j', async (query) => {
+    await expect(ask(query)).rejects.toMatchObject({
+      code: 'invalid-request',
+      errors: [expect.objectContaining({ field: Object.keys(query)[0] })],
+    });
+  });
+
+  test('is closed to everybody where the issuer mints no scope for operators', async () => {
+    const caller: Caller = { issuer: 'i', subject: 's', claims: {}, expiresAt: 0, scopes: ['none', 'undefined'] };
+    const route = leasesRoute(async () => ({ leases: [lease] }), undefined);
+    const request = { event: httpEvent(), caller, deadline: 9, conceal: () => {} };
+    await expect(route.answer(request)).rejects.toMatchObject({ code: 'insufficient-scope' });
+  });
+});

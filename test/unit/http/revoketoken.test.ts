@@ -1,0 +1,97 @@
+import { Failure } from '../../../functions/broker/failure.ts';
+import type { Caller } from '../../../functions/broker/ports.ts';
+import type { RevokeTally, RevokeTokens } from '../../../functions/broker/use-cases.ts';
+import { revoketokenRoute } from '../../../functions/http/revoketoken.ts';
+import { makeFakeClock, START } from '../../support/fake-clock.ts';
+import { httpEvent } from '../../support/http-event.ts';
+import { schemaAt } from '../../support/openapi.ts';
+
+const SCOPES = { token: 'broker:token', revoke: 'broker:revoke' };
+
+async function ask(
+  body: string | undefined,
+  {
+    tally = { revoked: 1, pending: 0 },
+    scopes = SCOPES,
+    held = ['broker:token'],
+  }: Partial<{
+    tally: RevokeTally;
+    scopes: { token: string | undefined; revoke: string | undefined };
+    held: string[];
+  }> = {},
+) {
+  const calls: Parameters<RevokeTokens>[] = [];
+  const concealed: string[] = [];
+  const revokeTokens: RevokeTokens = async (...call) => {
+    calls.push(call);
+    return tally;
+  };
+  const caller: Caller = { issuer: 'i', subject: 's', claims: {}, expiresAt: 0, scopes: held };
+  const answer = await revoketokenRoute(revokeTokens, scopes, makeFakeClock()).answer({
+    event: httpEvent(body === undefined ? {} : { body }),
+    caller,
+    deadline: START + 10_000,
+    conceal: (secret) => concealed.push(secret),
+  });
+  return { answer, call: calls[0], concealed };
+}
+
+describe('POST /revoketoken', () => {
+  test.each([
+    [undefined, { kind: 'mine' }],
+    ['{}', { kind: 'mine' }],
+    ['{"leaseId":"l"}', { kind: 'lease', leaseId: 'l' }],
+    ['{"token":"dG9r"}', { kind: 'token', token: 'dG9r' }],
+    ['{"userName":"alice"}', { kind: 'user', userNames: ['alice'] }],
+    ['{"orgId":0}', { kind: 'org', orgId: 0 }],
+    ['{"all":true}', { kind: 'all' }],
+  ])('takes %s', async (body, selection) => {
+    const { call } = await ask(body);
+    expect(call?.[1]).toEqual(selection);
+    expect(call?.slice(2)).toEqual([START, START + 10_000]);
+  });
+
+  test.each([
+    ['{"leaseId":"l","token":"t"}', ['leaseId', 'token']],
+    ['{"all":true,"orgId":1}', ['orgId', 'all']],
+    ['{"all":false}', ['all']],
+    ['{"all":"true"}', ['all']],
+    ['{"orgId":"1"}', ['orgId']],
+    ['{"orgId":-1}', ['orgId']],
+    ['{"leaseId":""}', ['leaseId']],
+    ['{"token":5}', ['token']],
+    ['{"userName":["alice"]}', ['userName']],
+    ['{"user":"alice"}', ['user']],
+    ['{"userName":"a\\u0000b"}', ['userName']],
+  ])('refuses %s', async (body, fields) => {
+    const error: unknown = await ask(body).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(Failure);
+    if (!(error instanceof Failure)) return;
+    expect(error.code).toBe('invalid-request');
+    expect(error.errors.map(({ field }) => field)).toEqual(fields);
+  });
+
+  test.each([
+    [{ revoked: 2, pending: 0 }, 200],
+    [{ revoked: 0, pending: 0 }, 200],
+    [{ revoked: 1, pending: 3 }, 202],
+    [{ revoked: 0, pending: null }, 202],
+  ])('answers %j with %d', async (tally, status) => {
+    const { answer } = await ask(undefined, { tally });
+    expect(answer.statusCode).toBe(status);
+    expect(JSON.parse(answer.body ?? '')).toEqual(tally);
+    expect(schemaAt('/components/schemas/Revoked')(JSON.parse(answer.body ?? ''))).toBe(true);
+  });
+
+  test.each([
+    [['broker:token'], SCOPES, false],
+    [['broker:token', 'broker:revoke'], SCOPES, true],
+    [['broker:token', 'none', 'undefined'], { ...SCOPES, revoke: undefined }, false],
+  ])('a caller with %j may revoke for others: under %j %p', async (held, scopes, expected) => {
+    expect((await ask(undefined, { held, scopes })).call?.[0]).toMatchObject({ mayRevokeOthers: expected });
+  });
+
+  test('keeps the token it is given out of every line', async () => {
+    expect((await ask('{"token":"dG9r"}')).concealed).toEqual(['dG9r']);
+  });
+});

@@ -129,6 +129,6 @@ export function leaseOf(item: Item, leaseId: (key: LeaseKey) => string): Lease {
 export function parseItem<Schema extends z.ZodMiniType>(schema: Schema, item: Item): z.output<Schema> {
   const parsed = schema.safeParse(item);
   if (parsed.success) return parsed.data;
-  const faults = parsed.error.issues.map((issue) => issue.path.join('.')).join(', ');
+  const faults = parsed.error.issues.map((issue) => String(issue.path[0])).join(', ');
   throw new Failure('internal-error', { reason: `a row of the ledger does not parse at ${faults}` });
 }

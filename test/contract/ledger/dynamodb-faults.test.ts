@@ -1,0 +1,197 @@
+/** What DynamoDB does wrong, and what the ledger makes of it. Needs the fault switch of the local endpoint. */
+import { type DynamoDBClient, type BatchGetItemCommandOutput, BatchGetItemCommand } from '@aws-sdk/client-dynamodb';
+import type { AwsEndpoint } from '../../../local/aws/json-endpoint.ts';
+import type { Fault } from '../../../local/aws/faults.ts';
+import type { SignalName } from '../../../functions/contract/signals.ts';
+import type { TokenLedger } from '../../../functions/broker/ports.ts';
+import { type LedgerStand, startLedgerStand } from '../../support/dynalite.ts';
+import { START, TestClock, collect, reservation } from './fixtures.ts';
+
+const describeHere = process.env['LEDGER_ENDPOINT'] === undefined ? describe : describe.skip;
+
+describeHere('the DynamoDB ledger when DynamoDB fails', () => {
+  const clock = new TestClock();
+  const far = START + 1_000_000_000;
+  const signals: SignalName[] = [];
+  let stand: LedgerStand;
+  let endpoint: AwsEndpoint;
+  let ledger: TokenLedger;
+
+  beforeAll(async () => {
+    stand = await startLedgerStand(clock, { requestHandler: { requestTimeout: 100, throwOnRequestTimeout: true } });
+    if (!stand.endpoint) throw new Error('needs the local endpoint');
+    endpoint = stand.endpoint;
+    const { ledger: subject, dataKeys } = stand.sandbox({ signals: { emit: (signal) => signals.push(signal) } });
+    ledger = subject;
+    await dataKeys.warm(far);
+  });
+  afterEach(() => {
+    endpoint.faults.clear();
+    signals.length = 0;
+  });
+  afterAll(() => stand.close());
+
+  /** Runs `work` while each call of `operation` meets the next of `faults`; the last one stays, undefined lets through. */
+  async function during<T>(operation: string, faults: readonly (Fault | undefined)[], work: () => Promise<T>) {
+    let met = 0;
+    endpoint.faults.inject((call) => {
+      if (call.operation !== operation) return undefined;
+      met += 1;
+      return faults[Math.min(met, faults.length) - 1];
+    });
+    const result = await work().catch((error: unknown) => error);
+    endpoint.faults.clear();
+    return { result, calls: met };
+  }
+
+  const throttled = { kind: 'error', type: 'ProvisionedThroughputExceededException' } as const;
+
+  it.each<[string, Fault]>([
+    ['throttling', throttled],
+    ['throttling of the account', { kind: 'error', type: 'ThrottlingException' }],
+    ['a failing service', { kind: 'error', type: 'InternalServerError', status: 500 }],
+    ['a broken connection', { kind: 'reset', when: 'before' }],
+    ['no answer', { kind: 'hang' }],
+  ])('tries %s three times and then says that the ledger is unavailable', async (_name, fault) => {
+    const row = reservation();
+    const { result, calls } = await during('PutItem', [fault], () => ledger.reserve(row, far));
+    expect(result).toMatchObject({ code: 'ledger-unavailable', retryAfterMs: 1_000 });
+    expect(calls).toBe(3);
+    expect(signals).toEqual([]);
+    expect(await ledger.get(row, far)).toBeUndefined();
+  });
+
+  it('gets over a fault that passes', async () => {
+    const { result } = await during('PutItem', [throttled, undefined], () => ledger.reserve(reservation(), far));
+    expect(result).toBe(true);
+  });
+
+  it.each(['AccessDeniedException', 'ResourceNotFoundException', 'UnrecognizedClientException'])(
+    'says at once, and to people, that it is denied: %s',
+    async (type) => {
+      const fault: Fault = { kind: 'error', type };
+      const { result, calls } = await during('Query', [fault], () => ledger.newest('alice', 'f', 1, far));
+      expect(result).toMatchObject({ code: 'ledger-denied' });
+      expect(calls).toBe(1);
+      expect(signals).toEqual(['access-denied']);
+    },
+  );
+
+  it('calls a request that DynamoDB does not understand its own fault, without the message of the SDK', async () => {
+    const fault: Fault = { kind: 'error', type: 'ValidationException', message: 'value canary-4711 is bad' };
+    const { result } = await during('GetItem', [fault], () => ledger.get(reservation(), far));
+    expect(result).toMatchObject({ code: 'internal-error' });
+    expect(String((result as Error).stack)).not.toContain('canary-4711');
+  });
+
+  it('lets go of a stalled endpoint at the deadline', async () => {
+    const slow = await startLedgerStand(clock, { requestHandler: { requestTimeout: 60_000 } });
+    slow.endpoint?.faults.inject(() => ({ kind: 'hang' }));
+    const { ledger: stalled } = slow.sandbox();
+    const late = stalled.get(reservation(), clock.now() + 50);
+    await expect(late).rejects.toMatchObject({
+      code: 'ledger-unavailable',
+      reason: 'DynamoDB GetItem: DeadlineError',
+    });
+    await slow.close();
+  });
+
+  describe('knows its own work where the answer was lost', () => {
+    const lost: Fault = { kind: 'reset', when: 'after' };
+
+    it('in a reservation', async () => {
+      const row = reservation();
+      const { result, calls } = await during('PutItem', [lost, undefined], () => ledger.reserve(row, far));
+      expect(calls).toBe(2);
+      expect(result).toBe(true);
+      expect(await ledger.reserve(row, far)).toBe(false);
+    });
+
+    it('in a transition', async () => {
+      const row = reservation();
+      await ledger.reserve(row, far);
+      const change = { to: 'live', dueAt: START, token: 'tok' } as const;
+      const { result, calls } = await during('UpdateItem', [lost, undefined], () =>
+        ledger.transition(row, change, far),
+      );
+      expect(calls).toBe(2);
+      expect(result).toMatchObject({ state: 'live', sealed: true });
+      expect(await ledger.transition(row, change, far)).toBeUndefined();
+    });
+
+    it("and does not take another's for it", async () => {
+      const row = reservation();
+      await ledger.reserve(row, far);
+      const again = await during('PutItem', [throttled, undefined], () => ledger.reserve(row, far));
+      expect(again.result).toBe(false);
+      await ledger.transition(row, { to: 'failed', dueAt: null }, far);
+      const change = { to: 'revoking', dueAt: START } as const;
+      const late = await during('UpdateItem', [throttled, undefined], () => ledger.transition(row, change, far));
+      expect(late.result).toBeUndefined();
+    });
+  });
+
+  describe('reading many rows', () => {
+    /** DynamoDB leaves keys unprocessed when it throttles; dynalite never does. */
+    function leavingKeys(rounds: number): Pick<DynamoDBClient, 'send'> {
+      let left = rounds;
+      const send = async (command: unknown, options: object) => {
+        if (!(command instanceof BatchGetItemCommand) || left === 0) {
+          return stand.dynamodb.send(command as never, options);
+        }
+        left -= 1;
+        const [first, ...rest] = command.input.RequestItems?.[stand.table]?.Keys ?? [];
+        const input = { RequestItems: { [stand.table]: { Keys: first ? [first] : [], ConsistentRead: true } } };
+        const output: BatchGetItemCommandOutput = await stand.dynamodb.send(new BatchGetItemCommand(input), options);
+        return { ...output, UnprocessedKeys: rest.length > 0 ? { [stand.table]: { Keys: rest } } : {} };
+      };
+      return { send: send as DynamoDBClient['send'] };
+    }
+
+    it('asks again for those that were left out', async () => {
+      const caller = { issuer: 'i', subject: 'left-out' };
+      for (let i = 1; i <= 3; i += 1) await ledger.reserve(reservation({ caller, generation: i }), far);
+      await ledger.raiseCutOff({ kind: 'org', orgId: 5 }, 77, far);
+      const { ledger: patient } = stand.sandbox({ client: leavingKeys(2) });
+      expect(await collect(patient.unfinishedOfCaller(caller, far))).toHaveLength(3);
+      const { ledger: other } = stand.sandbox({ client: leavingKeys(1) });
+      expect(await other.cutOffFor(5, far)).toBe(77);
+    });
+
+    it('fails rather than leave any out', async () => {
+      const caller = { issuer: 'i', subject: 'never' };
+      for (let i = 1; i <= 9; i += 1) await ledger.reserve(reservation({ caller, generation: i }), far);
+      const { ledger: throttledLedger } = stand.sandbox({ client: leavingKeys(99) });
+      await expect(collect(throttledLedger.unfinishedOfCaller(caller, far))).rejects.toMatchObject({
+        code: 'ledger-unavailable',
+      });
+    });
+  });
+
+  it('reads strongly wherever a decision hangs on it, and by one call on the way of every token', async () => {
+    const row = reservation();
+    await ledger.reserve(row, far);
+    const { leaseId = '' } = (await ledger.get(row, far)) ?? {};
+    const reads: Record<string, () => Promise<unknown>> = {
+      newest: () => ledger.newest(row.user, row.fingerprint, 5, far),
+      get: () => ledger.get(row, far),
+      byLeaseId: () => ledger.byLeaseId(leaseId, far),
+      token: () => ledger.token(row, far),
+      cutOffFor: () => ledger.cutOffFor(1, far),
+      pendingCutOffs: () => ledger.pendingCutOffs(far),
+      unfinishedOfUser: () => collect(ledger.unfinishedOfUser(row.user, far)),
+    };
+    for (const [name, read] of Object.entries(reads)) {
+      const before = endpoint.calls.length;
+      await read();
+      const calls = endpoint.calls.slice(before);
+      expect({ name, calls: calls.length }).toEqual({ name, calls: 1 });
+      expect(JSON.stringify(calls[0]?.input)).toContain('"ConsistentRead":true');
+    }
+    const before = endpoint.calls.length;
+    await collect(ledger.unfinishedOfCaller(row.caller, far));
+    const [found, read] = endpoint.calls.slice(before);
+    expect(found?.input).toMatchObject({ IndexName: 'caller' });
+    expect(JSON.stringify(read?.input)).toContain('"ConsistentRead":true');
+  });
+});

@@ -1,0 +1,248 @@
+/** Tokens in the table: sealed, bound to their rows, and KMS out of the way of a warm sandbox. */
+import { DeleteItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
+import type { SignalName } from '../../../functions/contract/signals.ts';
+import type { Reservation, TokenLedger } from '../../../functions/broker/ports.ts';
+import { leaseItemKey, itemKey, text } from '../../../functions/ledger/item.ts';
+import { type LedgerStand, TEST_DIGEST_KEY, startLedgerStand } from '../../support/dynalite.ts';
+import { START, TestClock, reservation } from './fixtures.ts';
+
+const HOUR = 3_600_000;
+const DAY_SECONDS = 86_400;
+
+describe('sealed tokens', () => {
+  const far = START + 1_000_000_000;
+  const clock = new TestClock();
+  let stand: LedgerStand;
+
+  beforeAll(async () => {
+    stand = await startLedgerStand(clock);
+  });
+  // Each test has an hour, and so a data key, of its own.
+  beforeEach(() => clock.advance(HOUR));
+  afterEach(() => {
+    stand.kms.faults.clear();
+    stand.kms.setEnabled(stand.keyId, true);
+  });
+  afterAll(() => stand.close());
+
+  async function putToken(ledger: TokenLedger, token: string): Promise<Reservation> {
+    const row = reservation();
+    await ledger.reserve(row, far);
+    await ledger.transition(row, { to: 'live', dueAt: START, token }, far);
+    return row;
+  }
+
+  async function kmsCallsDuring(work: () => Promise<unknown>): Promise<string[]> {
+    const before = stand.kms.calls.length;
+    await work();
+    return stand.kms.calls.slice(before).map((call) => call.operation);
+  }
+
+  const itemKeyOf = (row: Reservation) => {
+    const { pk, sk } = leaseItemKey(row);
+    return itemKey(pk, sk);
+  };
+  const itemOf = async (row: Reservation) => {
+    const items = await stand.scan();
+    return items.find((item) => item['sk']?.S === leaseItemKey(row).sk);
+  };
+
+  it('are nowhere in the table in the clear, nor is any key', async () => {
+    const canary = 'canary+token/value=for#search';
+    const { ledger } = stand.sandbox();
+    await putToken(ledger, canary);
+    const spelled = (await stand.scan()).flatMap((item) =>
+      Object.values(item).flatMap((value) =>
+        value.B
+          ? [Buffer.from(value.B).toString('latin1'), Buffer.from(value.B).toString('base64')]
+          : JSON.stringify(value),
+      ),
+    );
+    const text = spelled.join('\n');
+    expect(text).toContain('"live"');
+    for (const secret of [canary, TEST_DIGEST_KEY.toString('latin1'), TEST_DIGEST_KEY.toString('base64')]) {
+      for (const form of [secret, Buffer.from(secret).toString('base64'), encodeURIComponent(secret)]) {
+        expect(text).not.toContain(form.replace(/=+$/, ''));
+      }
+    }
+  });
+
+  it('do not open in another row', async () => {
+    const { ledger } = stand.sandbox();
+    const victim = await putToken(ledger, "the victim's");
+    const thief = await putToken(ledger, "the thief's");
+    const moved = (await itemOf(victim))?.['token'];
+    if (!moved) throw new Error('no token in the row');
+    await stand.dynamodb.send(
+      new UpdateItemCommand({
+        TableName: stand.table,
+        Key: itemKeyOf(thief),
+        UpdateExpression: 'SET #token = :moved',
+        ExpressionAttributeNames: { '#token': 'token' },
+        ExpressionAttributeValues: { ':moved': moved },
+      }),
+    );
+    await expect(ledger.token(thief, far)).rejects.toMatchObject({ code: 'key-unavailable' });
+    expect(await ledger.token(victim, far)).toBe("the victim's");
+  });
+
+  it('do not open in another environment, even under its data keys', async () => {
+    const { ledger, dataKeys } = stand.sandbox();
+    const row = await putToken(ledger, 'of test');
+    const { ledger: prod } = stand.sandbox({ environment: 'prod', dataKeys });
+    await expect(prod.token(row, far)).rejects.toMatchObject({ code: 'key-unavailable' });
+  });
+
+  it('leave the row when it is finished, which then waits for housekeeping off both indexes', async () => {
+    const { ledger } = stand.sandbox();
+    const row = await putToken(ledger, 'to be revoked');
+    await ledger.transition(row, { to: 'revoked', dueAt: null }, far);
+    const item = await itemOf(row);
+    expect(item).toHaveProperty('state');
+    for (const name of ['token', 'dueAt', 'dueShard', 'callerDigest']) expect(item).not.toHaveProperty(name);
+    expect(Number(item?.['retention']?.N)).toBe(Math.floor(clock.now() / 1_000) + 30 * DAY_SECONDS);
+  });
+
+  it('cost a warm sandbox no call of KMS within the hour, and one in the next', async () => {
+    const { ledger, dataKeys } = stand.sandbox();
+    expect(await kmsCallsDuring(() => dataKeys.warm(far))).toEqual(['GenerateDataKey']);
+    let row: Reservation | undefined;
+    const inTheHour = await kmsCallsDuring(async () => {
+      row = await putToken(ledger, 'first');
+      await ledger.token(row, far);
+      await putToken(ledger, 'second');
+    });
+    expect(inTheHour).toEqual([]);
+    clock.advance(HOUR);
+    expect(await kmsCallsDuring(() => putToken(ledger, 'third'))).toEqual(['GenerateDataKey']);
+    expect(await kmsCallsDuring(() => ledger.token(row ?? reservation(), far))).toEqual([]);
+  });
+
+  it('of one sandbox open in another, after one Decrypt in the same context', async () => {
+    const row = await putToken(stand.sandbox().ledger, 'shared');
+    const { ledger: other } = stand.sandbox();
+    const calls = await kmsCallsDuring(async () => {
+      expect(await Promise.all([other.token(row, far), other.token(row, far)])).toEqual(['shared', 'shared']);
+    });
+    expect(calls).toEqual(['Decrypt']);
+    expect(stand.kms.calls.at(-1)?.input['EncryptionContext']).toEqual({
+      purpose: 'ledger-data-key',
+      environment: 'test',
+      table: stand.table,
+      hour: new Date(clock.now()).toISOString().slice(0, 13),
+    });
+  });
+
+  it('have one data key an hour, however many sandboxes begin at once', async () => {
+    const sandboxes = Array.from({ length: 8 }, () => stand.sandbox());
+    const rows = await Promise.all(sandboxes.map(({ ledger }, i) => putToken(ledger, `token ${i}`)));
+    for (const [i, row] of rows.entries()) {
+      expect(await sandboxes[(i + 1) % 8]?.ledger.token(row, far)).toBe(`token ${i}`);
+    }
+    const hour = new Date(clock.now()).toISOString().slice(0, 13);
+    const keys = (await stand.scan()).filter((item) => item['pk']?.S === 'key#test' && item['sk']?.S === hour);
+    expect(keys).toHaveLength(1);
+  });
+
+  it('are loaded once for many at a time in one sandbox', async () => {
+    const { ledger } = stand.sandbox();
+    const calls = await kmsCallsDuring(() => Promise.all(Array.from({ length: 20 }, () => putToken(ledger, 'x'))));
+    expect(calls).toEqual(['GenerateDataKey']);
+  });
+
+  it('of many hours are opened with a bounded number of keys held', async () => {
+    const { ledger } = stand.sandbox({ maxHeld: 2 });
+    const rows: Reservation[] = [];
+    for (let hour = 0; hour < 3; hour += 1) {
+      rows.push(await putToken(ledger, `hour ${hour}`));
+      clock.advance(HOUR);
+    }
+    const [first, second, third] = rows as [Reservation, Reservation, Reservation];
+    expect(await kmsCallsDuring(() => ledger.token(third, far))).toEqual([]);
+    expect(await kmsCallsDuring(() => ledger.token(first, far))).toEqual(['Decrypt']);
+    expect(await kmsCallsDuring(() => ledger.token(second, far))).toEqual(['Decrypt']);
+  });
+
+  describe('without their key', () => {
+    it.each(['DisabledException', 'AccessDeniedException', 'KMSInvalidStateException', 'NotFoundException'])(
+      'fail closed, tell people, and work again once it is back (%s)',
+      async (type) => {
+        const signals: SignalName[] = [];
+        const { ledger } = stand.sandbox({ signals: { emit: (signal) => signals.push(signal) } });
+        const row = reservation();
+        await ledger.reserve(row, far);
+        const live = { to: 'live', dueAt: START, token: 'unsealable' } as const;
+        stand.kms.faults.inject(() => ({ kind: 'error', type }));
+        await expect(ledger.transition(row, live, far)).rejects.toMatchObject({ code: 'key-unavailable' });
+        expect(await ledger.get(row, far)).toMatchObject({ state: 'reserved', sealed: false });
+        expect(signals).toEqual(['access-denied']);
+        stand.kms.faults.clear();
+        expect(await ledger.transition(row, live, far)).toMatchObject({ state: 'live', sealed: true });
+      },
+    );
+
+    it('do not open in a sandbox that comes after the key was disabled', async () => {
+      const row = await putToken(stand.sandbox().ledger, 'locked in');
+      stand.kms.setEnabled(stand.keyId, false);
+      const { ledger } = stand.sandbox();
+      await expect(ledger.token(row, far)).rejects.toMatchObject({ code: 'key-unavailable', retryAfterMs: 1_000 });
+      // Taking it back needs no key but the token does: the row itself can still be worked on.
+      expect(await ledger.transition(row, { to: 'revoking', dueAt: START }, far)).toMatchObject({ sealed: true });
+    });
+
+    it('do not open when the data key is gone from the table, and nobody makes another in its place', async () => {
+      const row = await putToken(stand.sandbox().ledger, 'lost');
+      const hour = new Date(clock.now()).toISOString().slice(0, 13);
+      await stand.dynamodb.send(new DeleteItemCommand({ TableName: stand.table, Key: itemKey('key#test', hour) }));
+      const { ledger } = stand.sandbox();
+      const calls = await kmsCallsDuring(() =>
+        expect(ledger.token(row, far)).rejects.toMatchObject({ code: 'key-unavailable' }),
+      );
+      expect(calls).toEqual([]);
+    });
+
+    it('do not keep a caller past its deadline, and do not end the load of one who may wait', async () => {
+      const { ledger } = stand.sandbox();
+      const rows = [reservation(), reservation()] as const;
+      for (const row of rows) await ledger.reserve(row, far);
+      stand.kms.faults.inject(() => ({ kind: 'latency', ms: 300 }));
+      const live = { to: 'live', dueAt: START, token: 'slow' } as const;
+      const patient = ledger.transition(rows[1], live, far);
+      await expect(ledger.transition(rows[0], live, clock.now() + 30)).rejects.toMatchObject({
+        code: 'key-unavailable',
+      });
+      expect(await patient).toMatchObject({ state: 'live' });
+    });
+  });
+
+  it('whose envelope is of an unknown version do not open', async () => {
+    const { ledger } = stand.sandbox();
+    const row = await putToken(ledger, 'of the future');
+    await stand.dynamodb.send(
+      new UpdateItemCommand({
+        TableName: stand.table,
+        Key: itemKeyOf(row),
+        UpdateExpression: 'SET #token = :token',
+        ExpressionAttributeNames: { '#token': 'token' },
+        ExpressionAttributeValues: { ':token': { B: Buffer.concat([Buffer.of(2), Buffer.alloc(60)]) } },
+      }),
+    );
+    await expect(ledger.token(row, far)).rejects.toMatchObject({ code: 'key-unavailable' });
+  });
+
+  it('are not mistaken where a row makes no sense, and its values stay out of the error', async () => {
+    const { ledger } = stand.sandbox();
+    const row = await putToken(ledger, 'of a broken row');
+    await stand.dynamodb.send(
+      new UpdateItemCommand({
+        TableName: stand.table,
+        Key: itemKeyOf(row),
+        UpdateExpression: 'SET #state = :state',
+        ExpressionAttributeNames: { '#state': 'state' },
+        ExpressionAttributeValues: { ':state': text('canary-state') },
+      }),
+    );
+    const failure = await ledger.get(row, far).catch((error: unknown) => error);
+    expect(failure).toMatchObject({ code: 'internal-error', reason: 'a row of the ledger does not parse at state' });
+  });
+});

@@ -1,0 +1,22 @@
+import { decodeCursor, encodeCursor } from '../../../functions/ledger/due-cursor.ts';
+
+describe('a cursor of the due index', () => {
+  it('leads back to where the page ended', () => {
+    const last = {
+      pk: { S: 'u#älice' },
+      sk: { S: 'f#0000000001' },
+      dueShard: { S: 'due#3' },
+      dueAt: { N: '1764000000000' },
+    };
+    expect(decodeCursor(encodeCursor(last), 3)).toEqual(last);
+  });
+
+  it.each(['', 'x', 'bnVsbA', Buffer.from('["a","b"]').toString('base64url')])('is not %j', (cursor) => {
+    expect(() => decodeCursor(cursor, 0)).toThrow(
+      expect.objectContaining({
+        code: 'invalid-request',
+        errors: [expect.objectContaining({ field: 'cursor' })],
+      }) as Error,
+    );
+  });
+});

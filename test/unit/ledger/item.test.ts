@@ -1,0 +1,51 @@
+import fc from 'fast-check';
+import { dueShardOf, fingerprintPrefix, leaseItemKey, leaseOf } from '../../../functions/ledger/item.ts';
+import { reservedItem } from '../../../functions/ledger/writes.ts';
+import { reservation } from '../../contract/ledger/fixtures.ts';
+
+const context = { shards: 16, now: 1_000, write: 'w' };
+
+describe('the key of a lease', () => {
+  it('orders generations as numbers', () => {
+    const generation = fc.integer({ min: 0, max: 9_999_999_999 });
+    fc.assert(
+      fc.property(generation, generation, (one, other) => {
+        const [a, b] = [one, other].map((n) => leaseItemKey({ user: 'u', fingerprint: 'f', generation: n }).sk);
+        expect(Math.sign((a ?? '').localeCompare(b ?? ''))).toBe(Math.sign(one - other));
+      }),
+    );
+  });
+
+  it('cannot hold a fingerprint that would run into the generation', () => {
+    expect(() => fingerprintPrefix('f#1')).toThrow(expect.objectContaining({ code: 'internal-error' }) as Error);
+  });
+
+  it('gives a row the same shard in every sandbox, within the number of shards', () => {
+    fc.assert(
+      fc.property(fc.string(), fc.integer({ min: 1, max: 64 }), (user, shards) => {
+        const key = leaseItemKey({ user, fingerprint: 'f', generation: 1 });
+        const shard = dueShardOf(key, shards);
+        expect(shard).toBe(dueShardOf(key, shards));
+        expect(shard >= 0 && shard < shards).toBe(true);
+      }),
+    );
+  });
+});
+
+describe('an item', () => {
+  it('that does not parse is named by its attributes, never by a value', () => {
+    const item = { ...reservedItem(reservation(), context), orgId: { S: 'canary' }, kind: { S: 'canary' } };
+    expect(() => leaseOf(item, () => 'id')).toThrow(
+      /^internal-error: a row of the ledger does not parse at orgId, kind$/,
+    );
+  });
+
+  it('may hold more than this version knows', () => {
+    const item = { ...reservedItem(reservation(), context), later: { S: 'x' } };
+    expect(leaseOf(item, () => 'id')).not.toHaveProperty('later');
+  });
+
+  it.each(['alice', 'a#b', '#', ' ', 'ünï@example.com'])('keeps the user %j apart', (user) => {
+    expect(leaseOf(reservedItem(reservation({ user }), context), () => 'id').user).toBe(user);
+  });
+});

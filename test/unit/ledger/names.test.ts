@@ -1,0 +1,82 @@
+import fc from 'fast-check';
+import type { LeaseKey } from '../../../functions/broker/lease.ts';
+import { makeNames } from '../../../functions/ledger/names.ts';
+
+const keyOfBytes = (byte: number) => Buffer.alloc(32, byte);
+const namesOf = (byte: number, environment = 'test') =>
+  makeNames({ environment, digestKey: async () => keyOfBytes(byte) })();
+
+const anyKey: fc.Arbitrary<LeaseKey> = fc.record({
+  user: fc.string({ unit: 'grapheme' }),
+  fingerprint: fc.string(),
+  generation: fc.integer({ min: 1, max: 9_999_999_999 }),
+});
+
+describe('a leaseId', () => {
+  it('leads back to the row it was made of, the same each time', async () => {
+    const names = await namesOf(1);
+    const again = await namesOf(1);
+    fc.assert(
+      fc.property(anyKey, (key) => {
+        const leaseId = names.leaseId(key);
+        expect(leaseId).toMatch(/^[\w-]+$/);
+        expect(again.leaseId(key)).toBe(leaseId);
+        expect(again.leaseKey(leaseId)).toEqual(key);
+      }),
+    );
+  });
+
+  it('differs from row to row in every part', async () => {
+    const names = await namesOf(1);
+    fc.assert(
+      fc.property(anyKey, anyKey, (one, other) => {
+        fc.pre(JSON.stringify(one) !== JSON.stringify(other));
+        expect(names.leaseId(one).slice(0, 18)).not.toBe(names.leaseId(other).slice(0, 18));
+      }),
+    );
+  });
+
+  it('means nothing under another digest key or in another environment', async () => {
+    const leaseId = (await namesOf(1)).leaseId({ user: 'alice', fingerprint: 'f', generation: 1 });
+    expect((await namesOf(2)).leaseKey(leaseId)).toBeUndefined();
+    expect((await namesOf(1, 'prod')).leaseKey(leaseId)).toBeUndefined();
+  });
+
+  it('that somebody made up leads nowhere and throws nothing', async () => {
+    const names = await namesOf(1);
+    const bytes = fc.uint8Array({ maxLength: 200 }).map((array) => Buffer.from(array).toString('base64url'));
+    fc.assert(fc.property(fc.oneof(fc.string(), bytes), (text) => expect(names.leaseKey(text)).toBeUndefined()));
+  });
+
+  it('that was altered in any byte leads nowhere', async () => {
+    const names = await namesOf(1);
+    const handle = Buffer.from(names.leaseId({ user: 'alice', fingerprint: 'f', generation: 1 }), 'base64url');
+    for (let i = 0; i < handle.length; i += 1) {
+      const altered = Buffer.from(handle);
+      altered[i] = (altered[i] ?? 0) ^ 1;
+      expect(names.leaseKey(altered.toString('base64url'))).toBeUndefined();
+    }
+  });
+});
+
+describe('a token digest', () => {
+  it('is keyed, and bound to the environment', async () => {
+    const digests = [await namesOf(1), await namesOf(2), await namesOf(1, 'prod')].map((one) => one.tokenDigest('tok'));
+    expect(new Set(digests).size).toBe(3);
+  });
+
+  it('follows a rotation of the digest key', async () => {
+    let byte = 1;
+    const names = makeNames({ environment: 'test', digestKey: async () => keyOfBytes(byte) });
+    const before = (await names()).tokenDigest('tok');
+    expect((await names()).tokenDigest('tok')).toBe(before);
+    byte = 2;
+    expect((await names()).tokenDigest('tok')).toBe((await namesOf(2)).tokenDigest('tok'));
+  });
+
+  it('fails as the source of the digest key fails', async () => {
+    const failure = new Error('no secret');
+    const names = makeNames({ environment: 'test', digestKey: () => Promise.reject(failure) });
+    await expect(names(1)).rejects.toBe(failure);
+  });
+});

@@ -26,7 +26,7 @@ export async function call(
   const response = await fetch(url + path, {
     method,
     redirect: 'manual',
-    ...(body === undefined ? {} : { body: asJson ? JSON.stringify(body) : (body) }),
+    ...(body === undefined ? {} : { body: asJson ? JSON.stringify(body) : body }),
     headers: {
       ...(asJson || typeof body === 'string' ? { 'content-type': 'application/json' } : {}),
       ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),

@@ -1,0 +1,54 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { call } from './cluster-client.ts';
+
+const MAIN = join(__dirname, '../../../local/thoughtspot/main.ts');
+
+interface Run {
+  process: ChildProcess;
+  output: () => string;
+  ended: Promise<number | null>;
+}
+
+function run(...args: string[]): Run {
+  const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += String(chunk)));
+  const ended = once(child, 'close').then(([code]) => code as number | null);
+  return { process: child, output: () => output, ended };
+}
+
+test('--help explains', async () => {
+  const { ended, output } = run('--help');
+  expect(await ended).toBe(0);
+  expect(output()).toContain('--cluster');
+});
+
+test.each(['SIGINT', 'SIGTERM'] as const)('it says where it is and stops cleanly on %s', async (signal) => {
+  const simulator = run('--port', '0');
+  while (!simulator.output().includes('stops it')) await once(simulator.process.stdout ?? simulator.process, 'data');
+  const [url = ''] = /http:\/\/127\.0\.0\.1:\d+/.exec(simulator.output()) ?? [];
+  expect((await call(url, 'GET /__simulator/state')).status).toBe(200);
+  simulator.process.kill(signal);
+  expect(await simulator.ended).toBe(0);
+});
+
+test('a taken port, a wrong port and a missing file are named', async () => {
+  const other = createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  const { port } = other.address() as AddressInfo;
+  const outcomes: [string[], RegExp][] = [
+    [['--port', String(port)], /taken; choose another with --port/],
+    [['--port', 'x'], /--port must be a port number, not x/],
+    [['--cluster', 'missing.json'], /missing\.json/],
+    [['--nonsense'], /--nonsense/],
+  ];
+  for (const [args, message] of outcomes) {
+    const { ended, output } = run(...args);
+    expect(await ended).toBe(1);
+    expect(output()).toMatch(message);
+  }
+  other.close();
+});

@@ -1,4 +1,6 @@
 /** The OIDC issuer of the local set: signs access tokens for the demo users, whom it believes without a password. */
+import { generateKeyPair } from 'node:crypto';
+import { promisify } from 'node:util';
 import {
   OAuth2Server,
   type MutableResponse,
@@ -26,7 +28,8 @@ export interface Issuer {
  */
 export async function startIssuer(demo: DemoUsers, port = 0): Promise<Issuer> {
   const server = new OAuth2Server();
-  await server.issuer.keys.generate('RS256');
+  const { privateKey } = await promisify(generateKeyPair)('rsa', { modulusLength: 2048 });
+  await server.issuer.keys.add({ ...privateKey.export({ format: 'jwk' }), alg: 'RS256' });
 
   server.service.on('beforeTokenSigning', ({ payload }: MutableToken, request: TokenRequestIncomingMessage) => {
     const user = demo.users[String(request.body.username)];

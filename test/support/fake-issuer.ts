@@ -27,8 +27,8 @@ export interface TrueToken {
 export interface FakeIssuer extends SessionIssuer {
   readonly tokens: TrueToken[];
   /** Tokens that ThoughtSpot accepts now. */
-  live(): TrueToken[];
-  isLive(token: string): boolean;
+  readonly live: () => TrueToken[];
+  readonly isLive: (token: string) => boolean;
   /** Calls so far, and who was told to die. */
   readonly calls: { mint: number; revoke: string[]; sessionInfo: number };
   mintFault: ((grant: Grant) => MintFault | undefined) | undefined;

@@ -1,0 +1,106 @@
+/**
+ * Random histories of requests, revocations, sweeps, faults and crashes; after each step and at the end the books have to
+ * balance. A failure names its seed: SEED=<n> npx jest test/faults/random-crashes repeats it.
+ */
+import type { IssuedToken, RevokeSelection } from '../../functions/broker/use-cases.ts';
+import { drain, released, unaccounted } from '../support/accounting.ts';
+import { asOperator, EVENT, makeWorld, type Process, userOf, type World } from '../support/broker-world.ts';
+import { crashAt } from '../support/crashing-process.ts';
+import { type Chance, chance, seeds } from '../support/seeded.ts';
+
+const CALLERS = ['ann', 'ann/phone', 'bob', 'gus', 'shared/one', 'shared/two'];
+const HISTORY_LENGTH = 14;
+
+interface Step {
+  readonly name: string;
+  readonly act: (process: Process) => Promise<unknown>;
+}
+
+function step(random: Chance, world: World): Step {
+  const who = random.pick(CALLERS);
+  const kind = random.pick([
+    'get',
+    'get',
+    'get',
+    'fresh',
+    'mine',
+    'lease',
+    'user',
+    'org',
+    'all',
+    'sweep',
+    'sweep',
+    'info',
+  ]);
+  switch (kind) {
+    case 'get':
+      return { name: `${who} asks`, act: (process) => process.getToken(who) };
+    case 'fresh':
+      return { name: `${who} asks for a fresh one`, act: (process) => process.getToken(who, { fresh: true }) };
+    case 'mine':
+      return { name: `${who} revokes`, act: (process) => process.revoke(who) };
+    case 'lease': {
+      const leases = world.audit.flatMap(({ lease }) => lease?.leaseId ?? []);
+      const leaseId = leases.length > 0 ? random.pick(leases) : 'none';
+      return { name: 'a lease is revoked', act: (process) => process.revoke(asOperator(), { kind: 'lease', leaseId }) };
+    }
+    case 'sweep':
+      return { name: 'sweep', act: (process) => process.sweep() };
+    case 'info':
+      return { name: `${who} looks`, act: (process) => process.sessionInfo(who) };
+    default: {
+      const selections: Record<string, RevokeSelection> = {
+        user: { kind: 'user', userNames: [userOf({ subject: `sub-${who}` })] },
+        org: { kind: 'org', orgId: 1 + random.below(2) },
+      };
+      const selection = selections[kind] ?? { kind: 'all' };
+      const revoker = random.maybe(0.5) ? asOperator() : EVENT;
+      return { name: `revoke ${JSON.stringify(selection)}`, act: (process) => process.revoke(revoker, selection) };
+    }
+  }
+}
+
+/** Changes the weather at ThoughtSpot. */
+function weather(random: Chance, { issuer }: World): void {
+  const mint = random.pick([undefined, undefined, undefined, 'lost', 'refused', 'throws', 'wrong'] as const);
+  const revoke = random.pick([undefined, undefined, 'down', 'busy', 'lost', 'refused'] as const);
+  issuer.mintFault = mint === undefined || mint === 'wrong' ? undefined : () => mint;
+  issuer.reply = mint === 'wrong' ? (minted) => ({ ...minted, orgId: 77 }) : undefined;
+  issuer.revokeFault = revoke === undefined ? undefined : () => revoke;
+  issuer.mintMs = random.below(3) * 700;
+  issuer.revokeMs = random.below(3) * 300;
+}
+
+function isIssued(answer: unknown): answer is IssuedToken {
+  return typeof answer === 'object' && answer !== null && 'token' in answer;
+}
+
+async function history(seed: number): Promise<{ readonly story: string[]; readonly problems: string[] }> {
+  const random = chance(seed);
+  const world = makeWorld({ shards: 2, randomness: random });
+  world.issuer.offsetMs = random.pick([0, 0, 120_000, -120_000]);
+  const story: string[] = [];
+  for (let n = 0; n < HISTORY_LENGTH; n += 1) {
+    if (random.maybe(0.5)) weather(random, world);
+    const { name, act } = step(random, world);
+    const at = random.maybe(0.5) ? random.below(40) : Infinity;
+    const outcome = await crashAt(world, at, act);
+    const end = outcome === 'crashed' ? `crashed at call ${at}` : Object.keys(outcome).join();
+    story.push(`${name}: ${end}`);
+    const problems = await unaccounted(world);
+    if (outcome !== 'crashed' && 'answer' in outcome && isIssued(outcome.answer)) {
+      problems.push(...(await released(world, outcome.answer)));
+    }
+    if (problems.length > 0) return { story, problems };
+    await world.clock.advance(random.pick([0, 1, 900, 20_000, 80_000, 220_000]));
+  }
+  if (random.maybe(0.7)) world.issuer.revokeFault = undefined;
+  return { story, problems: await drain(world) };
+}
+
+test('whatever happens and wherever it crashes, no live token is lost', async () => {
+  for (const seed of seeds(300, 10_000)) {
+    const { story, problems } = await history(seed);
+    if (problems.length > 0) throw new Error(`SEED=${seed}\n  ${[...story, ...problems].join('\n  ')}`);
+  }
+}, 1_800_000);

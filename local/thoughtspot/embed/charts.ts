@@ -30,11 +30,12 @@ function emptyChart(): HTMLElement {
   return note;
 }
 
-/** A curve over the months, with the area below it. */
-export function curve(points: readonly Point[]): Element {
+/** A curve over the months, with the area below it. `width` is in px, so that text keeps its size. */
+export function curve(points: readonly Point[], width: number): Element {
   const most = Math.max(...points.map((point) => point.value), 0);
   if (most === 0) return emptyChart();
-  const [width, height, left, bottom] = [760, 220, 44, 26];
+  const [height, left, bottom] = [220, 44, 26];
+  const initialsOnly = width < 480;
   const x = (at: number): number => left + (at / Math.max(points.length - 1, 1)) * (width - left - 16);
   const y = (value: number): number => height - bottom - (value / most) * (height - bottom - 16);
   const line = points
@@ -46,7 +47,11 @@ export function curve(points: readonly Point[]): Element {
     shape('text', { x: left - 8, y: y(most * share) + 4, 'text-anchor': 'end' }, format(most * share)),
   ]);
   const labels = points.map((point, at) =>
-    shape('text', { x: x(at), y: height - 6, 'text-anchor': 'middle' }, point.label),
+    shape(
+      'text',
+      { x: x(at), y: height - 6, 'text-anchor': 'middle' },
+      initialsOnly ? point.label.slice(0, 1) : point.label,
+    ),
   );
   return canvas(width, height, points, [
     shape('path', { class: 'area', d: line + base }),
@@ -56,12 +61,12 @@ export function curve(points: readonly Point[]): Element {
   ]);
 }
 
-/** Horizontal bars, the longest first. */
-export function bars(points: readonly Point[]): Element {
+/** Horizontal bars, the longest first. `width` is in px. */
+export function bars(points: readonly Point[], width: number): Element {
   const sorted = points.filter((point) => point.value > 0).sort((one, other) => other.value - one.value);
   const most = sorted[0]?.value;
   if (most === undefined) return emptyChart();
-  const [width, row, left, right] = [380, 34, 84, 56];
+  const [row, left, right] = [34, 84, 56];
   const parts = sorted.flatMap((point, at) => {
     const length = (point.value / most) * (width - left - right);
     const middle = at * row + row / 2;

@@ -151,11 +151,16 @@ function render(): void {
   find('total').textContent = format(shown.reduce((total, row) => total + row.sales, 0));
   find('best-month').textContent = best?.label ?? 'none';
   find('row-count').textContent = String(shown.length);
-  find('by-month').replaceChildren(curve(months));
-  find('by-region').replaceChildren(bars(sums(shown, 'region')));
-  find('by-category').replaceChildren(bars(sums(shown, 'category')));
+  draw('by-month', (width) => curve(months, width));
+  draw('by-region', (width) => bars(sums(shown, 'region'), width));
+  draw('by-category', (width) => bars(sums(shown, 'category'), width));
   renderChips();
   renderIdentity(details);
+}
+
+function draw(id: string, chart: (width: number) => Element): void {
+  const holder = find(id);
+  holder.replaceChildren(chart(Math.max(holder.clientWidth, 240)));
 }
 
 function renderChips(): void {
@@ -211,6 +216,7 @@ function renderIdentity({ userDisplayName, userName, privileges, simulator }: Se
 async function start(): Promise<void> {
   find('ask-refresh').addEventListener('click', () => void askForToken('RefreshAuthToken').then(scheduleWatch));
   find('report-expiry').addEventListener('click', () => void askForToken('ThoughtspotAuthExpired').then(scheduleWatch));
+  window.addEventListener('resize', render);
   onHostEvent((type) => {
     if (type === 'simulator:refresh') void askForToken('RefreshAuthToken').then(scheduleWatch);
     if (type === 'simulator:expire') void askForToken('ThoughtspotAuthExpired').then(scheduleWatch);

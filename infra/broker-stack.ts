@@ -33,7 +33,7 @@ export class BrokerStack extends Stack {
     Tags.of(this).add('service', 'thoughtspot-token-broker');
     Tags.of(this).add('environment', environment.name);
 
-    const ledger = new TokenLedger(this, 'ledger', { prefix, retain });
+    const ledger = new TokenLedger(this, 'ledger', { prefix, environment: environment.name, retain });
     const secret = new ThoughtSpotSecret(this, 'secret', {
       prefix,
       settings: environment.secret,

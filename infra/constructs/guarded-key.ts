@@ -45,7 +45,9 @@ export class GuardedKey extends Construct {
       new PolicyStatement({ sid: 'Administer', principals: [account], actions: ADMINISTRATION, resources: ['*'] }),
     ];
     if (props.accountVia)
-      statements.push(this.#use('AccountViaService', account, props.accountVia.actions, props.accountVia.service));
+      statements.push(
+        use('AccountViaService', account, props.accountVia.actions, viaService(this, props.accountVia.service)),
+      );
     this.key = new Key(this, 'key', {
       alias: `alias/${props.alias}`,
       description: props.description,
@@ -56,22 +58,29 @@ export class GuardedKey extends Construct {
     });
   }
 
-  /** Lets somebody use the key for these KMS operations, directly or through one AWS service only. */
-  allow(principal: IPrincipal, operations: readonly string[], viaService?: string): void {
+  /** Lets somebody use the key for these KMS operations where every condition holds. */
+  allow(principal: IPrincipal, operations: readonly string[], conditions: Readonly<Record<string, string>>): void {
     this.#uses += 1;
-    this.key.addToResourcePolicy(this.#use(`Use${this.#uses}`, principal, operations, viaService));
+    this.key.addToResourcePolicy(use(`Use${this.#uses}`, principal, operations, conditions));
   }
+}
 
-  #use(sid: string, principal: IPrincipal, operations: readonly string[], viaService?: string): PolicyStatement {
-    const { region } = Stack.of(this);
-    return new PolicyStatement({
-      sid,
-      principals: [principal],
-      actions: operations.map((operation) => `kms:${operation}`),
-      resources: ['*'],
-      ...(viaService
-        ? { conditions: { StringEquals: { 'kms:ViaService': `${viaService}.${region}.amazonaws.com` } } }
-        : {}),
-    });
-  }
+/** Holds for calls that an AWS service of this region makes on the caller's behalf, and for no others. */
+export function viaService(scope: Construct, service: string): Record<string, string> {
+  return { 'kms:ViaService': `${service}.${Stack.of(scope).region}.amazonaws.com` };
+}
+
+function use(
+  sid: string,
+  principal: IPrincipal,
+  operations: readonly string[],
+  conditions: Readonly<Record<string, string>>,
+): PolicyStatement {
+  return new PolicyStatement({
+    sid,
+    principals: [principal],
+    actions: operations.map((operation) => `kms:${operation}`),
+    resources: ['*'],
+    conditions: { StringEquals: conditions },
+  });
 }

@@ -4,7 +4,7 @@ import type { IRole } from 'aws-cdk-lib/aws-iam';
 import { CfnResourcePolicy, CfnRotationSchedule, CfnSecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import type { Environment } from '../environments/environment.ts';
-import { GuardedKey } from './guarded-key.ts';
+import { GuardedKey, viaService } from './guarded-key.ts';
 
 /** What the operator puts in; it stands in the secret's description too. */
 export const SECRET_SHAPE =
@@ -83,7 +83,7 @@ export class ThoughtSpotSecret extends Construct {
     }
     if (rotation)
       new CfnRotationSchedule(this, 'rotation', {
-        secretId: this.id,
+        secretId: 'create' in settings ? this.arn : this.id,
         rotationLambdaArn: rotation.functionArn,
         rotationRules: { automaticallyAfterDays: rotation.everyDays },
         rotateImmediatelyOnUpdate: false,
@@ -97,7 +97,7 @@ export class ThoughtSpotSecret extends Construct {
 
   grantRead(role: IRole): void {
     this.#roles.push(role);
-    this.#key?.allow(role, ['Decrypt'], 'secretsmanager');
+    this.#key?.allow(role, ['Decrypt'], viaService(this, 'secretsmanager'));
     role.addToPrincipalPolicy(
       new PolicyStatement({ sid: 'Secret', actions: ['secretsmanager:GetSecretValue'], resources: [this.arn] }),
     );
@@ -122,6 +122,7 @@ export class ThoughtSpotSecret extends Construct {
         ],
       },
     });
-    for (const arn of this.#others) this.#key?.allow(new ArnPrincipal(arn), ['Decrypt'], 'secretsmanager');
+    for (const arn of this.#others)
+      this.#key?.allow(new ArnPrincipal(arn), ['Decrypt'], viaService(this, 'secretsmanager'));
   }
 }

@@ -7,14 +7,15 @@ import { Construct } from 'constructs';
 import type { FunctionContract } from '../../functions/contract/functions.ts';
 import { LEDGER_INDEXES, LEDGER_TABLE } from '../../functions/contract/table.ts';
 import type { KeyAttribute } from '../../functions/contract/table.ts';
-import { GuardedKey } from './guarded-key.ts';
+import { GuardedKey, viaService } from './guarded-key.ts';
 
-const READ = ['dynamodb:GetItem', 'dynamodb:Query'];
-/** No DeleteItem (rows go by their time to live), no Scan, no batch or transaction: every write is one conditional write. */
+const READ = ['dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:Query'];
+/** No DeleteItem (rows go by their time to live), no Scan; every write is one conditional write of one row. */
 const WRITE = [...READ, 'dynamodb:PutItem', 'dynamodb:UpdateItem'];
 
 export interface TokenLedgerProps {
   readonly prefix: string;
+  readonly environment: string;
   readonly retain: boolean;
 }
 
@@ -26,10 +27,12 @@ export class TokenLedger extends Construct {
   readonly table: Table;
   readonly sealKey: GuardedKey;
   readonly #tableKey: GuardedKey;
+  readonly #environment: string;
 
   constructor(scope: Construct, id: string, props: TokenLedgerProps) {
     super(scope, id);
-    const { prefix, retain } = props;
+    const { prefix, environment, retain } = props;
+    this.#environment = environment;
     this.#tableKey = new GuardedKey(this, 'table-key', {
       alias: `${prefix}-table`,
       description: `Encrypts the ledger of ${prefix} at rest`,
@@ -95,9 +98,14 @@ export class TokenLedger extends Construct {
     this.#tableKey.allow(
       role,
       writes ? ['Encrypt', 'Decrypt', 'GenerateDataKey', 'DescribeKey'] : ['Decrypt', 'DescribeKey'],
-      'dynamodb',
+      viaService(this, 'dynamodb'),
     );
-    if (may.seal) this.sealKey.allow(role, writes ? ['GenerateDataKey', 'Decrypt'] : ['Decrypt']);
+    // Only for data keys of this environment: functions/ledger/data-keys.ts sends this context.
+    const context = {
+      'kms:EncryptionContext:purpose': 'ledger-data-key',
+      'kms:EncryptionContext:environment': this.#environment,
+    };
+    if (may.seal) this.sealKey.allow(role, writes ? ['GenerateDataKey', 'Decrypt'] : ['Decrypt'], context);
   }
 }
 

@@ -1,0 +1,160 @@
+import { FUNCTION_NAMES, FUNCTIONS } from '../../functions/contract/functions.ts';
+import type { FunctionName } from '../../functions/contract/functions.ts';
+import { LEDGER_INDEXES } from '../../functions/contract/table.ts';
+import { asArray, isAllowed, text } from '../support/iam-evaluator.ts';
+import { resources, synthesizedEnvironments } from '../support/synthesized.ts';
+import type { Synthesized } from '../support/synthesized.ts';
+
+const environments = synthesizedEnvironments();
+const REGION = 'eu-central-1';
+
+/** Finds the one resource of a type whose logical id begins so. */
+function id(synthesized: Synthesized, type: string, prefix: string): string {
+  const found = resources(synthesized, type).filter(([name]) => name.startsWith(prefix));
+  expect(found).toHaveLength(1);
+  return found[0]?.[0] ?? '';
+}
+
+/** Names of the parts of one environment, as the questions below use them. */
+function parts(synthesized: Synthesized) {
+  const imported = 'import' in synthesized.environment.secret;
+  return {
+    role: (name: FunctionName) => id(synthesized, 'AWS::IAM::Role', `${name}role`),
+    table: `\${${id(synthesized, 'AWS::DynamoDB::Table', 'ledgertable')}}`,
+    tableKey: `\${${id(synthesized, 'AWS::KMS::Key', 'ledgertablekey')}}`,
+    sealKey: `\${${id(synthesized, 'AWS::KMS::Key', 'ledgersealkey')}}`,
+    secret: imported
+      ? 'arn:<AWS::Partition>:secretsmanager:eu-central-1:111122223333:secret:shared/thoughtspot-AbCdEf'
+      : `\${${id(synthesized, 'AWS::SecretsManager::Secret', 'secret')}}`,
+    live: (name: FunctionName) => `\${${id(synthesized, 'AWS::Lambda::Alias', `${name}live`)}}`,
+    sealContext: {
+      'kms:EncryptionContext:purpose': 'ledger-data-key',
+      'kms:EncryptionContext:environment': synthesized.name,
+    },
+    viaDynamo: { 'kms:ViaService': `dynamodb.${REGION}.amazonaws.com` },
+    viaSecrets: { 'kms:ViaService': `secretsmanager.${REGION}.amazonaws.com` },
+  };
+}
+
+describe.each(environments)('least privilege in $name', (synthesized) => {
+  const part = parts(synthesized);
+  const may = (name: FunctionName, action: string, resource: string, context: Record<string, string> = {}) =>
+    isAllowed(synthesized, { principal: part.role(name), action, resource, context });
+
+  test.each(FUNCTION_NAMES)('%s may do exactly what the contract says', (name) => {
+    const { ledger, seal, secret } = FUNCTIONS[name].may;
+    const writes = ledger === 'write';
+    const table: [string, boolean, string, Record<string, string>?][] = [
+      ['dynamodb:GetItem', true, part.table],
+      ['dynamodb:BatchGetItem', true, part.table],
+      ['dynamodb:Query', true, part.table],
+      ...LEDGER_INDEXES.map((index): [string, boolean, string] => [
+        'dynamodb:Query',
+        true,
+        `${part.table}/index/${index.name}`,
+      ]),
+      ['dynamodb:PutItem', writes, part.table],
+      ['dynamodb:UpdateItem', writes, part.table],
+      ['kms:Decrypt', seal, part.sealKey, part.sealContext],
+      ['kms:GenerateDataKey', seal && writes, part.sealKey, part.sealContext],
+      ['kms:Decrypt', true, part.tableKey, part.viaDynamo],
+      ['kms:GenerateDataKey', writes, part.tableKey, part.viaDynamo],
+      ['secretsmanager:GetSecretValue', secret, part.secret],
+    ];
+    expect(
+      table.map(([action, , resource, context]) => [action, may(name, action, resource, context), resource]),
+    ).toEqual(table.map(([action, allowed, resource]) => [action, allowed, resource]));
+  });
+
+  test.each(FUNCTION_NAMES)('%s may do nothing that would hurt', (name) => {
+    const otherTable = `arn:aws:dynamodb:${REGION}:111122223333:table/other`;
+    const denied: [string, string, Record<string, string>?][] = [
+      ...[
+        'DeleteItem',
+        'BatchWriteItem',
+        'Scan',
+        'PartiQLSelect',
+        'DeleteTable',
+        'UpdateTable',
+        'UpdateTimeToLive',
+        'ExportTableToPointInTime',
+      ].map((action): [string, string] => [`dynamodb:${action}`, part.table]),
+      ...['GetItem', 'Query', 'PutItem'].map((action): [string, string] => [`dynamodb:${action}`, otherTable]),
+      ['dynamodb:Scan', `${part.table}/index/due`],
+      ...['PutSecretValue', 'UpdateSecret', 'DeleteSecret', 'PutResourcePolicy', 'UpdateSecretVersionStage'].map(
+        (action): [string, string] => [`secretsmanager:${action}`, part.secret],
+      ),
+      ['secretsmanager:GetSecretValue', `arn:aws:secretsmanager:${REGION}:111122223333:secret:other-AbCdEf`],
+      ['kms:Decrypt', `arn:aws:kms:${REGION}:111122223333:key/other`],
+      ['kms:Decrypt', part.sealKey],
+      ['kms:Decrypt', part.sealKey, { ...part.sealContext, 'kms:EncryptionContext:environment': 'other' }],
+      ['kms:Decrypt', part.tableKey],
+      ['kms:Decrypt', part.tableKey, part.viaSecrets],
+      ...['PutKeyPolicy', 'ScheduleKeyDeletion', 'CreateGrant'].map((action): [string, string] => [
+        `kms:${action}`,
+        part.sealKey,
+      ]),
+      ...FUNCTION_NAMES.flatMap((other): [string, string][] => [
+        ['lambda:InvokeFunction', part.live(other)],
+        ['lambda:UpdateFunctionCode', part.live(other)],
+      ]),
+      ['iam:PassRole', '*'],
+      ['sts:AssumeRole', `arn:aws:iam::111122223333:role/admin`],
+      ['logs:DeleteLogGroup', `arn:aws:logs:${REGION}:111122223333:log-group:any`],
+    ];
+    expect(denied.filter(([action, resource, context]) => may(name, action, resource, context))).toEqual([]);
+  });
+
+  test('the scheduler may invoke its two targets and hand over dead letters, nothing else', () => {
+    const role = id(synthesized, 'AWS::IAM::Role', 'eventsscheduler');
+    const granted = resources(synthesized, 'AWS::IAM::Policy')
+      .filter(([, policy]) => asArray(policy['Roles']).some((one) => text(one) === `\${${role}}`))
+      .flatMap(
+        ([, policy]) => (policy['PolicyDocument'] as { Statement: { Action: unknown; Resource: unknown }[] }).Statement,
+      )
+      .flatMap(({ Action, Resource }) =>
+        asArray(Action).flatMap((action) => asArray(Resource).map((resource) => `${String(action)} ${text(resource)}`)),
+      );
+    const queue = id(synthesized, 'AWS::SQS::Queue', 'eventsdeadletters');
+    expect([...new Set(granted)].sort()).toEqual(
+      [
+        `lambda:InvokeFunction ${part.live('revoketoken')}`,
+        `lambda:InvokeFunction ${part.live('sweep')}`,
+        `sqs:SendMessage \${${queue}}`,
+      ].sort(),
+    );
+  });
+
+  test('nobody else reads the secret or uses a key, whatever IAM says of them', () => {
+    const admin = 'arn:aws:iam::111122223333:role/admin';
+    const policies = resources(synthesized, 'AWS::SecretsManager::ResourcePolicy');
+    expect(policies).toHaveLength('create' in synthesized.environment.secret ? 1 : 0);
+    for (const [, policy] of policies) {
+      const [refusal] = (policy['ResourcePolicy'] as { Statement: Record<string, unknown>[] }).Statement;
+      expect(refusal).toMatchObject({ Effect: 'Deny', Principal: '*', Action: 'secretsmanager:GetSecretValue' });
+      const readers = 'readers' in synthesized.environment.secret ? (synthesized.environment.secret.readers ?? []) : [];
+      const exempt = (refusal as { Condition: { ArnNotEquals: Record<string, unknown> } }).Condition.ArnNotEquals;
+      expect(asArray(exempt['aws:PrincipalArn']).map(text).sort()).toEqual(
+        [...FUNCTION_NAMES.map((name) => `\${${part.role(name)}}`), ...readers].sort(),
+      );
+    }
+    for (const key of [part.sealKey, part.tableKey])
+      for (const action of ['kms:Decrypt', 'kms:GenerateDataKey', 'kms:CreateGrant'])
+        expect(isAllowed(synthesized, { principal: admin, action, resource: key })).toBe(false);
+  });
+
+  test('the seal key is used by name only: its policy leaves its use to no IAM policy of the account', () => {
+    const [, key] = resources(synthesized, 'AWS::KMS::Key').find(([name]) => `\${${name}}` === part.sealKey) ?? [];
+    const statements = (key?.['KeyPolicy'] as { Statement: { Sid: string; Action: string[]; Principal: unknown }[] })
+      .Statement;
+    const toAccount = statements.filter(({ Principal }) => JSON.stringify(Principal).includes(':root'));
+    const actions = toAccount.flatMap(({ Action }) => Action);
+    expect(
+      actions.filter(
+        (action) =>
+          /\*$|Crypt|DataKey|Grant|Sign/i.test(action) &&
+          !/^kms:(Describe|Enable|List|Put|Update|Revoke|Disable|Get|Delete)\*$/.test(action),
+      ),
+    ).toEqual([]);
+  });
+});

@@ -1,0 +1,69 @@
+/**
+ * Synthesizes every environment, and two made-up ones that use every option, into the folder given as argument. A
+ * program of its own: plain Node loads the CDK several times faster than a test runner does.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { Validations } from 'aws-cdk-lib';
+import type { IConstruct } from 'constructs';
+import { makeBrokerApp } from '../../infra/broker-app.ts';
+import { bundleFunctions } from '../../infra/bundles.ts';
+import { knownEnvironments, loadEnvironment } from '../../infra/environment-files.ts';
+import { parseEnvironment } from '../../infra/environments/environment.ts';
+import type { Environment } from '../../infra/environments/environment.ts';
+import prod from '../../infra/environments/prod.ts';
+import { checkedPolicy } from '../../infra/policy-check.ts';
+
+const target = { account: '111122223333', region: 'eu-central-1' };
+
+const everyOption = parseEnvironment(
+  'every-option',
+  {
+    ...prod,
+    secret: { create: 'thoughtspot-broker/every-option', readers: ['arn:aws:iam::111122223333:role/rotation'] },
+    rotation: { functionArn: 'arn:aws:lambda:eu-central-1:111122223333:function:rotate', everyDays: 90 },
+    concurrency: { ...prod.concurrency, gettoken: { reserved: 50, provisioned: 2 } },
+    alarms: { topicArn: 'arn:aws:sns:eu-central-1:111122223333:on-call' },
+    customDomain: {
+      name: 'tokens.example.com',
+      certificateArn: 'arn:aws:acm:eu-central-1:111122223333:certificate/00000000-0000-4000-8000-000000000000',
+    },
+    fixedEgress: { cidr: '10.20.0.0/24', zones: ['eu-central-1a', 'eu-central-1b'] },
+  },
+  target,
+);
+const importedSecret = parseEnvironment(
+  'imported-secret',
+  {
+    ...prod,
+    purpose: 'staging',
+    issuer: { ...prod.issuer, scopes: { token: 'none', revoke: 'broker:revoke' } },
+    secret: { import: 'shared/thoughtspot' },
+    deprovisionedEvents: { source: 'com.example.identity', eventBusName: 'identity' },
+  },
+  target,
+);
+
+const [folder = ''] = process.argv.slice(2);
+const environments: Environment[] = [
+  ...knownEnvironments().map((name) => loadEnvironment(name, target)),
+  everyOption,
+  importedSecret,
+];
+for (const environment of environments) {
+  const own = path.join(folder, environment.name);
+  mkdirSync(own, { recursive: true });
+  const bundles = bundleFunctions(path.join(own, 'bundles'), checkedPolicy(environment));
+  const app = makeBrokerApp(environment, bundles, path.join(own, 'assembly'));
+  app.synth();
+  writeFileSync(path.join(own, 'environment.json'), JSON.stringify(environment));
+  writeFileSync(path.join(own, 'acknowledged.json'), JSON.stringify(app.node.findAll().flatMap(acknowledged)));
+}
+
+/** Id and reason of each finding that a construct acknowledges. */
+function acknowledged(construct: IConstruct): [string, string][] {
+  return construct.node.metadata
+    .filter(({ type }) => type === Validations.ACKNOWLEDGED_RULES_METADATA_KEY)
+    .flatMap(({ data }) => Object.entries(data as Record<string, string>))
+    .map(([id, reason]) => [id.replace(/^Annotation::/, ''), reason]);
+}

@@ -1,0 +1,89 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import type { Environment } from '../../infra/environments/environment.ts';
+
+const ROOT = path.join(import.meta.dirname, '..', '..');
+
+export interface Resource {
+  readonly Type: string;
+  readonly Properties: Record<string, unknown>;
+  readonly DeletionPolicy?: string;
+}
+
+export interface Synthesized {
+  readonly name: string;
+  readonly environment: Environment;
+  readonly template: { readonly Resources: Record<string, Resource>; readonly Outputs: Record<string, unknown> };
+  /** The whole template as text. */
+  readonly text: string;
+  /** The cloud assembly: template, assets, manifest. */
+  readonly assembly: string;
+  /** Folder of the bundle of each function. */
+  readonly bundles: string;
+  /** Findings that are acknowledged: id and reason. */
+  readonly acknowledged: ReadonlyMap<string, string>;
+  /** Findings that are not: whatever a validator said, warnings too. */
+  readonly open: readonly string[];
+}
+
+/**
+ * Every environment (and two made-up ones with every option), synthesized once for all test files: the result is kept
+ * under .cache by a digest of all that goes into it.
+ */
+export function synthesizedEnvironments(): Synthesized[] {
+  const folder = path.join(ROOT, '.cache', 'synthesized', digest());
+  if (!existsSync(folder)) {
+    const unfinished = `${folder}.${process.pid}`;
+    mkdirSync(unfinished, { recursive: true });
+    // cdk-nag and CloudFormation's own validation run here: a finding ends the program, and every test with it.
+    execFileSync(process.execPath, [path.join(import.meta.dirname, 'synthesize.ts'), unfinished], { cwd: ROOT });
+    if (existsSync(folder)) rmSync(unfinished, { recursive: true });
+    else renameSync(unfinished, folder);
+  }
+  return readdirSync(folder).map((name) => read(path.join(folder, name), name));
+}
+
+function read(folder: string, name: string): Synthesized {
+  const json = (...file: string[]): unknown => JSON.parse(readFileSync(path.join(folder, ...file), 'utf8'));
+  const assembly = path.join(folder, 'assembly');
+  const text = readFileSync(path.join(assembly, `thoughtspot-broker-${name}.template.json`), 'utf8');
+  const report = json('assembly', 'validation-report.json') as {
+    pluginReports: { violations: { ruleName: string; description: string }[] }[];
+  };
+  return {
+    name,
+    environment: json('environment.json') as Environment,
+    template: JSON.parse(text) as Synthesized['template'],
+    text,
+    assembly,
+    bundles: path.join(folder, 'bundles'),
+    acknowledged: new Map(json('acknowledged.json') as [string, string][]),
+    open: report.pluginReports.flatMap(({ violations }) => violations.map((v) => `${v.ruleName}: ${v.description}`)),
+  };
+}
+
+/** Resources of one type, by logical id. */
+export function resources({ template }: Synthesized, type: string): [string, Record<string, unknown>][] {
+  return Object.entries(template.Resources)
+    .filter(([, resource]) => resource.Type === type)
+    .map(([id, resource]) => [id, resource.Properties]);
+}
+
+function digest(): string {
+  const hash = createHash('sha256');
+  const add = (file: string) =>
+    hash
+      .update(file)
+      .update('\0')
+      .update(readFileSync(path.join(ROOT, file)))
+      .update('\0');
+  for (const folder of ['infra', 'functions']) {
+    const files = readdirSync(path.join(ROOT, folder), { recursive: true, withFileTypes: true });
+    const names = files.filter((entry) => entry.isFile()).map((entry) => path.join(entry.parentPath, entry.name));
+    for (const file of names.sort()) add(path.relative(ROOT, file));
+  }
+  ['package-lock.json', 'test/support/synthesize.ts'].forEach(add);
+  return hash.digest('hex').slice(0, 16);
+}

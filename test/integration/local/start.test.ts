@@ -1,0 +1,114 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { untilGone } from '../../support/local-function.ts';
+import { freeBasePort, occupy, run, type Program } from '../../support/local-start.ts';
+
+const READY = 'Ctrl-C stops everything.';
+
+/** Processes whose parent is this one. */
+function childrenOf(pid: number): number[] {
+  const parentOf = (id: string) => {
+    try {
+      return Number(/^\d+ \(.*\) \S (\d+)/s.exec(readFileSync(`/proc/${id}/stat`, 'utf8'))?.[1]);
+    } catch {
+      return undefined;
+    }
+  };
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && parentOf(name) === pid)
+    .map(Number);
+}
+
+/** A started set with a sandbox that has served and is frozen, and one for another function. */
+async function startAndUse(): Promise<{ program: Program; url: string; base: number }> {
+  const base = await freeBasePort();
+  const program = run('main', [], { BROKER_PORT: String(base) });
+  await program.printed(READY);
+  const url = `http://127.0.0.1:${base}`;
+  const jwt = await (await fetch(`${url}/__local/jwt?user=mallory`)).text();
+  const answer = await fetch(`${url}/gettoken`, { method: 'POST', headers: { authorization: `Bearer ${jwt}` } });
+  expect(answer.status).toBe(403);
+  return { program, url, base };
+}
+
+const onLinux = process.platform === 'linux' ? it : it.skip;
+
+describe('npm start', () => {
+  onLinux.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('ends on %s and leaves no process', async (signal) => {
+    const { program } = await startAndUse();
+    const children = childrenOf(program.process.pid ?? 0);
+    expect(children.length).toBeGreaterThanOrEqual(2);
+    program.process.kill(signal);
+    expect(await program.ended).toEqual({ code: 0, signal: null });
+    for (const pid of children) await untilGone(pid);
+  });
+
+  onLinux('leaves no process, frozen or not, even if it is killed with SIGKILL', async () => {
+    const { program } = await startAndUse();
+    const children = childrenOf(program.process.pid ?? 0);
+    program.process.kill('SIGKILL');
+    await program.ended;
+    for (const pid of children) await untilGone(pid);
+  });
+
+  it('says where everything is and how to get a token, and names no secret', async () => {
+    const { program, url, base } = await startAndUse();
+    program.process.kill('SIGINT');
+    await program.ended;
+    for (let offset = 0; offset < 6; offset += 1) expect(program.text()).toContain(`http://127.0.0.1:${base + offset}`);
+    expect(program.text()).toContain(`BROKER_PORT=${base} npm run token -- alice`);
+    expect(program.text()).toContain(`curl -s -X POST ${url}/gettoken`);
+    expect(program.text()).not.toMatch(/eyJ|secretKey|Pa55word/);
+  });
+
+  it.each([
+    [0, 'the broker'],
+    [1, 'the ThoughtSpot simulator'],
+    [2, 'the OIDC issuer'],
+    [3, 'Secrets Manager'],
+    [4, 'KMS'],
+    [5, 'DynamoDB'],
+  ])('names the taken port %i places after the first, what it is for, and what to do', async (offset, purpose) => {
+    const base = await freeBasePort();
+    const occupant = await occupy(base + offset);
+    const program = run('main', [], { BROKER_PORT: String(base) });
+    expect(await program.ended).toEqual({ code: 1, signal: null });
+    expect(program.text()).toContain(`Port ${base + offset} on 127.0.0.1 is taken; it is wanted for ${purpose}`);
+    expect(program.text()).toContain('BROKER_PORT=');
+    expect(program.text()).not.toContain('    at ');
+    occupant.close();
+  });
+
+  it('starts no simulator where a real cluster is named, and keeps its key to itself', async () => {
+    const base = await freeBasePort();
+    const simulatorPort = await occupy(base + 1);
+    const key = 'canary-5c1d7c2e-key';
+    const program = run('main', [], {
+      BROKER_PORT: String(base),
+      THOUGHTSPOT_HOST: 'https://acme.thoughtspot.invalid',
+      THOUGHTSPOT_SECRET_KEY: key,
+    });
+    await program.printed(READY);
+    program.process.kill('SIGINT');
+    await program.ended;
+    simulatorPort.close();
+    expect(program.text()).toContain('real cluster https://acme.thoughtspot.invalid');
+    expect(program.text()).not.toContain(key);
+  });
+
+  it.each([
+    [{ THOUGHTSPOT_HOST: 'https://acme.example' }, 'no credential'],
+    [{ BROKER_PORT: 'x' }, 'BROKER_PORT=x'],
+    [{ BROKER_POLICY: '/nowhere/policy.json' }, '/nowhere/policy.json'],
+  ])('refuses %j in words', async (variables, words) => {
+    const program = run('main', [], { BROKER_PORT: String(await freeBasePort()), ...variables });
+    expect(await program.ended).toEqual({ code: 1, signal: null });
+    expect(program.text()).toContain('The broker did not start.');
+    expect(program.text()).toContain(words);
+  });
+
+  it('explains itself', async () => {
+    const program = run('main', ['--help']);
+    expect(await program.ended).toEqual({ code: 0, signal: null });
+    for (const word of ['BROKER_PORT', 'THOUGHTSPOT_HOST', 'npm run dev']) expect(program.text()).toContain(word);
+  });
+});

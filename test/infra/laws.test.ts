@@ -1,0 +1,310 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { ALARM_HEADINGS, PLATFORM_ALARMS, SIGNAL_ALARMS } from '../../functions/contract/alarms.ts';
+import { ENVIRONMENT } from '../../functions/contract/environment.ts';
+import { FUNCTION_NAMES, FUNCTIONS } from '../../functions/contract/functions.ts';
+import type { FunctionName, Trigger } from '../../functions/contract/functions.ts';
+import { METRIC_NAMESPACE, SIGNALS } from '../../functions/contract/signals.ts';
+import { createTableInput, LEDGER_TABLE } from '../../functions/contract/table.ts';
+import { asArray, text } from '../support/iam-evaluator.ts';
+import { resources, synthesizedEnvironments } from '../support/synthesized.ts';
+import type { Synthesized } from '../support/synthesized.ts';
+
+const environments = synthesizedEnvironments();
+const root = path.join(import.meta.dirname, '..', '..');
+
+function functionOf(synthesized: Synthesized, name: FunctionName): Record<string, unknown> {
+  const found = resources(synthesized, 'AWS::Lambda::Function').filter(
+    ([, properties]) => properties['FunctionName'] === `thoughtspot-broker-${synthesized.name}-${name}`,
+  );
+  expect(found).toHaveLength(1);
+  return found[0]?.[1] ?? {};
+}
+
+const properties = (synthesized: Synthesized, type: string) => resources(synthesized, type).map(([, one]) => one);
+const only = (synthesized: Synthesized, type: string) => {
+  const found = properties(synthesized, type);
+  expect(found).toHaveLength(1);
+  return found[0] ?? {};
+};
+
+describe.each(environments)('the stack of $name', (synthesized) => {
+  const { environment } = synthesized;
+  const production = environment.purpose === 'production';
+
+  test('leaves no finding of cdk-nag or of the CloudFormation validator open', () => {
+    expect(synthesized.open).toEqual([]);
+  });
+
+  test('has the functions of the contract and no others', () => {
+    expect(resources(synthesized, 'AWS::Lambda::Function')).toHaveLength(FUNCTION_NAMES.length);
+    FUNCTION_NAMES.forEach((name) => functionOf(synthesized, name));
+  });
+
+  test.each(FUNCTION_NAMES)('gives %s exactly the environment variables of the contract', (name) => {
+    const { Variables } = functionOf(synthesized, name)['Environment'] as { Variables: Record<string, unknown> };
+    expect(Object.keys(Variables).sort()).toEqual([...ENVIRONMENT[name]].sort());
+    expect(Object.values(Variables).filter((value) => value === '' || value === undefined)).toEqual([]);
+  });
+
+  test.each(FUNCTION_NAMES)(
+    'runs %s as the contract says, with a log group, traces, a share of the concurrency and an alias',
+    (name) => {
+      const { timeoutSeconds, memoryMb } = FUNCTIONS[name];
+      expect(functionOf(synthesized, name)).toMatchObject({
+        Runtime: 'nodejs24.x',
+        Architectures: ['arm64'],
+        Handler: 'index.handler',
+        Timeout: timeoutSeconds,
+        MemorySize: memoryMb,
+        TracingConfig: { Mode: 'Active' },
+        ReservedConcurrentExecutions: environment.concurrency[name].reserved,
+      });
+      const logs = properties(synthesized, 'AWS::Logs::LogGroup').filter(
+        ({ LogGroupName }) => LogGroupName === `/aws/lambda/thoughtspot-broker-${synthesized.name}-${name}`,
+      );
+      expect(logs).toEqual([expect.objectContaining({ RetentionInDays: environment.logRetentionDays })]);
+      const alias = resources(synthesized, 'AWS::Lambda::Alias').filter(([id]) => id.startsWith(`${name}live`));
+      expect(alias).toEqual([[expect.any(String), expect.objectContaining({ Name: 'live' })]]);
+    },
+  );
+
+  test('keeps every log group for a stated time', () => {
+    for (const group of properties(synthesized, 'AWS::Logs::LogGroup'))
+      expect(group['RetentionInDays']).toBeGreaterThan(0);
+  });
+
+  test('has the routes of the contract, each behind the authorizer and its scope', () => {
+    const { token, revoke } = environment.issuer.scopes;
+    const expected = FUNCTION_NAMES.flatMap((name) => {
+      const triggers: readonly Trigger[] = FUNCTIONS[name].triggers;
+      return triggers.flatMap((trigger) => {
+        if (trigger.kind !== 'http') return [];
+        const scope = trigger.scope === 'token' ? token : revoke;
+        return [[`${trigger.method} ${trigger.path}`, 'JWT', scope === 'none' ? [] : [scope]]];
+      });
+    });
+    const routes = properties(synthesized, 'AWS::ApiGatewayV2::Route');
+    expect(
+      routes
+        .map((route) => [route['RouteKey'], route['AuthorizationType'], asArray(route['AuthorizationScopes'])])
+        .sort(),
+    ).toEqual(expected.sort());
+    const [[authorizer, settings] = ['', {}], ...more] = resources(synthesized, 'AWS::ApiGatewayV2::Authorizer');
+    expect(more).toEqual([]);
+    expect(settings).toMatchObject({
+      AuthorizerType: 'JWT',
+      JwtConfiguration: { Issuer: environment.issuer.url, Audience: environment.issuer.audiences },
+      IdentitySource: ['$request.header.Authorization'],
+    });
+    for (const route of routes) expect(text(route['AuthorizerId'])).toBe(`\${${authorizer}}`);
+  });
+
+  test('throttles, answers CORS for exact origins, and logs access without tokens or query strings', () => {
+    expect(only(synthesized, 'AWS::ApiGatewayV2::Api')['CorsConfiguration']).toMatchObject({
+      AllowOrigins: environment.allowedOrigins,
+    });
+    const stage = only(synthesized, 'AWS::ApiGatewayV2::Stage');
+    expect(stage['DefaultRouteSettings']).toMatchObject({
+      ThrottlingRateLimit: environment.throttle.ratePerSecond,
+      ThrottlingBurstLimit: environment.throttle.burst,
+    });
+    const { Format } = stage['AccessLogSettings'] as { Format: string };
+    expect(Object.keys(JSON.parse(Format) as object)).toContain('status');
+    expect(Format).not.toMatch(/querystring|header|authorizer\.claims|\$context\.path\b|body/i);
+  });
+
+  test('keeps the ledger encrypted, restorable, and as the contract draws it', () => {
+    const table = only(synthesized, 'AWS::DynamoDB::Table');
+    const { KeySchema, BillingMode, AttributeDefinitions, GlobalSecondaryIndexes } = createTableInput('any');
+    expect(table).toMatchObject({
+      KeySchema,
+      BillingMode,
+      AttributeDefinitions: expect.arrayContaining(AttributeDefinitions),
+      GlobalSecondaryIndexes,
+      PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+      SSESpecification: { SSEEnabled: true, SSEType: 'KMS' },
+      TimeToLiveSpecification: { AttributeName: LEDGER_TABLE.timeToLive, Enabled: true },
+      DeletionProtectionEnabled: production,
+    });
+  });
+
+  test('rotates every key, and encrypts secret, queue and table', () => {
+    for (const key of properties(synthesized, 'AWS::KMS::Key')) expect(key['EnableKeyRotation']).toBe(true);
+    for (const queue of properties(synthesized, 'AWS::SQS::Queue')) expect(queue['SqsManagedSseEnabled']).toBe(true);
+    for (const secret of properties(synthesized, 'AWS::SecretsManager::Secret'))
+      expect(secret['KmsKeyId']).toBeDefined();
+  });
+
+  test('creates the secret empty', () => {
+    for (const secret of properties(synthesized, 'AWS::SecretsManager::Secret')) {
+      expect(Object.keys(secret)).not.toContain('SecretString');
+      expect(Object.keys(secret)).not.toContain('GenerateSecretString');
+    }
+  });
+
+  test('lets data, keys, secret and logs outlive it in production only', () => {
+    const lasting = ['AWS::DynamoDB::Table', 'AWS::KMS::Key', 'AWS::SecretsManager::Secret'];
+    const policies = Object.values(synthesized.template.Resources)
+      .filter(({ Type }) => lasting.includes(Type))
+      .map(({ DeletionPolicy }) => DeletionPolicy);
+    expect(new Set(policies)).toEqual(new Set([production ? 'Retain' : 'Delete']));
+  });
+
+  test('names no wildcard resource on secrets, keys or tables', () => {
+    const statements = properties(synthesized, 'AWS::IAM::Policy').flatMap(
+      ({ PolicyDocument }) => (PolicyDocument as { Statement: { Action: unknown; Resource: unknown }[] }).Statement,
+    );
+    const sensitive = statements.filter(({ Action }) => /secretsmanager:|kms:|dynamodb:/.test(JSON.stringify(Action)));
+    expect(sensitive.length).toBeGreaterThan(0);
+    for (const { Resource } of sensitive) for (const one of asArray(Resource)) expect(text(one)).not.toContain('*');
+  });
+
+  test('has exactly the alarms of the contract; each reaches the topic and names its place in the runbook', () => {
+    const alarms = properties(synthesized, 'AWS::CloudWatch::Alarm');
+    expect(alarms.map(({ AlarmName }) => AlarmName).sort()).toEqual(
+      ALARM_HEADINGS.map((heading) => `${synthesized.name}-${heading}`).sort(),
+    );
+    for (const alarm of alarms) {
+      expect(alarm['AlarmActions']).toHaveLength(1);
+      expect(alarm['AlarmDescription']).toMatch(/docs\/runbook\.md#[a-z0-9-]+$/);
+      expect(alarm['TreatMissingData']).toBe(
+        String(alarm['AlarmName']).endsWith('/missed') ? 'breaching' : 'notBreaching',
+      );
+    }
+  });
+
+  test('measures each signal with the very dimensions that the functions emit', () => {
+    const own = properties(synthesized, 'AWS::CloudWatch::Alarm').filter(
+      ({ Namespace }) => Namespace === METRIC_NAMESPACE,
+    );
+    expect(own).toHaveLength(Object.values(SIGNAL_ALARMS).flat().length);
+    for (const { AlarmName, MetricName, Dimensions } of own) {
+      const [name, signal] = String(AlarmName)
+        .slice(synthesized.name.length + 1)
+        .split('/');
+      expect(MetricName).toBe(signal);
+      expect(Dimensions).toEqual(
+        expect.arrayContaining([
+          { Name: 'environment', Value: synthesized.name },
+          { Name: 'function', Value: name },
+        ]),
+      );
+      expect(Dimensions).toHaveLength(2);
+    }
+  });
+
+  test('calls the sweep by the minute and each revocation schedule with the time of the schedule', () => {
+    const schedules = properties(synthesized, 'AWS::Scheduler::Schedule').map(
+      ({ Name, ScheduleExpression, ScheduleExpressionTimezone, Target }) => ({
+        Name,
+        ScheduleExpression,
+        ScheduleExpressionTimezone,
+        ...(Target as { Input: string; DeadLetterConfig?: unknown }),
+      }),
+    );
+    const sweep = schedules.find(({ Name }) => String(Name).endsWith('-sweep'));
+    expect(sweep).toMatchObject({ ScheduleExpression: 'rate(1 minute)' });
+    expect(schedules).toHaveLength(environment.revocationSchedules.length + 1);
+    for (const { name, expression, timeZone, select } of environment.revocationSchedules) {
+      const schedule = schedules.find(({ Name }) => Name === `thoughtspot-broker-${synthesized.name}-revoke-${name}`);
+      expect(schedule).toMatchObject({ ScheduleExpression: expression, ScheduleExpressionTimezone: timeZone });
+      expect(schedule?.DeadLetterConfig).toBeDefined();
+      expect(JSON.parse(schedule?.Input ?? '')).toEqual({
+        source: 'schedule',
+        name,
+        scheduledTime: '<aws.scheduler.scheduled-time>',
+        select,
+      });
+    }
+  });
+
+  test('hears of users who left where the environment says so', () => {
+    const rules = properties(synthesized, 'AWS::Events::Rule').filter(({ EventPattern }) =>
+      JSON.stringify(EventPattern).includes('user.deprovisioned'),
+    );
+    expect(rules).toHaveLength(environment.deprovisionedEvents ? 1 : 0);
+    for (const rule of rules) {
+      expect(rule['EventPattern']).toEqual({
+        source: [environment.deprovisionedEvents?.source],
+        'detail-type': ['user.deprovisioned'],
+      });
+      expect(rule['Targets']).toEqual([expect.objectContaining({ DeadLetterConfig: expect.anything() })]);
+    }
+  });
+
+  test('watches for readers of the secret other than the functions, nameless ones too', () => {
+    const [watch] = properties(synthesized, 'AWS::Events::Rule').filter(({ Name }) =>
+      String(Name).endsWith('secret-read-by-others'),
+    );
+    expect(watch?.['State']).toBe('ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS');
+    const { detail } = watch?.['EventPattern'] as { detail: Record<string, Record<string, never>> };
+    expect(detail['eventName']).toEqual(['GetSecretValue']);
+    const [but, nameless] = (
+      detail['userIdentity'] as unknown as { sessionContext: { sessionIssuer: { arn: Record<string, unknown[]>[] } } }
+    ).sessionContext.sessionIssuer.arn;
+    const extra = 'readers' in environment.secret ? (environment.secret.readers?.length ?? 0) : 0;
+    expect(but?.['anything-but']).toHaveLength(FUNCTION_NAMES.length + extra);
+    expect(nameless).toEqual({ exists: false });
+  });
+
+  test('moves every function to new code under the eyes of its own alarms', () => {
+    const groups = properties(synthesized, 'AWS::CodeDeploy::DeploymentGroup');
+    expect(groups.map(({ DeploymentGroupName }) => DeploymentGroupName).sort()).toEqual([...FUNCTION_NAMES].sort());
+    for (const group of groups) {
+      const pace =
+        environment.deployment === 'canary'
+          ? 'CodeDeployDefault.LambdaCanary10Percent5Minutes'
+          : 'CodeDeployDefault.LambdaAllAtOnce';
+      expect(text(group['DeploymentConfigName'])).toBe(pace);
+      const { Alarms } = group['AlarmConfiguration'] as { Alarms: { Name: unknown }[] };
+      expect(Alarms.length).toBeGreaterThan(2);
+      for (const { Name } of Alarms)
+        expect(text(Name)).toMatch(new RegExp(`^\\$\\{alarms${String(group['DeploymentGroupName'])}`));
+      expect(group['AutoRollbackConfiguration']).toMatchObject({
+        Enabled: true,
+        Events: expect.arrayContaining(['DEPLOYMENT_STOP_ON_ALARM']),
+      });
+    }
+  });
+
+  test('holds no secret value and nothing that looks like a token, in template or assets', () => {
+    // Keys and tokens are long runs of base64; digests in hex, ARNs and our own words are not.
+    const suspicious =
+      /eyJ[\w-]{20,}\.[\w-]{20,}|secretKey"\s*:\s*"[0-9a-f]{8}-[0-9a-f]{4}|AKIA[0-9A-Z]{16}|-----BEGIN [A-Z ]*PRIVATE KEY/;
+    expect(synthesized.text).not.toMatch(suspicious);
+    for (const file of files(synthesized.assembly)) {
+      if (file.endsWith('.cjs') || file.endsWith('.json'))
+        expect([file, suspicious.test(readFileSync(file, 'utf8'))]).toEqual([file, false]);
+    }
+  });
+
+  test('deploys per function one bundle and its policy, nothing more', () => {
+    const assets = readdirSync(synthesized.assembly).filter((name) => name.startsWith('asset.'));
+    expect(assets).toHaveLength(FUNCTION_NAMES.length);
+    for (const asset of assets)
+      expect(readdirSync(path.join(synthesized.assembly, asset)).sort()).toEqual(['index.cjs', 'policy.json']);
+    const policy = JSON.parse(
+      readFileSync(path.join(root, 'infra', 'environments', environment.policyFile), 'utf8'),
+    ) as unknown;
+    expect(JSON.parse(readFileSync(path.join(synthesized.bundles, 'gettoken', 'policy.json'), 'utf8'))).toEqual(policy);
+  });
+
+  test('tells what it made: address, issuer, secret', () => {
+    expect(Object.keys(synthesized.template.Outputs)).toEqual(
+      expect.arrayContaining(['ApiUrl', 'Issuer', 'SecretName']),
+    );
+  });
+});
+
+test('every paging signal has an alarm, and every alarm on a signal is for one that pages', () => {
+  const paging = Object.entries(SIGNALS).filter(([, { response }]) => response === 'page');
+  expect(Object.keys(SIGNAL_ALARMS).sort()).toEqual(paging.map(([name]) => name).sort());
+  expect(Object.keys(PLATFORM_ALARMS).filter((name) => name in SIGNALS)).toEqual([]);
+});
+
+function files(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .map((name) => path.join(folder, name))
+    .filter((file) => statSync(file).isFile());
+}

@@ -1,0 +1,73 @@
+import type { LocalBrokerOptions } from '../../../local/local-broker.ts';
+import { startLocalBroker } from '../../../local/local-broker.ts';
+import { SECRET_ID } from '../../../local/function-variables.ts';
+import { leaksIn } from '../../support/canaries.ts';
+import { DIGEST_KEY, secretText } from '../../support/secrets-manager.ts';
+
+const CANARY = 'canary-5d3f0c2a-misplaced';
+
+async function withBroker(
+  options: LocalBrokerOptions,
+  run: (
+    broker: Awaited<ReturnType<typeof startLocalBroker>>,
+    ask: () => Promise<{ readonly status: number; readonly code?: unknown; readonly text: string }>,
+  ) => Promise<void>,
+) {
+  const broker = await startLocalBroker({ sweepEveryMs: null, ...options });
+  try {
+    const jwt = await broker.issuer.accessToken('alice');
+    await run(broker, async () => {
+      const response = await fetch(`${broker.url}/gettoken`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${jwt}` },
+      });
+      const text = await response.text();
+      const { code } = JSON.parse(text) as { code?: unknown };
+      return { status: response.status, code, text };
+    });
+  } finally {
+    await broker.close();
+  }
+}
+
+test('a malformed secret is 500, with the path in the log only, and its repair needs no deployment', async () => {
+  await withBroker({}, async (broker, ask) => {
+    const good = secretText(broker.simulator?.secretKey() ?? '');
+    const faulty = [
+      CANARY,
+      `{"secretKey":"${CANARY}"}`,
+      secretText(`${CANARY}\n`),
+      `{"password":"${CANARY}","digestKey":"${DIGEST_KEY}"}`,
+      secretText('x', { [CANARY]: 1 }),
+    ];
+    for (const text of faulty) {
+      broker.aws.secrets.put(SECRET_ID, text);
+      const answer = await ask();
+      expect(answer).toMatchObject({ status: 500, code: 'misconfigured' });
+      expect(answer.text).not.toContain('secretKey');
+    }
+    const printed = broker.output.text();
+    expect(printed).toContain('the secret is malformed: $');
+    expect(printed).toContain('"misconfigured":1');
+    expect(leaksIn(printed, { canary: CANARY })).toEqual([]);
+    expect(broker.simulator?.tokens()).toEqual([]);
+
+    broker.aws.secrets.put(SECRET_ID, good);
+    expect(await ask()).toMatchObject({ status: 200 });
+  });
+});
+
+test('a function whose environment is wrong answers every request with 500, and its log names all faults', async () => {
+  const variables = { SCOPE_TOKEN: 'two scopes', LEDGER_DUE_SHARDS: 'many' };
+  await withBroker({ variables }, async (broker, ask) => {
+    for (let request = 0; request < 3; request += 1) {
+      expect(await ask()).toMatchObject({ status: 500, code: 'misconfigured' });
+    }
+    const printed = broker.output.text();
+    expect(printed).toContain(
+      'LEDGER_DUE_SHARDS must be a whole number, 1 to 256; SCOPE_TOKEN must be one scope, or none',
+    );
+    expect(printed.match(/Init Duration/g)).toHaveLength(1);
+    expect(broker.simulator?.tokens()).toEqual([]);
+  });
+});

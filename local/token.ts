@@ -10,7 +10,7 @@ const HELP = `Prints a ThoughtSpot token for a demo user of the local broker.
   npm run token -- alice --fresh      a new one, though an old one is still good
   npm run token -- alice --grant g    another grant that the policy names
   npm run token -- --jwt <jwt>        for another caller; "-" reads the access token from stdin
-  npm run token -- --url <origin>     of another broker (needs --jwt)
+  npm run token -- --url <origin>     of another broker (a deployed one needs --jwt)
 
 BROKER_PORT says where the local broker is, as for npm start.
 `;
@@ -40,7 +40,10 @@ async function demoJwt(broker: string, user: string): Promise<string> {
   const response = await ask(`${broker}/__local/jwt?user=${encodeURIComponent(user)}`);
   const text = await response.text();
   if (response.ok) return text;
-  throw new TokenError(problemText(response.status, text));
+  if (text.includes('demo user')) throw new TokenError(problemText(response.status, text));
+  throw new TokenError(
+    `${broker} is no local broker and knows no demo users: pass a caller's access token with --jwt.`,
+  );
 }
 
 async function readStdin(): Promise<string> {
@@ -80,8 +83,6 @@ async function main(): Promise<void> {
   const [user] = positionals;
   if (values.jwt === undefined && user === undefined)
     throw new TokenError('For whom? Name a demo user (npm run token -- alice), or pass --jwt.');
-  if (values.jwt === undefined && values.url !== undefined)
-    throw new TokenError('Another broker knows no demo users: pass the access token of a caller with --jwt.');
   const broker = (values.url ?? `http://${LOOPBACK}:${readBasePort(process.env)}`).replace(/\/$/, '');
   if (URL.parse(broker) === null) throw new TokenError(`${broker} is not a URL such as https://broker.example.com.`);
   const given = values.jwt === '-' ? await readStdin() : values.jwt;

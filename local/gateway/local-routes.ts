@@ -101,7 +101,7 @@ function ok(body: unknown): Reply {
 
 function fromInvocation(invocation: Invocation): Reply {
   if (invocation.status === 'throttled') return { status: 503, body: { message: 'All sandboxes are busy.' } };
-  if (invocation.status === 'failed') return { status: 500, body: { message: invocation.error.errorType } };
+  if (invocation.status === 'failed') return { status: 500, body: invocation.error };
   const answer = JSON.parse(invocation.payload) as unknown;
   return ok(answer);
 }

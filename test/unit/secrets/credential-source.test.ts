@@ -167,19 +167,23 @@ describe('after ThoughtSpot refused the credential', () => {
     expect(lines).toContainEqual(expect.objectContaining({ level: 'error' }));
   });
 
-  test('a read that began before never overwrites what the reload found', async () => {
+  test.each([
+    ['the refused one', 'a'],
+    ['one between the refused and the newest', 'b'],
+  ])('a read that began before the reload and found %s does not overwrite the newest', async (_name, found) => {
     const { source, store, clock } = world({ AWSCURRENT: version('a') });
     const refused = await source.current(FAR);
     await clock.advance(300_000);
+    store.put('AWSCURRENT', version(found));
     let openFirst = () => {};
     store.holdReads(() => new Promise((resolve) => (openFirst = resolve)));
     const early = source.current(FAR);
     store.holdReads(undefined);
-    store.put('AWSCURRENT', version('b'));
-    expect(keyOf(await source.replacementFor(refused, FAR))).toBe('key-b');
+    store.put('AWSCURRENT', version('c'));
+    expect(keyOf(await source.replacementFor(refused, FAR))).toBe('key-c');
     openFirst();
-    expect(keyOf(await early)).toBe('key-b');
-    expect(keyOf(await source.current(FAR))).toBe('key-b');
+    expect(keyOf(await early)).toBe('key-c');
+    expect(keyOf(await source.current(FAR))).toBe('key-c');
   });
 });
 

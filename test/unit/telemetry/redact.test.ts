@@ -143,6 +143,8 @@ const place = (text: string) =>
     { a: { b: { c: [text] } } },
     new Error(text),
     new Error('outer', { cause: new Error('inner', { cause: { note: text } }) }),
+    new Error('outer', { cause: { note: text } }),
+    new Error('outer', { cause: text }),
     Object.assign(new Error('x'), { response: { body: text } }),
     new AggregateError([new Error(text)]),
     new Map([['k', text]]),

@@ -54,6 +54,7 @@ const SAME_EITHER_WAY: Row[] = [
   ['a token that is not the user’s', 'own', { user_identifier: 'alice', token: 'bobs' }, 400, []],
   ['an unknown user', 'own', { user_identifier: 'nobody', token: 'own' }, 400, []],
   ['another user, by no administrator', 'own', { user_identifier: 'bob', token: 'bobs' }, 403, []],
+  ['another user alone, by no administrator', 'own', { user_identifier: 'bob' }, 403, []],
   ['another user, by an administrator of the Org', 'bobs', { user_identifier: 'alice', token: 'own' }, 204, ['own']],
   ['a dead bearer', 'dead', { user_identifier: 'alice', token: 'dead' }, 401, []],
   ['a bearer that never was', 'garbage', { user_identifier: 'alice', token: 'own' }, 401, []],

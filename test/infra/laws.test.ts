@@ -120,13 +120,13 @@ describe.each(environments)('the stack of $name', (synthesized) => {
     expect(table).toMatchObject({
       KeySchema,
       BillingMode,
-      AttributeDefinitions: expect.arrayContaining(AttributeDefinitions),
       GlobalSecondaryIndexes,
       PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
       SSESpecification: { SSEEnabled: true, SSEType: 'KMS' },
       TimeToLiveSpecification: { AttributeName: LEDGER_TABLE.timeToLive, Enabled: true },
       DeletionProtectionEnabled: production,
     });
+    expect(new Set(asArray(table['AttributeDefinitions']))).toEqual(new Set(AttributeDefinitions));
   });
 
   test('rotates every key, and encrypts secret, queue and table', () => {
@@ -229,7 +229,8 @@ describe.each(environments)('the stack of $name', (synthesized) => {
         source: [environment.deprovisionedEvents?.source],
         'detail-type': ['user.deprovisioned'],
       });
-      expect(rule['Targets']).toEqual([expect.objectContaining({ DeadLetterConfig: expect.anything() })]);
+      for (const target of asArray(rule['Targets'])) expect(target).toHaveProperty('DeadLetterConfig');
+      expect(rule['Targets']).toHaveLength(1);
     }
   });
 
@@ -261,10 +262,7 @@ describe.each(environments)('the stack of $name', (synthesized) => {
       expect(Alarms.length).toBeGreaterThan(2);
       for (const { Name } of Alarms)
         expect(text(Name)).toMatch(new RegExp(`^\\$\\{alarms${String(group['DeploymentGroupName'])}`));
-      expect(group['AutoRollbackConfiguration']).toMatchObject({
-        Enabled: true,
-        Events: expect.arrayContaining(['DEPLOYMENT_STOP_ON_ALARM']),
-      });
+      expect(JSON.stringify(group['AutoRollbackConfiguration'])).toMatch(/"Enabled":true.*DEPLOYMENT_STOP_ON_ALARM/);
     }
   });
 

@@ -9,7 +9,7 @@ export interface SalesRow {
   sales: number;
 }
 
-const REGIONS = ['north', 'east', 'south', 'west'];
+const REGIONS = ['amer', 'apac', 'emea', 'latam'];
 const CATEGORIES = ['Bags', 'Jackets', 'Shirts', 'Shoes'];
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
@@ -39,12 +39,12 @@ const ALL = 'TS_WILDCARD_ALL';
 
 type Test = (row: SalesRow) => boolean;
 
-function columnOf(name: string): 'region' | 'category' | 'month' | undefined {
-  const column = name
-    .toLowerCase()
-    .split(/[^a-z]+/)
-    .findLast((word) => word !== '');
-  return column === 'region' || column === 'category' || column === 'month' ? column : undefined;
+const COLUMNS = ['region', 'category', 'month'] as const;
+
+/** The column that a variable or filter is about, by a word in its name: `region`, `sales_region`, `region_var`. */
+function columnOf(name: string): (typeof COLUMNS)[number] | undefined {
+  const words = name.toLowerCase().split(/[^a-z]+/);
+  return COLUMNS.find((column) => words.includes(column));
 }
 
 function testOf(name: string, operator: string, values: readonly string[]): Test {

@@ -59,14 +59,14 @@ const fact = (name: string) => frame.getByTestId(name);
 const text = (name: string): Promise<string> => fact(name).innerText();
 
 test('it shows who the user is, the Org, the groups and the rights of the token', async () => {
-  variables = [{ name: 'region', values: ['west'] }];
+  variables = [{ name: 'region', values: ['emea'] }];
   await open();
   expect(await frame.locator('#user-name').innerText()).toBe('alice');
   expect(await text('user')).toBe('Alice Archer (alice)');
   expect(await Promise.all(['org', 'groups', 'variables', 'kind-of-token'].map(text))).toEqual([
     'acme (1)',
     'analysts',
-    'region = west',
+    'region = emea',
     'custom',
   ]);
   expect(await text('row-count')).toBe('48');

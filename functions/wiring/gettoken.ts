@@ -10,10 +10,10 @@ import { wireThoughtSpot } from './thoughtspot.ts';
 import { warmUp } from './warm-up.ts';
 
 export async function wireGettoken(config: Config<'gettoken'>, telemetry: Telemetry) {
+  const policy = await wirePolicy(config);
   const { credentials, dataKeys, ledger } = wireLedger(config, telemetry);
   const issuer = wireThoughtSpot(config, credentials, telemetry);
   warmUp(telemetry, credentials, dataKeys, issuer);
-  const policy = await wirePolicy(config);
   const getToken = makeGetToken({ ...telemetry, ...policy, ledger, issuer, clock, randomness });
   return gettokenRoute(getToken, scopeOf(config.SCOPE_TOKEN), clock);
 }

@@ -1,13 +1,13 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { KMSClient } from '@aws-sdk/client-kms';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import type { TokenLedger } from '../broker/ports.ts';
 import type { ENVIRONMENT } from '../contract/environment.ts';
 import { CLIENT_OPTIONS } from '../ledger/calls.ts';
 import { makeDataKeys } from '../ledger/data-keys.ts';
 import { makeDynamoDbLedger } from '../ledger/dynamodb-ledger.ts';
 import { makeCredentialSource } from '../secrets/credential-source.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
+import { concealingToken } from './concealing.ts';
 import type { Config } from './config.ts';
 import { clock, randomness } from './system.ts';
 
@@ -57,18 +57,6 @@ export function wireLedger(config: LedgerConfig, { log, signals, conceal }: Tele
   return {
     credentials: { ...credentials, warm: credentials.digestKey },
     dataKeys,
-    ledger: concealingTokens(ledger, conceal),
-  };
-}
-
-/** A token that the ledger opens can then be in no line, whoever logs it. */
-function concealingTokens(ledger: TokenLedger, conceal: (secret: string) => void): TokenLedger {
-  return {
-    ...ledger,
-    async token(key, deadline) {
-      const token = await ledger.token(key, deadline);
-      if (token !== undefined) conceal(token);
-      return token;
-    },
+    ledger: { ...ledger, token: concealingToken(ledger, conceal) },
   };
 }

@@ -9,7 +9,8 @@ import { sha256 } from './system.ts';
 
 /**
  * The decisions of the policy that lies beside the bundle. Throws Failure `misconfigured` if it does not compile: the
- * synth has compiled the same document, so the deployed package was put together in some other way.
+ * synth has compiled the same document, so the deployed package was put together in some other way. Comes before
+ * anything that opens connections, since a start that fails is tried again by every request.
  */
 export async function wirePolicy(config: Pick<Config<'gettoken'>, 'POLICY_FILE' | 'THOUGHTSPOT_HOST'>) {
   const policy = compiled(await readFile(config.POLICY_FILE, 'utf8').catch(unreadable));

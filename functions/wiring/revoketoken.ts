@@ -10,10 +10,10 @@ import { wireThoughtSpot } from './thoughtspot.ts';
 import { warmUp } from './warm-up.ts';
 
 export async function wireRevoketoken(config: Config<'revoketoken'>, telemetry: Telemetry) {
+  const policy = await wirePolicy(config);
   const { credentials, dataKeys, ledger } = wireLedger(config, telemetry);
   const issuer = wireThoughtSpot(config, credentials, telemetry);
   warmUp(telemetry, credentials, dataKeys, issuer);
-  const policy = await wirePolicy(config);
   const settings = { ratePerSecond: config.SWEEP_RATE };
   const revokeTokens = makeRevokeTokens({ ...telemetry, ...policy, ledger, issuer, clock, randomness, settings });
   const scopes = { token: scopeOf(config.SCOPE_TOKEN), revoke: scopeOf(config.SCOPE_REVOKE) };

@@ -10,10 +10,10 @@ import { wireThoughtSpot } from './thoughtspot.ts';
 import { warmUp } from './warm-up.ts';
 
 export async function wireSessioninfo(config: Config<'sessioninfo'>, telemetry: Telemetry) {
+  const policy = await wirePolicy(config);
   const { credentials, dataKeys, ledger } = wireLedger(config, telemetry);
   const issuer = wireThoughtSpot(config, credentials, telemetry);
   warmUp(telemetry, credentials, dataKeys, issuer);
-  const policy = await wirePolicy(config);
   const getSessionInfo = makeGetSessionInfo({ ...policy, ledger, issuer, clock });
   return sessioninfoRoute(getSessionInfo, scopeOf(config.SCOPE_TOKEN));
 }

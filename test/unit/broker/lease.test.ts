@@ -70,5 +70,5 @@ test('an unfinished lease is always due at some time, no later than the end of i
 test('the diagram in docs/architecture.md is the one that the table gives', () => {
   const document = readFileSync(path.join(import.meta.dirname, '../../../docs/architecture.md'), 'utf8');
   const between = /<!-- lease machine: begin -->\n(.*?)<!-- lease machine: end -->/s.exec(document)?.[1];
-  expect(between).toBe(`\n${leaseDiagram()}\n`);
+  expect(between).toBe(`\n${leaseDiagram()}\n\n`);
 });

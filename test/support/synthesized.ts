@@ -34,15 +34,41 @@ export interface Synthesized {
  */
 export function synthesizedEnvironments(): Synthesized[] {
   const folder = path.join(ROOT, '.cache', 'synthesized', digest());
-  if (!existsSync(folder)) {
-    const unfinished = `${folder}.${process.pid}`;
-    mkdirSync(unfinished, { recursive: true });
-    // cdk-nag and CloudFormation's own validation run here: a finding ends the program, and every test with it.
-    execFileSync(process.execPath, [path.join(import.meta.dirname, 'synthesize.ts'), unfinished], { cwd: ROOT });
-    if (existsSync(folder)) rmSync(unfinished, { recursive: true });
-    else renameSync(unfinished, folder);
-  }
+  if (!existsSync(folder)) synthesizeOnce(folder);
   return readdirSync(folder).map((name) => read(path.join(folder, name), name));
+}
+
+/** Synthesis that reaches for the network ends there: it has to work without. */
+const NO_NETWORK =
+  'data:text/javascript,import net from "node:net"; import dns from "node:dns";' +
+  'const refuse = () => { throw new Error("The synthesis reached for the network"); };' +
+  'net.Socket.prototype.connect = refuse; dns.lookup = refuse;';
+
+/** Test files run side by side: the first one synthesizes, the others wait for it. */
+function synthesizeOnce(folder: string): void {
+  const lock = `${folder}.lock`;
+  mkdirSync(path.dirname(folder), { recursive: true });
+  try {
+    mkdirSync(lock);
+  } catch {
+    while (existsSync(lock)) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
+    if (existsSync(folder)) return;
+    throw new Error('Another test file could not synthesize the environments; its failure says why.');
+  }
+  try {
+    const unfinished = `${folder}.unfinished`;
+    rmSync(unfinished, { recursive: true, force: true });
+    mkdirSync(unfinished);
+    // cdk-nag and CloudFormation's own validation run here: a finding ends the program, and every test with it.
+    execFileSync(
+      process.execPath,
+      [`--import=${NO_NETWORK}`, path.join(import.meta.dirname, 'synthesize.ts'), unfinished],
+      { cwd: ROOT },
+    );
+    renameSync(unfinished, folder);
+  } finally {
+    rmSync(lock, { recursive: true, force: true });
+  }
 }
 
 function read(folder: string, name: string): Synthesized {

@@ -37,18 +37,7 @@ class UsageError extends Error {}
 /** Runs one command line; `print` gets the whole answer. Returns the exit code. */
 export function policyCli(argv: readonly string[], print: (text: string) => void): 0 | 1 | 2 {
   try {
-    const { values, positionals } = parseArgs({
-      args: [...argv],
-      allowPositionals: true,
-      options: {
-        claims: { type: 'string' },
-        request: { type: 'string' },
-        json: { type: 'boolean', default: false },
-        strict: { type: 'boolean', default: false },
-        write: { type: 'boolean', default: false },
-        help: { type: 'boolean', default: false },
-      },
-    });
+    const { values, positionals } = parseCommand(argv);
     const [command, ...files] = positionals;
     if (values.help) return answer(true, USAGE);
     const show = (result: object, lines: () => readonly string[]) =>
@@ -93,7 +82,7 @@ export function policyCli(argv: readonly string[], print: (text: string) => void
         throw new UsageError(command === undefined ? 'Name a command.' : `Unknown command: ${command}`);
     }
   } catch (error) {
-    if (error instanceof UsageError || (error instanceof TypeError && 'code' in error)) {
+    if (error instanceof UsageError) {
       print(`${error.message}\n\n${USAGE}`);
       return 2;
     }
@@ -104,6 +93,25 @@ export function policyCli(argv: readonly string[], print: (text: string) => void
   function answer(good: boolean, text: string): 0 | 1 {
     print(text);
     return good ? 0 : 1;
+  }
+}
+
+function parseCommand(argv: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...argv],
+      allowPositionals: true,
+      options: {
+        claims: { type: 'string' },
+        request: { type: 'string' },
+        json: { type: 'boolean', default: false },
+        strict: { type: 'boolean', default: false },
+        write: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    });
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
   }
 }
 

@@ -9,6 +9,8 @@ import { parsePolicy } from './parse.ts';
 import { unreachableRules } from './reach.ts';
 import type { PolicyDocument, RuleDocument } from './schema.ts';
 
+export type { Policy } from '../broker/entitlement.ts';
+
 type Path = readonly PropertyKey[];
 
 /**

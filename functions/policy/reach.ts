@@ -96,13 +96,14 @@ export function implies(a: Condition, b: Condition, budget = effort()): boolean 
 /** Whether no claims whatever meet both. */
 export function contradicts(a: Condition, b: Condition, budget = effort()): boolean {
   if ((budget.left -= 1) < 0) return false;
+  if (a.test === 'not' && implies(b, a.condition, budget)) return true;
+  if (b.test === 'not' && implies(a, b.condition, budget)) return true;
   if (a.test === 'any') return a.conditions.every((part) => contradicts(part, b, budget));
   if (b.test === 'any') return b.conditions.every((part) => contradicts(a, part, budget));
   if (a.test === 'all') return a.conditions.some((part) => contradicts(part, b, budget));
   if (b.test === 'all') return b.conditions.some((part) => contradicts(a, part, budget));
-  if (a.test === 'not') return implies(b, a.condition, budget);
-  if (b.test === 'not') return implies(a, b.condition, budget);
-  if (a.test === 'always' || b.test === 'always' || !sameClaim(a, b)) return false;
+  if (a.test === 'always' || b.test === 'always' || a.test === 'not' || b.test === 'not') return false;
+  if (!sameClaim(a, b)) return false;
   if (a.test === 'present') return a.present !== (b.test !== 'present' || b.present);
   if (b.test === 'present') return !b.present;
   if ((a.test === 'contains') !== (b.test === 'contains')) return true;

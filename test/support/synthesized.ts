@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { Environment } from '../../infra/environments/environment.ts';
 
@@ -56,6 +56,7 @@ function synthesizeOnce(folder: string): void {
     throw new Error('Another test file could not synthesize the environments; its failure says why.');
   }
   try {
+    forgetOld(path.dirname(folder));
     const unfinished = `${folder}.unfinished`;
     rmSync(unfinished, { recursive: true, force: true });
     mkdirSync(unfinished);
@@ -68,6 +69,14 @@ function synthesizeOnce(folder: string): void {
     renameSync(unfinished, folder);
   } finally {
     rmSync(lock, { recursive: true, force: true });
+  }
+}
+
+/** Results of sources that nobody has tested for an hour: tens of megabytes each. */
+function forgetOld(parent: string): void {
+  for (const name of readdirSync(parent)) {
+    const old = path.join(parent, name);
+    if (Date.now() - statSync(old).mtimeMs > 3_600_000) rmSync(old, { recursive: true, force: true });
   }
 }
 

@@ -60,9 +60,11 @@ export function makeDataKeys(options: DataKeysOptions): DataKeys {
       keep(hour, key);
       return key;
     }
-    const loading = loads.get(hour) ?? load(hour, clock.now() + LOAD_TIMEOUT_MS).finally(() => loads.delete(hour));
-    loads.set(hour, loading);
-    const loaded = await callKms('data key', deadline, () => loading);
+    const loaded = await callKms('data key', deadline, () => {
+      const loading = loads.get(hour) ?? load(hour, clock.now() + LOAD_TIMEOUT_MS).finally(() => loads.delete(hour));
+      loads.set(hour, loading);
+      return loading;
+    });
     keep(hour, loaded);
     return loaded;
   }

@@ -133,6 +133,8 @@ export function makeDynamoDbLedger(options: DynamoDbLedgerOptions): TokenLedger 
     },
 
     async reserve(reservation, deadline) {
+      // Whoever cannot seal must not mint: a token that no row can hold could not be taken back.
+      await dataKeys.current(deadline);
       const context = writeContext();
       const { written, retried } = await table.create(reservedItem(reservation, context), deadline);
       if (written || !retried) return written;

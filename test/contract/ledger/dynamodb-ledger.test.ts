@@ -6,6 +6,7 @@ const where = process.env['LEDGER_ENDPOINT'] ?? 'dynalite';
 describeLedger(`the ledger on DynamoDB's protocol (${where})`, async () => {
   const clock = new TestClock();
   const stand = await startLedgerStand(clock);
-  const { ledger } = stand.sandbox();
+  const { ledger, dataKeys } = stand.sandbox();
+  await dataKeys.warm(clock.now() + 60_000);
   return { ledger, clock, other: () => stand.sandbox().ledger, close: () => stand.close() };
 });

@@ -172,6 +172,7 @@ describe('sealed tokens', () => {
         const row = reservation();
         await ledger.reserve(row, far);
         const live = { to: 'live', dueAt: START, token: 'unsealable' } as const;
+        clock.advance(HOUR);
         stand.kms.faults.inject(() => ({ kind: 'error', type }));
         await expect(ledger.transition(row, live, far)).rejects.toMatchObject({ code: 'key-unavailable' });
         expect(await ledger.get(row, far)).toMatchObject({ state: 'reserved', sealed: false });
@@ -180,6 +181,22 @@ describe('sealed tokens', () => {
         expect(await ledger.transition(row, live, far)).toMatchObject({ state: 'live', sealed: true });
       },
     );
+
+    it('are not even asked for: nothing is reserved', async () => {
+      const { ledger } = stand.sandbox();
+      const row = reservation();
+      stand.kms.setEnabled(stand.keyId, false);
+      await expect(ledger.reserve(row, far)).rejects.toMatchObject({ code: 'key-unavailable' });
+      expect(await ledger.get(row, far)).toBeUndefined();
+    });
+
+    it('do not make a late caller load it', async () => {
+      const { dataKeys } = stand.sandbox();
+      const calls = await kmsCallsDuring(() =>
+        expect(dataKeys.warm(clock.now())).rejects.toMatchObject({ code: 'key-unavailable' }),
+      );
+      expect(calls).toEqual([]);
+    });
 
     it('do not open in a sandbox that comes after the key was disabled', async () => {
       const row = await putToken(stand.sandbox().ledger, 'locked in');
@@ -205,6 +222,7 @@ describe('sealed tokens', () => {
       const { ledger } = stand.sandbox();
       const rows = [reservation(), reservation()] as const;
       for (const row of rows) await ledger.reserve(row, far);
+      clock.advance(HOUR);
       stand.kms.faults.inject(() => ({ kind: 'latency', ms: 300 }));
       const live = { to: 'live', dueAt: START, token: 'slow' } as const;
       const patient = ledger.transition(rows[1], live, far);

@@ -200,6 +200,16 @@ describe('near the end of a token', () => {
   );
 });
 
+test('a refresh that is lost while the old token runs out is told, and not tried again', async () => {
+  const { clock, issuer, process } = makeWorld();
+  await process().getToken('ann');
+  await clock.advance(265_000);
+  issuer.mintFault = () => 'lost';
+  issuer.mintMs = 8_000;
+  expect(await clock.drive(code(process().getToken('ann')))).toBe('upstream-timeout');
+  expect(issuer.calls.mint).toBe(2);
+});
+
 describe('the mint limit', () => {
   test('refuses the sixth mint of a grant within a minute, and says when the next may be', async () => {
     const { clock, process, issuer } = makeWorld({ grant: () => ({ reuse: null }) });
@@ -360,6 +370,13 @@ test.each(['transition', 'cutOffFor'] as const)('a failure of %s after the mint 
   };
   expect(await code(process().getToken('ann'))).toBe('ledger-unavailable');
   expect(issuer.live()).toEqual([]);
+});
+
+test('a live row that is finished before its token is read is not served, nor looked at again', async () => {
+  const { ledger, process } = makeWorld();
+  await process().getToken('ann');
+  const finished = { ...ledger, token: async () => undefined };
+  expect(await process({ ledger: finished }).getToken('ann')).toMatchObject({ reused: false, lease: { generation: 2 } });
 });
 
 test('a live row whose token cannot be opened fails closed with its own code', async () => {

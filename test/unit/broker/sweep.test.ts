@@ -78,6 +78,18 @@ describe('a due row', () => {
   });
 });
 
+test('an orphan that is looked at early is not closed', async () => {
+  const world = makeWorld();
+  const { process, issuer, ledger, clock } = world;
+  issuer.mintFault = () => 'lost';
+  await process()
+    .getToken('ann')
+    .catch(() => {});
+  const early = { ...ledger, due: async (shard: number) => ({ leases: shard === 0 ? await world.rows() : [] }) };
+  expect(await clock.drive(process({ ledger: early }).sweep())).toMatchObject({ due: 1, expired: 0 });
+  expect(await states(world)).toEqual(['orphaned']);
+});
+
 describe('a revocation that fails', () => {
   test('is put off, doubling from 1 s to 5 min, and never given up before the end of the token', async () => {
     const world = makeWorld({ randomness: () => 0.999_999, grant: () => ({ validitySeconds: 3_600 }) });
@@ -239,6 +251,23 @@ describe('a cut-off', () => {
     await clock.advance(130_000);
     await clock.drive(process().sweep());
     expect(await ledger.pendingCutOffs(Infinity)).toEqual([]);
+  });
+
+  test('takes a row from its minter, so that it cannot become live any more', async () => {
+    const world = makeWorld();
+    const { process, issuer, clock } = world;
+    issuer.mintMs = 4_000;
+    const minting = process()
+      .getToken('ann')
+      .catch(() => 'withheld');
+    await clock.advance(2_000);
+    await process().revoke(EVENT, { kind: 'all' });
+    const sweeping = process().sweep();
+    await clock.advance(1_000);
+    expect(await states(world)).toEqual(['revoking']);
+    await clock.drive(sweeping);
+    expect(await clock.drive(minting)).toBe('withheld');
+    expect(await states(world)).toEqual(['revoked']);
   });
 
   test('takes a row that the index showed late', async () => {

@@ -95,6 +95,10 @@ export function provisioningFrom(source: ProvisioningSource | null, claims: Clai
   if (source === null) return { value: null };
   const groups = listFrom(source.groups, claims);
   if ('refusal' in groups) return groups;
+  if (source.groups.from === 'claim' && groups.value.length === 0) {
+    // Sent without groups, ThoughtSpot would leave the user in those that the claims no longer give.
+    return { refusal: 'the claim gives no group for provisioning, and ThoughtSpot would keep the old ones' };
+  }
   const displayName = source.displayName && textFrom(source.displayName, claims);
   if (displayName && 'refusal' in displayName) return displayName;
   const email = source.email && textFrom(source.email, claims);

@@ -145,7 +145,7 @@ function send(pool: Pool, parts: RequestParts, timeoutMs: number, signal?: Abort
       onResponseError(_controller, error) {
         const code = codeOf(error);
         if (controller === undefined) lose('unreachable', code);
-        else lose(code !== undefined && UNREADABLE.test(code) ? 'unreadable' : 'reset', code);
+        else lose(error.name === 'HTTPParserError' || UNREADABLE.test(code ?? '') ? 'unreadable' : 'reset', code);
       },
     };
     const { method, path, headers, body } = parts;
@@ -157,12 +157,12 @@ function send(pool: Pool, parts: RequestParts, timeoutMs: number, signal?: Abort
   });
 }
 
-const UNREADABLE = /^(HPE_|UND_ERR_HEADERS_OVERFLOW|UND_ERR_RES_)/;
+const UNREADABLE = /^(UND_ERR_HEADERS_OVERFLOW|UND_ERR_RES_)/;
 
 /** Only the code of an error is kept: undici's parser errors carry what they read, a token perhaps. */
 function codeOf(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('code' in error)) return undefined;
-  return typeof error.code === 'string' && /^[A-Z0-9_]{1,64}$/.test(error.code) ? error.code : undefined;
+  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' && /^[A-Z0-9_]{1,64}$/.test(code) ? code : undefined;
 }
 
 function flat(headers: Readonly<Record<string, string | string[] | undefined>>): Record<string, string> {

@@ -40,7 +40,7 @@ export interface BearerInput {
 /** A login that gives no token made a cookie session, which the broker cannot use. */
 export interface Login {
   readonly token?: string;
-  /** Shortest life that every reading of the answer allows, ms; absent where it tells none. */
+  /** Longest life that a reading of the answer allows, ms; absent where it tells none. */
   readonly lifetimeMs?: number;
 }
 

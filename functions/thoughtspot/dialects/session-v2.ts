@@ -56,8 +56,12 @@ export const sessionV2: Dialect = {
       const json = isSuccess(reply) ? parseJson(reply.body) : undefined;
       if (!isObject(json)) return refused(reply, 'POST', '/login', nowMs);
       const token = textIn(json, 'token');
-      const { lifetimeMs } = lifetime(numberIn(json, 'tokenExpiryDuration'), undefined);
-      return accepted(isToken(token) ? { token, ...(lifetimeMs > 0 ? { lifetimeMs } : {}) } : {});
+      const duration = numberIn(json, 'tokenExpiryDuration');
+      if (!isToken(token)) return accepted({});
+      return accepted({
+        token,
+        ...(duration === undefined ? {} : { lifetimeMs: lifetime(duration).longestLifetimeMs }),
+      });
     },
     model: (reply) => readModel(reply, LOGIN_MODEL),
   },
@@ -136,7 +140,7 @@ function mintedIn(json: unknown, validitySeconds: number | undefined): MintedTok
  */
 function lifetime(
   duration: number | undefined,
-  validitySeconds: number | undefined,
+  validitySeconds?: number,
 ): Pick<MintedToken, 'lifetimeMs' | 'longestLifetimeMs'> {
   const asked = validitySeconds === undefined ? undefined : validitySeconds * 1_000;
   if (duration === undefined || duration <= 0)

@@ -74,7 +74,7 @@ export interface Rig {
   /** Credentials that were reported as refused. */
   readonly refused: Credential[];
   /** Epoch ms, `ms` from now. */
-  by(ms?: number): number;
+  readonly by: (ms?: number) => number;
 }
 
 export interface RigOptions {

@@ -181,6 +181,8 @@ describe('connections', () => {
     const { issuer, by, clock } = rig(server.url);
     const before = server.connections;
     await issuer.mint(grant(), by());
+    await nextTurn();
+    await nextTurn();
     await clock.sleep(4_001);
     await issuer.mint(grant(), by());
     expect(server.connections - before).toBe(2);

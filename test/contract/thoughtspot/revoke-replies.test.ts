@@ -67,6 +67,12 @@ describe('a revocation has to be tried again after', () => {
     ['302', 'auth-2.0', 'upstream-invalid', reply(302, '', { location: '/' })],
     ['429', 'auth-2.0', 'upstream-busy', reply(429, '')],
     ['500', 'auth-2.0', 'upstream-unavailable', reply(500, documented(10038, TEXT.fault))],
+    [
+      '500 that speaks of an invalid token',
+      'auth-2.0',
+      'upstream-unavailable',
+      reply(500, documented(10038, 'Token not found')),
+    ],
     ['503', 'auth-2.0', 'upstream-unavailable', html(503, 'Site Maintenance')],
     ['504', 'auth-2.0', 'upstream-timeout', reply(504, '')],
     ['a lost reply', 'auth-2.0', 'upstream-unavailable', lose],

@@ -1,5 +1,11 @@
 /** What DynamoDB does wrong, and what the ledger makes of it. Needs the fault switch of the local endpoint. */
-import { type DynamoDBClient, type BatchGetItemCommandOutput, BatchGetItemCommand } from '@aws-sdk/client-dynamodb';
+import {
+  type DynamoDBClient,
+  type BatchGetItemCommandOutput,
+  BatchGetItemCommand,
+  QueryCommand,
+} from '@aws-sdk/client-dynamodb';
+import { itemKey, leaseItemKey } from '../../../functions/ledger/item.ts';
 import type { AwsEndpoint } from '../../../local/aws/json-endpoint.ts';
 import type { Fault } from '../../../local/aws/faults.ts';
 import type { SignalName } from '../../../functions/contract/signals.ts';
@@ -166,6 +172,19 @@ describeHere('the DynamoDB ledger when DynamoDB fails', () => {
         code: 'ledger-unavailable',
       });
     });
+  });
+
+  it('believes the row and not the index, which lags', async () => {
+    const caller = { issuer: 'i', subject: 'lag' };
+    const [live, finished, foreign] = [reservation({ caller }), reservation({ caller }), reservation()];
+    for (const row of [live, finished, foreign]) await ledger.reserve(row, far);
+    await ledger.transition(finished, { to: 'failed', dueAt: null }, far);
+    const Items = [live, finished, foreign].map(leaseItemKey).map(({ pk, sk }) => itemKey(pk, sk));
+    const send = async (command: unknown, options: object) =>
+      command instanceof QueryCommand ? { Items } : stand.dynamodb.send(command as never, options);
+    const { ledger: lagging } = stand.sandbox({ client: { send: send as DynamoDBClient['send'] } });
+    const found = await collect(lagging.unfinishedOfCaller(caller, far));
+    expect(found.map((lease) => lease.fingerprint)).toEqual([live.fingerprint]);
   });
 
   it('reads strongly wherever a decision hangs on it, and by one call on the way of every token', async () => {

@@ -1,6 +1,6 @@
 /** What a rule gives, worked out from the claims of a caller: texts, lists, the org. */
 import { claimValue, isList, kindOf } from './entitlement-match.ts';
-import type { ClaimSource, OrgSource, TextSource, ValuesSource } from './entitlement-rules.ts';
+import type { ClaimSource, Mapping, OrgSource, TextSource, ValuesSource } from './entitlement-rules.ts';
 import type { Claims, ClaimValue } from './ports.ts';
 
 /** A value, or why there is none: a reason for operators, without any claim's value. */
@@ -87,14 +87,16 @@ function mapItem(source: ClaimSource, value: ClaimValue): Outcome<readonly strin
     return entry === undefined ? refuse(source, 'is not in the table') : { value: entry };
   }
   if (!isPlainText(text)) return refuse(source, 'is empty, too long, padded or holds unprintable characters');
-  if (WILDCARD.test(text.normalize('NFKC'))) return refuse(source, 'is a wildcard of ThoughtSpot');
-  if (mapping.by === 'itself') return { value: [text] };
-  const match = mapping.pattern.exec(text);
-  if (match === null) return refuse(source, 'does not match the pattern');
-  const result = mapping.capture ? match[1] : text;
-  if (result === undefined || !isPlainText(result))
-    return refuse(source, 'has no plain text where the pattern captures');
+  const result = mapping.by === 'pattern' ? matched(mapping, text) : text;
+  if (result === undefined) return refuse(source, 'does not match the pattern');
+  if (!isPlainText(result)) return refuse(source, 'has no plain text where the pattern captures');
   return WILDCARD.test(result.normalize('NFKC')) ? refuse(source, 'is a wildcard of ThoughtSpot') : { value: [result] };
+}
+
+/** What the pattern captures, or the whole text if it has no group. */
+function matched({ pattern, capture }: Extract<Mapping, { by: 'pattern' }>, text: string): string | undefined {
+  const match = pattern.exec(text);
+  return capture ? match?.[1] : match?.[0];
 }
 
 /** Texts as they are, whole numbers in decimal: both are what an issuer signs as an identifier. Nothing else. */

@@ -13,6 +13,12 @@ export function charSet(...ranges: readonly (readonly [number, number])[]): Char
   return merged;
 }
 
+/** One character, or anything that begins with it: the first code point counts. */
+export function charOf(text: string): CharSet {
+  const code = text.codePointAt(0) ?? 0;
+  return [[code, code]];
+}
+
 export function complement(set: CharSet): CharSet {
   const rest: [number, number][] = [];
   let next = 0;
@@ -39,11 +45,7 @@ export function common(a: CharSet, b: CharSet): number | undefined {
 }
 
 export function charsOf(text: string): CharSet {
-  return charSet(...[...text].map((char): [number, number] => [codePoint(char), codePoint(char)]));
-}
-
-export function codePoint(char: string): number {
-  return char.codePointAt(0) ?? 0;
+  return union(...[...text].map(charOf));
 }
 
 const single = (code: number): readonly [number, number] => [code, code];

@@ -1,7 +1,7 @@
 /** Compiles where the texts, lists, users and orgs of a rule come from. */
 import { ALWAYS_REFUSED, isPlainText, normaliseUser } from '../broker/entitlement.ts';
 import type { ClaimRef, ClaimSource, OrgSource, TextSource, UserSource, ValuesSource } from '../broker/entitlement.ts';
-import { ANY, type CharSet, charsOf, codePoint, common, union } from './char-set.ts';
+import { ANY, charOf, type CharSet, charsOf, common, union } from './char-set.ts';
 import type { Faults } from './faults.ts';
 import { safePattern } from './pattern.ts';
 import type { ClaimTextDocument, PolicyDocument, RuleDocument, TemplateDocument, ValuesDocument } from './schema.ts';
@@ -11,8 +11,9 @@ type Tables = PolicyDocument['tables'];
 /** A source, and every character that its result can hold. */
 interface Bounded {
   readonly source: ClaimSource;
-  readonly alphabet: CharSet;
+  readonly alphabet: () => CharSet;
 }
+type Texts = ReadonlyMap<string, readonly string[]>;
 
 export function claimRef(claim: string | readonly string[]): ClaimRef {
   const path = typeof claim === 'string' ? [claim] : claim;
@@ -22,7 +23,9 @@ export function claimRef(claim: string | readonly string[]): ClaimRef {
 export class ValueCompiler {
   readonly #tables: Tables;
   readonly #faults: Faults;
+  /** Tables by name and use: many rules share one. */
   readonly #orgTables = new Map<string, ReadonlyMap<string, number>>();
+  readonly #textTables = new Map<string, Texts>();
 
   constructor(tables: Tables, faults: Faults) {
     this.#tables = tables;
@@ -92,32 +95,39 @@ export class ValueCompiler {
         return { source: { claim, lowerCase, mapping }, alphabet: safe.alphabet };
       }
     }
-    const entries = this.#mappedTexts(document, path, most);
-    if (entries === undefined) return { source: { claim, lowerCase, mapping: { by: 'itself' } }, alphabet: ANY };
-    for (const [key] of lowerCase ? entries : []) {
+    const texts = this.#mappedTexts(document, path, most);
+    if (texts === undefined) return { source: { claim, lowerCase, mapping: { by: 'itself' } }, alphabet: () => ANY };
+    for (const key of lowerCase ? texts.keys() : []) {
       if (key !== key.toLowerCase())
         this.#faults.add(path, `lower-cases the claim: it never equals ${JSON.stringify(key)}`);
     }
-    const alphabet = union(...entries.flatMap(([, texts]) => texts.map(charsOf)));
-    return { source: { claim, lowerCase, mapping: { by: 'table', table: new Map(entries) } }, alphabet };
+    const alphabet = () => union(...[...texts.values()].flat().map(charsOf));
+    return { source: { claim, lowerCase, mapping: { by: 'table', table: texts } }, alphabet };
   }
 
-  #mappedTexts({ table, allow }: ClaimTextDocument, path: Path, most: number) {
+  #mappedTexts({ table, allow }: ClaimTextDocument, path: Path, most: number): Texts | undefined {
     if (allow !== undefined) {
       this.#requirePlain(allow, [...path, 'allow']);
-      return allow.map((text): [string, readonly string[]] => [text, [text]]);
+      return new Map(allow.map((text) => [text, [text]]));
     }
     if (table === undefined) return undefined;
-    const entries: [string, readonly string[]][] = [];
-    for (const [key, value] of this.#entries(table, [...path, 'table'])) {
+    const use = `${most} ${table}`;
+    const texts = this.#textTables.get(use) ?? this.#textTable(table, [...path, 'table'], most);
+    this.#textTables.set(use, texts);
+    return texts;
+  }
+
+  #textTable(name: string, path: Path, most: number): Texts {
+    const table = new Map<string, readonly string[]>();
+    for (const [key, value] of this.#entries(name, path)) {
       const texts = typeof value === 'string' ? [value] : value;
-      const at = ['tables', table, key];
+      const at = ['tables', name, key];
       if (typeof texts === 'number') this.#faults.add(at, 'must be a text: the table is used for texts');
       else if (texts.length > most) this.#faults.add(at, 'must be one text: the table is used where one is needed');
       else if (texts.length === 0) this.#faults.add(at, 'must not be empty');
-      else if (this.#requirePlain(texts, at)) entries.push([key, texts]);
+      else if (this.#requirePlain(texts, at)) table.set(key, texts);
     }
-    return entries;
+    return table;
   }
 
   #entries(name: string, path: Path) {
@@ -151,7 +161,7 @@ export class ValueCompiler {
       pieces.push(part.source);
       const [next] = texts[index + 1] ?? '';
       const last = index + 2 >= texts.length;
-      if (!last && (next === undefined || common(part.alphabet, [[codePoint(next), codePoint(next)]]) !== undefined)) {
+      if (!last && (next === undefined || common(part.alphabet(), charOf(next)) !== undefined)) {
         this.#faults.add(
           at,
           `is ambiguous: {${text}} must be followed by a character that it cannot contain, by its pattern or table`,

@@ -2,7 +2,7 @@
  * The patterns that a policy may use: a small part of ECMAScript's, in which everything can be reasoned about. Characters,
  * classes, groups, alternatives and greedy repetition, between `^` and `$`; no look-around, back references or flags.
  */
-import { type CharSet, charSet, codePoint, complement, DIGITS, NOT_LINE_END, SPACE, union, WORD } from './char-set.ts';
+import { charOf, type CharSet, charSet, complement, DIGITS, NOT_LINE_END, SPACE, union, WORD } from './char-set.ts';
 
 export type PatternNode =
   | { readonly is: 'char'; readonly set: CharSet }
@@ -61,7 +61,7 @@ export function parsePattern(source: string): PatternNode {
     if (SYNTAX_CHARACTERS.includes(char) && char !== '/') {
       throw new PatternFault(`has ${shown(char)} with nothing before it to repeat: write \\${char} for the character`);
     }
-    return { is: 'char', set: charSet([codePoint(char), codePoint(char)]) };
+    return { is: 'char', set: charOf(char) };
   }
 
   function group(): PatternNode {
@@ -128,7 +128,7 @@ export function parsePattern(source: string): PatternNode {
     const char = chars[at];
     if (char === undefined) throw new PatternFault('has a [ that is not closed');
     at += 1;
-    return char === '\\' ? escape('-') : charSet([codePoint(char), codePoint(char)]);
+    return char === '\\' ? escape('-') : charOf(char);
   }
 
   function escape(alsoAllowed: string): CharSet {
@@ -137,7 +137,7 @@ export function parsePattern(source: string): PatternNode {
     at += 1;
     const named = Object.hasOwn(ESCAPES, char) ? ESCAPES[char] : undefined;
     if (named !== undefined) return named;
-    if ((SYNTAX_CHARACTERS + alsoAllowed).includes(char)) return charSet([codePoint(char), codePoint(char)]);
+    if ((SYNTAX_CHARACTERS + alsoAllowed).includes(char)) return charOf(char);
     throw new PatternFault(`has the escape \\${char}: allowed are \\d, \\w, \\s and escaped punctuation`);
   }
 }

@@ -8,7 +8,7 @@ export interface SafePattern {
   /** Whether its one group is the result; without a group the whole text is. */
   readonly capture: boolean;
   /** Every character that the result can hold. */
-  readonly alphabet: CharSet;
+  readonly alphabet: () => CharSet;
 }
 
 /** Compiles an anchored pattern that matches in time linear in the text, or says why it is none. */
@@ -20,7 +20,7 @@ export function safePattern(source: string): SafePattern | { readonly fault: str
     return {
       regExp: new RegExp(source, 'u'),
       capture: group !== undefined,
-      alphabet: alphabetOf(group ?? node),
+      alphabet: () => alphabetOf(group ?? node),
     };
   } catch (error) {
     if (error instanceof PatternFault) return { fault: error.message };

@@ -376,7 +376,10 @@ test('a live row that is finished before its token is read is not served, nor lo
   const { ledger, process } = makeWorld();
   await process().getToken('ann');
   const finished = { ...ledger, token: async () => undefined };
-  expect(await process({ ledger: finished }).getToken('ann')).toMatchObject({ reused: false, lease: { generation: 2 } });
+  expect(await process({ ledger: finished }).getToken('ann')).toMatchObject({
+    reused: false,
+    lease: { generation: 2 },
+  });
 });
 
 test('a live row whose token cannot be opened fails closed with its own code', async () => {

@@ -39,7 +39,7 @@ export const SWEEP_DEFAULTS: SweepSettings = {
   stopBeforeMs: 7_000,
   callTimeoutMs: 5_000,
   claimMs: 30_000,
-  shardWidth: 4,
+  shardWidth: 8,
   stuckAfter: 5,
 };
 

@@ -27,14 +27,14 @@ async function fill({ ledger, clock, issuer }: World): Promise<void> {
   issuer.revokeMs = 200;
 }
 
-/** Runs the work and returns by how much the heap stood higher at its highest, looked at after each page read. */
+/** Runs the work and returns by how much the heap stood higher at its highest, looked at some twenty times per pass. */
 async function peakOf({ ledger }: World, work: () => Promise<unknown>): Promise<number> {
   collectGarbage();
   const before = process.memoryUsage().heapUsed;
   let peak = 0;
   let pages = 0;
   ledger.afterCall = (call) => {
-    if (call !== 'due' || (pages += 1) % 100 !== 0) return;
+    if (call !== 'due' || (pages += 1) % (ROWS / 2_000) !== 0) return;
     collectGarbage();
     peak = Math.max(peak, process.memoryUsage().heapUsed - before);
   };
@@ -73,12 +73,12 @@ test(`${ROWS} rows: the cut-off is worked off by pages, revocation goes on at it
   });
 
   for (const took of runs) expect(took).toBeLessThanOrEqual(58_500);
-  // Half of the first run goes to the cut-off; after that, all of the time at 50/s less jitter.
-  expect(revoked).toBeGreaterThan(4_000);
+  // The cut-off may take half of each run; in the other half, the few shards that it has reached so far give 40/s or more.
+  expect(revoked).toBeGreaterThan(3 * 26 * 36);
   expect(revoked).toBeLessThan(3 * 53 * 50);
   expect(ledger.dueCount()).toBe(ROWS - revoked);
   expect(peak).toBeLessThan(MEMORY_LIMIT);
-}, 600_000);
+}, 1_800_000);
 
 test(`${ROWS} rows past their end are closed without a call to ThoughtSpot`, async () => {
   const world = makeWorld({ shards: 16 });
@@ -92,4 +92,4 @@ test(`${ROWS} rows past their end are closed without a call to ThoughtSpot`, asy
   expect(ledger.dueCount()).toBe(0);
   expect(issuer.calls.revoke).toEqual([]);
   expect(peak).toBeLessThan(MEMORY_LIMIT);
-}, 600_000);
+}, 1_800_000);

@@ -12,7 +12,12 @@ module.exports = {
   forbidden: [
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     only('contract-imports-nothing', '^functions/contract/', ['^functions/contract/']),
-    { name: 'contract-has-no-packages', severity: 'error', from: { path: '^functions/contract/' }, to: { pathNot: '^functions/contract/' } },
+    {
+      name: 'contract-has-no-packages',
+      severity: 'error',
+      from: { path: '^functions/contract/' },
+      to: { pathNot: '^functions/contract/' },
+    },
     only('broker-is-pure', '^functions/broker/', ['^functions/(broker|contract)/']),
     {
       name: 'broker-has-no-packages',
@@ -71,7 +76,12 @@ module.exports = {
       to: { path: 'node_modules/(aws-cdk-lib|constructs|cdk-nag)/' },
     },
     { name: 'nothing-ships-test-code', severity: 'error', from: { pathNot: '^(test|bench)/' }, to: { path: '^test/' } },
-    { name: 'tests-do-not-import-tests', severity: 'error', from: { path: '\\.test\\.ts$' }, to: { path: '\\.test\\.ts$' } },
+    {
+      name: 'tests-do-not-import-tests',
+      severity: 'error',
+      from: { path: '\\.test\\.ts$' },
+      to: { path: '\\.test\\.ts$' },
+    },
     {
       name: 'no-dev-packages-at-runtime',
       severity: 'error',

@@ -11,7 +11,17 @@ const cast = {
 
 export default tseslint.config(
   {
-    ignores: ['node_modules', 'dist', 'cdk.out', '.cache', 'coverage', 'reports', '**/*.cjs', '*.config.js', 'bench/results'],
+    ignores: [
+      'node_modules',
+      'dist',
+      'cdk.out',
+      '.cache',
+      'coverage',
+      'reports',
+      '**/*.cjs',
+      '*.config.js',
+      'bench/results',
+    ],
   },
   ...tseslint.configs.recommendedTypeChecked,
   {

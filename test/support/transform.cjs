@@ -27,6 +27,8 @@ module.exports = {
     return { code };
   },
   getCacheKey(source, file) {
-    return createHash('sha256').update(`${version}\0${file}\0${JSON.stringify(options)}\0${source}`).digest('hex');
+    return createHash('sha256')
+      .update(`${version}\0${file}\0${JSON.stringify(options)}\0${source}`)
+      .digest('hex');
   },
 };

@@ -53,7 +53,19 @@ module.exports = {
       from: { pathNot: '^test/' },
       to: { path: '^functions/[^/]+\\.ts$' },
     },
-    only('infra-shares-names-not-code', '^infra/', ['^infra/', '^functions/(contract|policy)/']),
+    {
+      name: 'infra-shares-names-not-code',
+      severity: 'error',
+      from: { path: '^infra/', pathNot: '^infra/doctor/' },
+      to: { path: OURS, pathNot: ['^infra/', '^functions/(contract|policy)/'] },
+    },
+    // docs/adr/0007: the doctor sends what the broker sends, and reads a secret as the broker does.
+    only('doctor-uses-the-brokers-own-client', '^infra/doctor/', [
+      '^infra/',
+      '^functions/(contract|policy|thoughtspot)/',
+      '^functions/secrets/credential\\.ts$',
+      '^functions/broker/(ports|failure)\\.ts$',
+    ]),
     only('local-uses-the-front-door', '^local/', [
       '^local/',
       '^client/',

@@ -23,6 +23,7 @@ const PLANTS: readonly (readonly [rule: string, file: string, imports: string])[
   ['only-wiring-builds-adapters', 'functions/http/planted-adapter.ts', '../secrets/planted-leaf.ts'],
   ['nobody-imports-entries', 'local/planted-entry.ts', '../functions/planted-entry.ts'],
   ['infra-shares-names-not-code', 'infra/planted.ts', '../functions/broker/failure.ts'],
+  ['doctor-uses-the-brokers-own-client', 'infra/doctor/planted.ts', '../../functions/secrets/planted-leaf.ts'],
   ['local-uses-the-front-door', 'local/planted.ts', '../functions/http/planted-leaf.ts'],
   ['simulator-is-an-independent-oracle', 'local/thoughtspot/planted.ts', '../../functions/contract/functions.ts'],
   ['client-stands-alone', 'client/planted-room.ts', '../functions/contract/functions.ts'],

@@ -1,0 +1,29 @@
+import { readFileSync } from 'node:fs';
+import { examineAll } from './doctor/examination.ts';
+import { parseOptions, USAGE, UsageError } from './doctor/options.ts';
+import { isHealthy, reportLines } from './doctor/report.ts';
+
+/** `npm run doctor`: looks at ThoughtSpot and at the broker, prints a table, answers with the exit code. */
+async function main(): Promise<0 | 1> {
+  const options = parseOptions(process.argv.slice(2), process.env, () => readFileSync(0, 'utf8'));
+  if (options.help) {
+    console.log(USAGE);
+    return 0;
+  }
+  const examination = await examineAll(options, process.env);
+  const healthy = isHealthy(examination);
+  console.log(
+    options.json ? JSON.stringify({ healthy, ...examination }, null, 2) : reportLines(examination).join('\n'),
+  );
+  return healthy ? 0 : 1;
+}
+
+main().then(
+  (code) => (process.exitCode = code),
+  (error: unknown) => {
+    const usage = error instanceof UsageError;
+    console.error(error instanceof Error ? error.message : error);
+    if (usage) console.error(`\n${USAGE}`);
+    process.exitCode = usage ? 2 : 1;
+  },
+);

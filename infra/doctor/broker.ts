@@ -1,0 +1,169 @@
+import { z } from 'zod';
+import { Finding, needed, Skipped } from './checklist.ts';
+import type { Examine } from './checklist.ts';
+import { untilDead } from './cluster.ts';
+import type { IsAlive } from './cluster.ts';
+import { examineCors } from './cors.ts';
+
+export interface BrokerTarget {
+  readonly url: string;
+  /** Access token of a caller whom the policy grants a token. */
+  readonly jwt: string | undefined;
+  /** Access token of a caller whom it does not. */
+  readonly unentitledJwt: string | undefined;
+  readonly origins: readonly string[];
+}
+
+const CALL_MS = 30_000;
+
+interface Answer {
+  readonly status: number;
+  readonly json: unknown;
+}
+
+const minted = z.object({ token: z.string().min(1), leaseId: z.string(), userName: z.string(), expiresAt: z.number() });
+const problem = z.object({ code: z.string().optional(), correlationId: z.string().optional() }).catch({});
+
+/**
+ * The broker's own path, from outside: whom it has to refuse, and a token's whole life. The token is a fresh one, so
+ * that nobody else's ends with it.
+ */
+export async function examineBroker(
+  examine: Examine,
+  { url, jwt, unentitledJwt, origins }: BrokerTarget,
+  isAlive: IsAlive | undefined,
+): Promise<void> {
+  const ask = (method: 'GET' | 'POST', path: string, bearer: string | undefined, body?: object) =>
+    askBroker(new URL(path, `${url}/`).href, method, bearer, body);
+
+  await examine('no access token is refused', async () => {
+    const { status } = await ask('POST', 'gettoken', undefined);
+    return [expectStatus(status, 401), undefined];
+  });
+  await examine('forged access token is refused', async () => {
+    const { status } = await ask('POST', 'gettoken', forged(jwt));
+    return [expectStatus(status, 401), undefined];
+  });
+  await examine('unentitled caller is refused', async () => {
+    if (unentitledJwt === undefined)
+      throw new Skipped('needs an access token of someone without rights: --unentitled-jwt, or BROKER_UNENTITLED_JWT');
+    const answer = await ask('POST', 'gettoken', unentitledJwt);
+    const { code } = problem.parse(answer.json);
+    if (answer.status === 403) return [`403 ${code ?? ''}`.trim(), undefined];
+    throw answer.status === 200
+      ? new Finding(
+          'the broker gave a token to a caller who should have none',
+          'Look at the policy: npm run policy -- explain.',
+        )
+      : refusal(answer);
+  });
+
+  const lease = await examine('gettoken', async () => {
+    const answer = await ask('POST', 'gettoken', withJwt(jwt), { fresh: true });
+    const result = minted.safeParse(answer.json);
+    if (answer.status !== 200 || !result.success) throw refusal(answer);
+    const { userName, expiresAt } = result.data;
+    return [`a token for ${userName}, ${Math.round((expiresAt - Date.now()) / 1000)} s`, result.data];
+  });
+  await examine('sessioninfo', async () => {
+    const { userName } = needed(lease, 'gettoken');
+    const answer = await ask('GET', 'sessioninfo', jwt);
+    const info = z.object({ userName: z.string() }).safeParse(answer.json);
+    if (answer.status !== 200 || !info.success) throw refusal(answer);
+    if (info.data.userName === userName) return [`the token is that of ${userName}`, undefined];
+    throw new Finding(
+      `the token is that of ${info.data.userName}, not of ${userName}`,
+      'docs/runbook.md: upstream-mismatch.',
+    );
+  });
+  const revoked = await examine('revoketoken', async () => {
+    const { leaseId } = needed(lease, 'gettoken');
+    const answer = await ask('POST', 'revoketoken', jwt, { leaseId });
+    if (answer.status === 200) return ['confirmed', true];
+    if (answer.status === 202)
+      throw new Finding(
+        'accepted, not confirmed by ThoughtSpot yet',
+        'The sweep goes on by the minute: npm run doctor again.',
+      );
+    throw refusal(answer);
+  });
+  await examine('revoked token is refused', async () => {
+    const { token } = needed(lease, 'gettoken');
+    needed(revoked, 'revoketoken');
+    if (isAlive === undefined) throw new Skipped('nobody to ask: ThoughtSpot itself was not examined');
+    const waited = await untilDead(() => isAlive(token));
+    return [waited === 0 ? 'at once' : `after ${waited} ms`, undefined];
+  });
+
+  await examineCors(examine, {
+    url: `${url}/gettoken`,
+    method: 'POST',
+    origins,
+    cure: (origin) => `Add ${origin} to allowedOrigins of the environment and deploy (locally: BROKER_ORIGINS).`,
+  });
+}
+
+async function askBroker(url: string, method: string, bearer?: string, body?: object): Promise<Answer> {
+  try {
+    const answer = await fetch(url, {
+      method,
+      headers: {
+        accept: 'application/json',
+        ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      body: body === undefined ? null : JSON.stringify(body),
+      redirect: 'manual',
+      signal: AbortSignal.timeout(CALL_MS),
+    });
+    return { status: answer.status, json: await answer.json().catch(() => undefined) };
+  } catch {
+    const { origin } = new URL(url);
+    throw new Finding(
+      `no broker answers at ${origin}`,
+      'Check --broker: the output ApiUrl of the deployment, or npm start.',
+    );
+  }
+}
+
+function expectStatus(status: number, wanted: number): string {
+  if (status === wanted) return String(status);
+  throw new Finding(
+    `answered ${status} instead of ${wanted}`,
+    status < 300
+      ? 'Take the broker off the network: its JWT authorizer is missing.'
+      : 'Check --broker: this may be something else than the broker.',
+  );
+}
+
+function withJwt(jwt: string | undefined): string {
+  if (jwt !== undefined) return jwt;
+  throw new Skipped("needs a caller's access token: --jwt <token>, --jwt - (from stdin), or BROKER_JWT");
+}
+
+/** The caller's own token with another signature, so that nothing but the signature can be why it is refused. */
+function forged(jwt: string | undefined): string {
+  const [header, payload, signature = ''] = jwt?.split('.') ?? ['eyJhbGciOiJSUzI1NiJ9', 'e30', 'AAAA'];
+  return [header, payload, (signature.startsWith('A') ? 'B' : 'A') + signature.slice(1)].join('.');
+}
+
+/** A refusal as a finding: by its code, or by what API Gateway says before any function runs. */
+function refusal({ status, json }: Answer): Finding {
+  const { code, correlationId } = problem.parse(json);
+  if (code !== undefined)
+    return new Finding(
+      `${status} ${code}`,
+      `docs/errors.md#${code}${correlationId === undefined ? '' : `; in the logs: ${correlationId}`}`,
+    );
+  if (status === 401)
+    return new Finding(
+      '401: the gateway does not take the access token',
+      'It is expired, or its iss or aud differ from the environment (issuer.url, issuer.audiences).',
+    );
+  if (status === 403)
+    return new Finding(
+      '403: the access token lacks the scope',
+      'Ask the issuer for the scope of the environment (issuer.scopes.token).',
+    );
+  return new Finding(`answered ${status}, not as a broker does`, 'Check --broker, and the logs of the function.');
+}

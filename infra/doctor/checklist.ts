@@ -1,0 +1,62 @@
+import type { ProblemCode } from '../../functions/contract/problems.ts';
+
+/** One thing that was looked at. Nothing in it is a secret, so that it can be printed and kept. */
+export interface Check {
+  readonly section: 'ThoughtSpot' | 'broker';
+  readonly name: string;
+  readonly status: 'passed' | 'failed' | 'skipped';
+  readonly ms: number;
+  /** What was found, what is wrong, or why nobody looked. */
+  readonly detail: string;
+  /** What to do; with `failed`. */
+  readonly cure?: string;
+}
+
+/** What is wrong, and what to do about it. `code` is the broker's own word for it, where it has one. */
+export class Finding extends Error {
+  readonly cure: string;
+  readonly code: ProblemCode | undefined;
+
+  constructor(cause: string, cure: string, code?: ProblemCode) {
+    super(cause);
+    this.name = 'Finding';
+    this.cure = cure;
+    this.code = code;
+  }
+}
+
+/** Why a check cannot be made. */
+export class Skipped extends Error {}
+
+/** `work` answers with what was found and a value for later checks, or throws Finding or Skipped. */
+export type Work<Value> = () => Promise<readonly [found: string, value: Value]>;
+
+/** Runs one check and keeps its result. Resolves with the work's value, undefined if it failed or was skipped. */
+export type Examine = <Value>(name: string, work: Work<Value>) => Promise<Value | undefined>;
+
+/** Checks of one section, kept in `checks` as they end. A fault of the doctor's own is thrown on. */
+export function examiner(section: Check['section'], checks: Check[]): Examine {
+  return async (name, work) => {
+    const started = performance.now();
+    const keep = (status: Check['status'], detail: string, cure?: string) => {
+      const ms = Math.round(performance.now() - started);
+      checks.push({ section, name, status, ms, detail, ...(cure === undefined ? {} : { cure }) });
+    };
+    try {
+      const [found, value] = await work();
+      keep('passed', found);
+      return value;
+    } catch (error) {
+      if (error instanceof Finding) keep('failed', error.message, error.cure);
+      else if (error instanceof Skipped) keep('skipped', error.message);
+      else throw error;
+      return undefined;
+    }
+  };
+}
+
+/** The value of an earlier check. Throws Skipped if there is none. */
+export function needed<Value>(value: Value | undefined, check: string): Value {
+  if (value === undefined) throw new Skipped(`needs what ${check} did not give`);
+  return value;
+}

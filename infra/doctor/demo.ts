@@ -1,0 +1,41 @@
+import { z } from 'zod';
+import { isLoopback, readIfThere } from './options.ts';
+
+const cluster = z.object({
+  secretKey: z.string(),
+  users: z.array(z.object({ name: z.string(), orgs: z.array(z.number()), password: z.string().optional() })),
+});
+
+export interface DemoCluster {
+  readonly secretKey: string;
+  readonly user: string;
+  readonly orgId: number | undefined;
+  /** What session-v2 signs in with. */
+  readonly account: { readonly userName: string; readonly password: string } | undefined;
+}
+
+/** The demo key and a demo user of the simulator, for a host on this machine; undefined for any other. */
+export function demoCluster(host: string): DemoCluster | undefined {
+  const text = isLoopback(new URL(host)) ? readIfThere('local', 'thoughtspot', 'cluster.json') : undefined;
+  if (text === undefined) return undefined;
+  const { secretKey, users } = cluster.parse(JSON.parse(text));
+  const [user] = users;
+  const account = users.find(({ password }) => password !== undefined);
+  return {
+    secretKey,
+    user: user?.name ?? 'alice',
+    orgId: user?.orgs[0],
+    account: account?.password === undefined ? undefined : { userName: account.name, password: account.password },
+  };
+}
+
+/** An access token for a demo user, from a broker on this machine; undefined from any other. */
+export async function demoJwt(broker: string, user: string): Promise<string | undefined> {
+  if (!isLoopback(new URL(broker))) return undefined;
+  try {
+    const answer = await fetch(`${broker}/__local/jwt?user=${encodeURIComponent(user)}`);
+    return answer.ok ? await answer.text() : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,114 @@
+import { z } from 'zod';
+import { Failure } from '../../functions/broker/failure.ts';
+import type { Environment } from '../environments/environment.ts';
+import { examineBroker } from './broker.ts';
+import { examiner, Finding, Skipped } from './checklist.ts';
+import type { Check, Examine } from './checklist.ts';
+import { examineCluster } from './cluster.ts';
+import type { ClusterTarget, IsAlive } from './cluster.ts';
+import { credentialInSecret, credentialInVariables, credentialOf } from './credential.ts';
+import type { FoundCredential } from './credential.ts';
+import { demoCluster, demoJwt } from './demo.ts';
+import { readIfThere, UsageError } from './options.ts';
+import type { Options } from './options.ts';
+
+export interface Examination {
+  readonly host: string;
+  readonly dialect: string;
+  readonly broker: string | undefined;
+  readonly checks: readonly Check[];
+}
+
+type Variables = Readonly<Record<string, string | undefined>>;
+
+/** Everything that the options ask for. Throws UsageError. */
+export async function examineAll(options: Options, variables: Variables): Promise<Examination> {
+  const environment = options.environment === undefined ? undefined : await load(options.environment, options.region);
+  const host = options.host ?? environment?.thoughtSpot.host ?? '';
+  const dialect = options.dialect ?? environment?.thoughtSpot.dialect ?? 'auth-2.0';
+  const broker = options.broker ?? (environment && deployedUrl(environment.name));
+  const origins = options.origins ?? environment?.allowedOrigins ?? [];
+  const checks: Check[] = [];
+  const atThoughtSpot = examiner('ThoughtSpot', checks);
+  const atBroker = examiner('broker', checks);
+
+  const examineTheBroker = async (isAlive?: IsAlive) => {
+    if (broker === undefined) {
+      await atBroker('broker', async () => Promise.reject(new Skipped('not examined: name it with --broker <url>')));
+      return;
+    }
+    const jwt = options.jwt ?? (await demoJwt(broker, 'alice'));
+    const unentitledJwt = options.unentitledJwt ?? (await demoJwt(broker, 'mallory'));
+    await examineBroker(atBroker, { url: broker, jwt, unentitledJwt, origins }, isAlive);
+  };
+
+  const found = await findCredential(atThoughtSpot, { ...options, dialect, host }, environment, variables);
+  if (found === undefined) await examineTheBroker();
+  else await examineCluster(atThoughtSpot, { ...found, host, dialect, origins }, examineTheBroker);
+  return { host, dialect, broker, checks };
+}
+
+type Whom = Pick<ClusterTarget, 'credential' | 'user' | 'orgId'>;
+
+async function findCredential(
+  examine: Examine,
+  options: Options & { readonly host: string; readonly dialect: string },
+  environment: Environment | undefined,
+  variables: Variables,
+): Promise<Whom | undefined> {
+  const demo = demoCluster(options.host);
+  const whom = ({ credential }: FoundCredential, ownUser?: string, orgId?: number): Whom => {
+    const user =
+      options.user ?? (credential.kind === 'password' ? credential.userName : (credential.serviceUser ?? ownUser));
+    if (user === undefined)
+      throw new UsageError('Make a token for whom? Name a ThoughtSpot user with --user, and its org with --org.');
+    return { credential, user, orgId: options.orgId ?? orgId };
+  };
+  return examine('credential', async () => {
+    const given = attempt(() => credentialInVariables(variables));
+    if (given) return [`from ${given.source}`, whom(given, demo?.user, demo?.orgId)];
+    if (demo) {
+      const byPassword = options.dialect === 'session-v2' ? demo.account : undefined;
+      const credential = credentialOf(byPassword ?? { secretKey: demo.secretKey });
+      const found = { credential, source: 'the demo cluster' };
+      return [`the demo ${byPassword ? 'account' : 'key'} of the simulator`, whom(found, demo.user, demo.orgId)];
+    }
+    if (environment) {
+      const { secret, region } = environment;
+      const stored = await credentialInSecret('create' in secret ? secret.create : secret.import, region);
+      return [`from ${stored.source}`, whom(stored)];
+    }
+    throw new UsageError(
+      'No credential: set THOUGHTSPOT_SECRET_KEY, or THOUGHTSPOT_USERNAME and THOUGHTSPOT_PASSWORD, in the environment.',
+    );
+  });
+}
+
+function attempt<Value>(work: () => Value): Value {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    throw new Finding(`it is malformed (${error.reason ?? error.code})`, 'Copy it again, without spaces around it.');
+  }
+}
+
+/** Loaded on demand: the environments' schema brings the CDK along. */
+async function load(name: string, region: string | undefined): Promise<Environment> {
+  const { loadEnvironment } = await import('../environment-files.ts');
+  try {
+    // Any account will do: nothing of it is looked at.
+    return loadEnvironment(name, { account: '000000000000', region });
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
+  }
+}
+
+const outputs = z.record(z.string(), z.object({ ApiUrl: z.string() }));
+
+/** Where the last deployment from this folder put the broker. */
+function deployedUrl(environment: string): string | undefined {
+  const text = readIfThere('cdk.out', `${environment}.outputs.json`);
+  if (text === undefined) return undefined;
+  return Object.values(outputs.parse(JSON.parse(text)))[0]?.ApiUrl.replace(/\/$/, '');
+}

@@ -1,0 +1,130 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import type { DialectName } from '../../functions/thoughtspot/rejection.ts';
+
+export const USAGE = `Looks whether ThoughtSpot and the broker work together, and says what to do where they do not.
+
+  npm run doctor -- --env <environment>       of infra/environments, after its deployment
+  npm run doctor -- --host <origin>           a cluster, before there is an environment
+  npm run doctor -- --host http://127.0.0.1:8788 --broker http://127.0.0.1:8787
+                                              the local set (npm start), with its demo key and demo users
+
+  --dialect <name>        auth-2.0 (default) or session-v2
+  --user <name>           ThoughtSpot user to make a token for (default: that of the password)
+  --org <id>              in this org (default: ThoughtSpot chooses)
+  --origin <origin>       front end that must be able to call; may be repeated (default: those of the environment)
+  --broker <url>          also examine the broker there (default with --env: the deployed one)
+  --jwt <token>           with this caller's access token; - reads it from stdin; or BROKER_JWT
+  --unentitled-jwt <token>  of a caller who must be refused; or BROKER_UNENTITLED_JWT
+  --region <region>       of the environment (default: AWS_REGION)
+  --json                  for machines
+  --help                  this text
+
+The credential comes from THOUGHTSPOT_SECRET_KEY, or THOUGHTSPOT_USERNAME and THOUGHTSPOT_PASSWORD; with --env, failing
+those, from the environment's secret (only roles in secret.readers may read it, and others who try raise an alarm).
+It makes one token for 60 s at ThoughtSpot and one through the broker, and ends both. It prints no secret.
+Exit code: 0 all is well, 1 something is not, 2 wrong usage.`;
+
+/** The command cannot be carried out as given; the message says why and how it can. */
+export class UsageError extends Error {}
+
+export interface Options {
+  readonly environment: string | undefined;
+  readonly host: string | undefined;
+  readonly dialect: DialectName | undefined;
+  readonly user: string | undefined;
+  readonly orgId: number | undefined;
+  readonly origins: readonly string[] | undefined;
+  readonly broker: string | undefined;
+  readonly jwt: string | undefined;
+  readonly unentitledJwt: string | undefined;
+  readonly region: string | undefined;
+  readonly json: boolean;
+  readonly help: boolean;
+}
+
+type Variables = Readonly<Record<string, string | undefined>>;
+
+/** Parses the command line. Throws UsageError. */
+export function parseOptions(argv: readonly string[], variables: Variables, readStdin: () => string): Options {
+  const values = parse(argv);
+  if (!values.help && values.env === undefined && values.host === undefined)
+    throw new UsageError('Examine what? Name an environment (--env dev) or a cluster (--host https://...).');
+  const jwt = values.jwt ?? variables['BROKER_JWT'];
+  return {
+    environment: values.env,
+    host: origin('--host', values.host),
+    dialect: dialect(values.dialect),
+    user: values.user,
+    orgId: orgId(values.org),
+    origins: values.origin,
+    broker: origin('--broker', values.broker),
+    jwt: filled(jwt === '-' ? readStdin() : jwt),
+    unentitledJwt: filled(values['unentitled-jwt'] ?? variables['BROKER_UNENTITLED_JWT']),
+    region: values.region ?? variables['BROKER_REGION'] ?? variables['CDK_DEFAULT_REGION'] ?? variables['AWS_REGION'],
+    json: values.json,
+    help: values.help,
+  };
+}
+
+function parse(argv: readonly string[]) {
+  const text = { type: 'string' } as const;
+  try {
+    return parseArgs({
+      args: [...argv],
+      options: {
+        env: text,
+        host: text,
+        dialect: text,
+        user: text,
+        org: text,
+        origin: { type: 'string', multiple: true },
+        broker: text,
+        jwt: text,
+        'unentitled-jwt': text,
+        region: text,
+        json: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    }).values;
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
+  }
+}
+
+const filled = (value: string | undefined): string | undefined => (value?.trim() === '' ? undefined : value?.trim());
+
+function dialect(value: string | undefined): DialectName | undefined {
+  if (value === undefined || value === 'auth-2.0' || value === 'session-v2') return value;
+  throw new UsageError(`--dialect is auth-2.0 or session-v2, not ${value}.`);
+}
+
+function orgId(value: string | undefined): number | undefined {
+  if (value === undefined || /^\d{1,9}$/.test(value)) return value === undefined ? undefined : Number(value);
+  throw new UsageError(`--org is the number of an org (0 is Primary), not ${value}.`);
+}
+
+/** Tokens go there: TLS, or this machine. */
+function origin(option: string, value: string | undefined): string | undefined {
+  if (value === undefined) return undefined;
+  const url = URL.parse(value);
+  if (
+    url !== null &&
+    (url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url))) &&
+    url.pathname === '/'
+  )
+    return url.origin;
+  throw new UsageError(`${option} is an origin such as https://acme.thoughtspot.cloud (http only on this machine).`);
+}
+
+export const isLoopback = ({ hostname }: URL): boolean => /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(hostname);
+
+/** Reads a file of the project that may not be there. */
+export function readIfThere(...parts: readonly string[]): string | undefined {
+  try {
+    return readFileSync(path.join(import.meta.dirname, '..', '..', ...parts), 'utf8');
+  } catch {
+    return undefined;
+  }
+}

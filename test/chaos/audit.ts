@@ -1,0 +1,138 @@
+/** Holds the ledger against the truth, which is what the simulated ThoughtSpot takes at this moment. */
+import { DynamoDBClient, ScanCommand, type AttributeValue } from '@aws-sdk/client-dynamodb';
+import { isUnfinished } from '../../functions/broker/lease.ts';
+import type { Lease } from '../../functions/broker/lease.ts';
+import { makeNames } from '../../functions/ledger/names.ts';
+import { leaseOf } from '../../functions/ledger/item.ts';
+import { TABLE_NAME } from '../../local/function-variables.ts';
+import { REGION } from '../../local/lambda/environment.ts';
+import { leaksAmong } from './leaks.ts';
+import type { Load } from './load.ts';
+import type { ChaosWorld } from './world.ts';
+
+export interface AuditReport {
+  readonly live: number;
+  readonly rows: Readonly<Record<string, number>>;
+  readonly violations: readonly string[];
+  /** Tokens under an accepted revoke that ThoughtSpot still takes: the sweep is at work on them. */
+  readonly beingRevoked: number;
+}
+
+interface CutOffRow {
+  /** `all` or `org#<id>`. */
+  readonly scope: string;
+  readonly before: number;
+}
+
+interface Rows {
+  readonly leases: readonly Lease[];
+  readonly cutOffs: readonly CutOffRow[];
+}
+
+interface LiveToken {
+  readonly text: string;
+  readonly user: string;
+  readonly expiresAt: number;
+  readonly digest: string;
+}
+
+export async function makeAuditor(world: ChaosWorld, load: Load) {
+  const credentials = { accessKeyId: 'audit', secretAccessKey: 'audit' };
+  const table = new DynamoDBClient({ endpoint: world.broker.aws.dynamodb.url, region: REGION, credentials });
+  const names = await makeNames({ environment: 'local', digestKey: async () => world.digestKey })();
+
+  async function rows(): Promise<Rows> {
+    const leases: Lease[] = [];
+    const cutOffs: CutOffRow[] = [];
+    let from: Record<string, AttributeValue> | undefined;
+    do {
+      const page = await table.send(
+        new ScanCommand({ TableName: TABLE_NAME, ConsistentRead: true, ...(from && { ExclusiveStartKey: from }) }),
+      );
+      for (const item of page.Items ?? []) {
+        const partition = item['pk']?.S ?? '';
+        if (partition.startsWith('u#')) leases.push(leaseOf(item, () => ''));
+        if (partition === 'cutoffs' && item['pending']?.BOOL === true) {
+          cutOffs.push({ scope: item['sk']?.S ?? '', before: Number(item['before']?.N) });
+        }
+      }
+      from = page.LastEvaluatedKey;
+    } while (from !== undefined);
+    return { leases, cutOffs };
+  }
+
+  function liveTokens(): LiveToken[] {
+    const texts = world.simulator.tokens();
+    return world.simulator.state().tokens.map(({ user, expiresAt }, index) => {
+      const text = texts[index] ?? '';
+      return { text, user, expiresAt, digest: names.tokenDigest(text) };
+    });
+  }
+
+  return {
+    async audit(): Promise<AuditReport> {
+      const accepted = [...load.revokes];
+      const before = liveTokens();
+      const found = await rows();
+      const { leases } = found;
+      // The sweep ends tokens before it writes so: what died while we read may have a row of either kind.
+      const still = new Set(world.simulator.tokens());
+      const live = before.filter(({ text }) => still.has(text));
+      for (const { text, user } of live) world.secrets.set(text, `a token of ${user}`);
+      const covered = new Set(accepted.flatMap((revoke) => load.liveUnder(revoke)).map(({ token }) => token));
+      const underRevoke = live.filter(({ text }) => covered.has(text));
+      return {
+        live: live.length,
+        rows: countsOf(leases),
+        violations: [...load.violations, ...unaccounted(world, live, leases), ...forgotten(underRevoke, found)],
+        beingRevoked: underRevoke.length,
+      };
+    },
+    /** Secrets in anything that was printed or answered. The whole run at once, as it is much text. */
+    leaks: () => leaksAmong([...world.printed, ...load.bodies], world.secrets),
+    close: () => table.destroy(),
+  };
+}
+
+/** Live tokens that no unfinished row speaks of. A row without a token accounts for one token of its user. */
+function unaccounted(world: ChaosWorld, live: readonly LiveToken[], leases: readonly Lease[]): string[] {
+  const unfinished = leases.filter(({ state }) => isUnfinished(state));
+  const byDigest = new Set(unfinished.flatMap(({ tokenDigest }) => tokenDigest ?? []));
+  const expired = new Set(
+    leases.filter(({ state }) => state === 'expired').flatMap(({ tokenDigest }) => tokenDigest ?? []),
+  );
+  const blank = unfinished.filter(({ tokenDigest }) => tokenDigest === undefined);
+  blank.sort((one, other) => one.latestEndAt - other.latestEndAt);
+  const offset = world.simulator.switches().clockOffsetMs;
+  const problems: string[] = [];
+  for (const token of [...live].sort((one, other) => one.expiresAt - other.expiresAt)) {
+    if (byDigest.has(token.digest)) continue;
+    const endsAt = token.expiresAt - offset - world.setBackMs;
+    // A cluster that sets its clock back makes tokens live longer than it said: nobody can have known.
+    if (expired.has(token.digest) && endsAt <= Date.now()) continue;
+    const index = blank.findIndex(({ user, latestEndAt }) => user === token.user && latestEndAt >= endsAt);
+    if (index < 0) problems.push(`a live token of ${token.user} has no row that says so`);
+    else blank.splice(index, 1);
+  }
+  return problems;
+}
+
+/** Live tokens whose revoke was accepted, and that nobody will end. */
+function forgotten(tokens: readonly LiveToken[], { leases, cutOffs }: Rows): string[] {
+  const byDigest = new Map(leases.flatMap((lease) => (lease.tokenDigest ? [[lease.tokenDigest, lease] as const] : [])));
+  return tokens.flatMap(({ digest, user }) => {
+    const lease = byDigest.get(digest);
+    if (lease?.state === 'revoking' || lease?.state === 'orphaned') return [];
+    const waits = cutOffs.some(({ scope, before }) => {
+      return lease && lease.reservedAt < before && (scope === 'all' || scope === `org#${lease.orgId}`);
+    });
+    if (waits) return [];
+    return [`a token of ${user} lives although its revoke was accepted; its row is ${lease?.state ?? 'not there'}`];
+  });
+}
+
+function countsOf(leases: readonly Lease[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { state } of leases) counts[state] = (counts[state] ?? 0) + 1;
+  return counts;
+}

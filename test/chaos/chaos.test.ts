@@ -1,0 +1,33 @@
+import { formatReport } from './report.ts';
+import { fingerprintOf, FAULT_NAMES, planOf } from './plan.ts';
+import { runChaos } from './run.ts';
+import { leaksAmong } from './leaks.ts';
+
+const SHORT = { durationMs: 14_000, users: 12, requestsPerSecond: 8 };
+
+test('a seed gives one plan, with every kind of fault in it', () => {
+  const plan = planOf(7, SHORT.durationMs, SHORT.users, SHORT.requestsPerSecond);
+  expect(fingerprintOf(planOf(7, SHORT.durationMs, SHORT.users, SHORT.requestsPerSecond))).toBe(fingerprintOf(plan));
+  expect(fingerprintOf(planOf(8, SHORT.durationMs, SHORT.users, SHORT.requestsPerSecond))).not.toBe(
+    fingerprintOf(plan),
+  );
+  const long = planOf(7, 60_000, SHORT.users, SHORT.requestsPerSecond);
+  expect(new Set(long.faults.map(({ name }) => name))).toEqual(new Set(FAULT_NAMES));
+});
+
+test.each(['raw', 'base64'] as const)('a secret that was printed %s is found', (form) => {
+  const secret = 'abcdefghijklmnopqrstuvwxyz0123456789+/==';
+  const printed = form === 'raw' ? secret : Buffer.from(`x${secret}`).toString('base64');
+  const secrets = new Map([[secret, 'a token']]);
+  expect(leaksAmong(['nothing here', `{"message":"got ${printed}"}`], secrets)).toEqual(['a token']);
+  expect(leaksAmong(['nothing here'], secrets)).toEqual([]);
+});
+
+test('whatever breaks, every live token has its row and every accepted revoke is kept', async () => {
+  const seed = Number(process.env['SEED'] ?? 7);
+  const report = await runChaos({ seed, ...SHORT, checkpointEveryMs: 3_500 });
+  if (report.violations.length > 0) throw new Error(formatReport(report));
+  expect(report.tokens).toBeGreaterThan(0);
+  expect(report.acceptedRevokes).toBeGreaterThan(0);
+  expect(report.end.beingRevoked).toBe(0);
+}, 300_000);

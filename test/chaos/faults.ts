@@ -1,0 +1,97 @@
+/** Each fault of the plan, done to the world. */
+import type { Fault, FaultSwitch } from '../../local/aws/faults.ts';
+import type { FunctionName } from '../../functions/contract/functions.ts';
+import type { Load } from './load.ts';
+import type { FaultName, PlannedFault } from './plan.ts';
+import type { ChaosWorld } from './world.ts';
+
+/** Begins a fault; what it returns ends it. */
+type Begin = (world: ChaosWorld, load: Load, fault: PlannedFault) => (() => void) | Promise<void>;
+
+const REQUEST_FUNCTIONS: readonly FunctionName[] = ['gettoken', 'gettoken', 'revoketoken', 'sessioninfo', 'sweep'];
+const instant = () => {};
+
+export const BEGIN: Readonly<Record<FaultName, Begin>> = {
+  'sandbox killed'(world, _load, { dice: [which, one] }) {
+    const name = pick(REQUEST_FUNCTIONS, which);
+    const pids = world.broker.functions.get(name)?.pids() ?? [];
+    if (pids.length > 0) killSandbox(pick(pids, one));
+    return instant;
+  },
+  'ledger stalled'(world, _load, { forMs }) {
+    const until = performance.now() + forMs;
+    return inject(world.broker.aws.dynamodb.faults, () => {
+      return { kind: 'latency', ms: Math.max(0, until - performance.now()) };
+    });
+  },
+  'ledger replies lost'(world) {
+    let calls = 0;
+    return inject(world.broker.aws.dynamodb.faults, () => {
+      calls += 1;
+      return calls % 3 === 0 ? { kind: 'reset', when: 'after' } : undefined;
+    });
+  },
+  'KMS denied'(world) {
+    killIdle(world, 'gettoken');
+    return inject(world.broker.aws.kms.faults, () => ({ kind: 'error', type: 'AccessDeniedException' }));
+  },
+  'Secrets Manager down'(world) {
+    killIdle(world, 'gettoken');
+    return inject(world.broker.aws.secrets.faults, () => ({ kind: 'reset', when: 'before' }));
+  },
+  'ThoughtSpot outage'({ simulator }, _load, { dice: [kind] }) {
+    simulator.set({ outage: kind < 0.5 ? 'error' : 'reset' });
+    return () => void simulator.set({ outage: 'none' });
+  },
+  'mint replies lost'({ simulator }, _load, { dice: [count] }) {
+    simulator.set({ lostReplies: 1 + Math.floor(count * 3) });
+    return instant;
+  },
+  '429 storm'({ simulator }) {
+    simulator.set({ rateLimitPerSecond: 1, rateLimitBurst: 1 });
+    return () => void simulator.set({ rateLimitPerSecond: 100, rateLimitBurst: 100 });
+  },
+  'key rotation'(world, _load, { dice: [which] }) {
+    world.rotateKey(which < 0.5 ? undefined : 2);
+    return instant;
+  },
+  'mass revoke'(_world, load, { dice: [which] }) {
+    return load.revokeForOthers(which < 0.4 ? { all: true } : { orgId: which < 0.7 ? 1 : 2 });
+  },
+  'users deprovisioned'(world, load, { dice: [which, count] }) {
+    const first = Math.floor(which * world.users.length);
+    return load.deprovision(world.users.slice(first, first + 1 + Math.floor(count * 3)));
+  },
+  'cluster clock step'(world, _load, { dice: [step] }) {
+    const before = world.simulator.switches().clockOffsetMs;
+    const after = Math.round((step - 0.5) * 40_000);
+    world.setBackMs += Math.max(0, before - after);
+    world.simulator.set({ clockOffsetMs: after });
+    return instant;
+  },
+  'policy redeployed': (world) => world.redeploy(),
+};
+
+/** The audit reads the table by Scan, which the broker never does: faults are for the broker. */
+function inject(faults: FaultSwitch, fault: () => Fault | undefined): () => void {
+  return faults.inject(({ operation }) => (operation === 'Scan' ? undefined : fault()));
+}
+
+/** So that the next requests need what only a new sandbox asks for. */
+function killIdle(world: ChaosWorld, name: FunctionName): void {
+  for (const pid of world.broker.functions.get(name)?.pids() ?? []) killSandbox(pid);
+}
+
+function killSandbox(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+function pick<T>(items: readonly T[], share: number): T {
+  const item = items[Math.floor(share * items.length)];
+  if (item === undefined) throw new Error('There is nothing to pick from.');
+  return item;
+}

@@ -1,0 +1,117 @@
+/** What happens in a run, decided before it starts: the same seed, length and number of users give the same plan. */
+import { createHash } from 'node:crypto';
+import { chance, type Chance } from '../support/seeded.ts';
+
+export const FAULTS = {
+  'sandbox killed': { forMs: 0, part: 'sandboxes' },
+  'ledger stalled': { forMs: 5_000, part: 'ledger' },
+  'ledger replies lost': { forMs: 1_500, part: 'ledger' },
+  'KMS denied': { forMs: 3_000, part: 'kms' },
+  'Secrets Manager down': { forMs: 3_000, part: 'secrets' },
+  'ThoughtSpot outage': { forMs: 3_000, part: 'thoughtspot' },
+  'mint replies lost': { forMs: 0, part: 'thoughtspot' },
+  '429 storm': { forMs: 3_000, part: 'rate limit' },
+  'key rotation': { forMs: 0, part: 'secrets' },
+  'mass revoke': { forMs: 0, part: 'operator' },
+  'users deprovisioned': { forMs: 0, part: 'operator' },
+  'cluster clock step': { forMs: 0, part: 'clock' },
+  'policy redeployed': { forMs: 0, part: 'sandboxes' },
+} as const;
+
+export type FaultName = keyof typeof FAULTS;
+export const FAULT_NAMES = Object.keys(FAULTS) as FaultName[];
+
+export const ACTIONS = ['token', 'reload', 'session', 'revoke', 'sign out'] as const;
+export type Action = (typeof ACTIONS)[number];
+
+export interface PlannedFault {
+  /** ms from the start. */
+  readonly at: number;
+  readonly name: FaultName;
+  readonly forMs: number;
+  /** Uniform in [0, 1): which sandbox, how many, which user. */
+  readonly dice: readonly [number, number];
+}
+
+export interface PlannedRequest {
+  readonly at: number;
+  /** Index of the user. */
+  readonly user: number;
+  readonly action: Action;
+}
+
+export interface Plan {
+  readonly seed: number;
+  readonly durationMs: number;
+  readonly users: number;
+  readonly faults: readonly PlannedFault[];
+  readonly requests: readonly PlannedRequest[];
+}
+
+/** Every kind of fault comes once before any comes again. A part has one fault at a time. */
+export function planOf(seed: number, durationMs: number, users: number, requestsPerSecond: number): Plan {
+  const faults = faultsOf(chance(seed), durationMs);
+  return {
+    seed,
+    durationMs,
+    users,
+    faults,
+    requests: requestsOf(chance(seed + 1), durationMs, users, requestsPerSecond),
+  };
+}
+
+/** Two runs with this in common had the same faults and requests at the same planned moments. */
+export function fingerprintOf(plan: Plan): string {
+  return createHash('sha256').update(JSON.stringify(plan)).digest('hex').slice(0, 12);
+}
+
+/** Load before the first fault and after the last, ms. */
+const CALM_MS = 1_000;
+
+function faultsOf(random: Chance, durationMs: number): PlannedFault[] {
+  // Between the beginnings of two faults: a short run has to hurry, a long one shows how things get well again.
+  const gapMs = Math.min(4_000, Math.max(1_000, durationMs / 20));
+  const faults: PlannedFault[] = [];
+  const freeAt = new Map<string, number>();
+  let bag: FaultName[] = [];
+  for (let at = CALM_MS; ; at += gapMs * (0.5 + random())) {
+    if (bag.length === 0) bag = shuffled(random, FAULT_NAMES);
+    const name = bag.pop();
+    if (name === undefined) break;
+    const { forMs, part } = FAULTS[name];
+    const begin = Math.round(Math.max(at, freeAt.get(part) ?? 0));
+    if (begin + forMs > durationMs - CALM_MS) {
+      if (at > durationMs - CALM_MS) break;
+      continue;
+    }
+    freeAt.set(part, begin + forMs + 500);
+    faults.push({ at: begin, name, forMs, dice: [random(), random()] });
+  }
+  return faults.sort((one, other) => one.at - other.at);
+}
+
+function requestsOf(random: Chance, durationMs: number, users: number, perSecond: number): PlannedRequest[] {
+  const requests: PlannedRequest[] = [];
+  for (let at = 0; at < durationMs; at += (1_000 / perSecond) * 2 * random()) {
+    const drawn = random();
+    const action =
+      drawn < 0.45
+        ? 'token'
+        : drawn < 0.75
+          ? 'reload'
+          : drawn < 0.83
+            ? 'session'
+            : drawn < 0.93
+              ? 'revoke'
+              : 'sign out';
+    requests.push({ at: Math.round(at), user: random.below(users), action });
+  }
+  return requests;
+}
+
+function shuffled<T>(random: Chance, items: readonly T[]): T[] {
+  const rest = [...items];
+  const drawn: T[] = [];
+  while (rest.length > 0) drawn.push(...rest.splice(random.below(rest.length), 1));
+  return drawn;
+}

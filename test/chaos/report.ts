@@ -1,0 +1,34 @@
+/** What a run was and what came of it, in words. */
+import type { ChaosReport } from './run.ts';
+import { textTimeline } from './timeline.ts';
+
+/** Answers by function and outcome, most frequent first. */
+export function tallyOf({ answers }: ChaosReport): (readonly [outcome: string, count: number])[] {
+  const tally = new Map<string, number>();
+  for (const { status, code } of answers) {
+    const outcome = status < 300 && status >= 200 ? `${status}` : `${status} ${code ?? '(the gateway)'}`;
+    tally.set(outcome, (tally.get(outcome) ?? 0) + 1);
+  }
+  return [...tally].sort(([, one], [, other]) => other - one);
+}
+
+export function formatReport(report: ChaosReport): string {
+  const { plan, planFingerprint, checkpoints, end, violations } = report;
+  const rows = Object.entries(end.rows).map(([state, count]) => `${count} ${state}`);
+  const minutes = Math.round((plan.durationMs / 60_000) * 100) / 100;
+  return [
+    textTimeline(report),
+    '',
+    `seed ${plan.seed}, plan ${planFingerprint}: ${plan.requests.length} requests of ${plan.users} people, ${plan.faults.length} faults`,
+    `${report.answers.length} answers: ${tallyOf(report)
+      .map(([outcome, count]) => `${count} x ${outcome}`)
+      .join(', ')}`,
+    `${report.mints} tokens minted, ${report.tokens} handed out, ${report.lostReplies} lost on the way, ${report.acceptedRevokes} revocations accepted`,
+    `${checkpoints.length} audits; rows at the end: ${rows.join(', ')}; ${end.live} tokens still live, each with a row that says so`,
+    `${report.printedLines} printed lines searched: ${report.leaks.length === 0 ? 'no secret in them' : report.leaks.join(', ')}`,
+    ...(violations.length === 0
+      ? ['Every promise was kept.']
+      : [`${violations.length} broken promises:`, ...violations.map((each) => `  - ${each}`)]),
+    `Again: npm run chaos -- --seed ${plan.seed} --minutes ${minutes} --users ${plan.users}`,
+  ].join('\n');
+}

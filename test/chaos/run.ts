@@ -1,0 +1,130 @@
+/** One run: load and faults as planned, audits at checkpoints, then calm, and the last audit. */
+import { makeAuditor, type AuditReport } from './audit.ts';
+import { BEGIN } from './faults.ts';
+import { Load } from './load.ts';
+import { fingerprintOf, planOf, type FaultName, type Plan } from './plan.ts';
+import { startWorld } from './world.ts';
+
+export interface ChaosOptions {
+  readonly seed: number;
+  /** Length of the load, ms. */
+  readonly durationMs: number;
+  readonly users: number;
+  readonly requestsPerSecond: number;
+  readonly checkpointEveryMs: number;
+  /** `elapsedMs` of the load, and what is going on. */
+  readonly onProgress?: (elapsedMs: number, label: string) => void;
+}
+
+/** Something that stood for a time, ms from the start of the load. */
+export interface Span {
+  readonly name: FaultName;
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface Checkpoint extends AuditReport {
+  readonly at: number;
+}
+
+export interface ChaosReport {
+  readonly plan: Plan;
+  readonly planFingerprint: string;
+  readonly spans: readonly Span[];
+  readonly answers: readonly {
+    readonly at: number;
+    readonly action: string;
+    readonly status: number;
+    readonly code?: string;
+  }[];
+  readonly checkpoints: readonly Checkpoint[];
+  /** After everybody's tokens have been revoked and the sweep has had its time. */
+  readonly end: AuditReport;
+  readonly acceptedRevokes: number;
+  readonly tokens: number;
+  readonly mints: number;
+  readonly lostReplies: number;
+  readonly killed: number;
+  readonly leaks: readonly string[];
+  readonly printedLines: number;
+  readonly violations: readonly string[];
+}
+
+/** How long the sweep may take to end what was revoked, once nothing is wrong any more, ms. */
+const CALM_LIMIT_MS = 120_000;
+
+export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
+  const { seed, durationMs, users, requestsPerSecond, checkpointEveryMs, onProgress } = options;
+  const plan = planOf(seed, durationMs, users, requestsPerSecond);
+  const world = await startWorld(users);
+  try {
+    const load = new Load(world);
+    const auditor = await makeAuditor(world, load);
+    const startedAt = performance.now();
+    const since = () => performance.now() - startedAt;
+    const until = (at: number) => new Promise<void>((resolve) => setTimeout(resolve, Math.max(0, at - since())));
+
+    const requests = async () => {
+      for (const request of plan.requests) {
+        await until(request.at);
+        load.start(request);
+      }
+    };
+    const spans: Span[] = [];
+    const faults = plan.faults.map(async (fault) => {
+      await until(fault.at);
+      onProgress?.(fault.at, fault.name);
+      const from = since();
+      const end = await BEGIN[fault.name](world, load, fault);
+      await until(fault.at + fault.forMs);
+      end?.();
+      spans.push({ name: fault.name, from, to: since() });
+    });
+    const checkpoints: Checkpoint[] = [];
+    const checks = async () => {
+      for (let at = checkpointEveryMs; at < durationMs; at += checkpointEveryMs) {
+        await until(at);
+        checkpoints.push({ at: since(), ...(await auditor.audit()) });
+      }
+    };
+    await Promise.all([requests(), checks(), ...faults]);
+    onProgress?.(durationMs, 'waiting for the last answers');
+    await load.settled();
+    const settledAt = since();
+
+    onProgress?.(durationMs, 'revoking what is left');
+    world.simulator.set({ outage: 'none', lostReplies: 0, rateLimitPerSecond: 100, rateLimitBurst: 100 });
+    await load.revokeForOthers({ all: true });
+    let end = await auditor.audit();
+    for (const limit = since() + CALM_LIMIT_MS; end.beingRevoked > 0 && since() < limit; end = await auditor.audit()) {
+      await world.broker.sweep();
+    }
+    if (end.beingRevoked > 0) load.violations.add(`${end.beingRevoked} tokens outlive their accepted revoke`);
+    checkpoints.push({ at: settledAt, ...end });
+
+    const leaks = auditor.leaks();
+    auditor.close();
+    const state = world.simulator.state();
+    const violations = new Set([...checkpoints, end].flatMap((each) => each.violations));
+    for (const each of load.violations) violations.add(each);
+    for (const leak of leaks) violations.add(`${leak} was printed or answered`);
+    return {
+      plan,
+      planFingerprint: fingerprintOf(plan),
+      spans: spans.sort((one, other) => one.from - other.from),
+      answers: load.answers.map(({ at, code, ...rest }) => ({ at: at - startedAt, ...(code && { code }), ...rest })),
+      checkpoints,
+      end,
+      acceptedRevokes: load.revokes.length,
+      tokens: load.handedOut.size,
+      mints: state.mints,
+      lostReplies: state.lostReplies,
+      killed: world.printed.filter((line) => line.includes('signal: killed')).length,
+      leaks,
+      printedLines: world.printed.length,
+      violations: [...violations],
+    };
+  } finally {
+    await world.close();
+  }
+}

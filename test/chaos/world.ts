@@ -1,0 +1,119 @@
+/** The local broker with as many people as a run needs, and what the audit has to know of it. */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { SECRET_ID } from '../../local/function-variables.ts';
+import { startLocalBroker, type LocalBroker } from '../../local/local-broker.ts';
+import { DEFAULT_POLICY } from '../../local/settings.ts';
+import type { Simulator } from '../../local/thoughtspot/simulator.ts';
+import { readCluster } from '../../local/thoughtspot/cluster.ts';
+
+const TENANTS = [
+  { tenant: 'acme', org: 1, group: 'analysts' },
+  { tenant: 'globex', org: 2, group: 'viewers' },
+] as const;
+
+export interface ChaosWorld {
+  readonly broker: LocalBroker;
+  readonly simulator: Simulator;
+  /** Names at ThoughtSpot, by index. */
+  readonly users: readonly string[];
+  readonly orgOf: (user: string) => number;
+  readonly jwtOf: (user: string) => string;
+  readonly digestKey: Buffer;
+  /** Everything that must never be printed, with a name that may. */
+  readonly secrets: Map<string, string>;
+  /** All that the functions and the platform print. */
+  readonly printed: string[];
+  /** How far the cluster's clock has been set back altogether, ms: tokens may outlive their promise by so much. */
+  setBackMs: number;
+  /** A new key at the cluster and, right after it, in the secret. */
+  rotateKey(org: number | undefined): void;
+  /** Changes the policy document and replaces all sandboxes. */
+  redeploy(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function startWorld(userCount: number): Promise<ChaosWorld> {
+  const users = Array.from({ length: userCount }, (_, index) => `user-${String(index + 1).padStart(3, '0')}`);
+  const tenantOf = (user: string) => TENANTS[users.indexOf(user) % 2] ?? TENANTS[0];
+  const cluster = readCluster();
+  users.forEach((name, index) => {
+    const { org, group } = tenantOf(name);
+    const id = `0c4a0500-6a55-4c1f-8a8e-${String(index).padStart(12, '0')}`;
+    cluster.users.push({ name, id, orgs: [org], groups: [group] });
+  });
+  const people = Object.fromEntries([
+    ...users.map((name) => [name, claimsOf(name, tenantOf(name).tenant, 'broker:token')] as const),
+    ['operator', claimsOf('operator', 'acme', 'broker:token broker:revoke')] as const,
+  ]);
+
+  const folder = await mkdtemp(join(tmpdir(), 'broker-chaos-'));
+  const policyFile = join(folder, 'policy.json');
+  const policy = JSON.parse(await readFile(DEFAULT_POLICY, 'utf8')) as Record<string, unknown>;
+  await writeFile(policyFile, JSON.stringify(policy));
+  const broker = await startLocalBroker({
+    simulator: { cluster, switches: { rateLimitBurst: 100 } },
+    users: { audience: 'thoughtspot-token-broker', users: people },
+    policy: policyFile,
+    sweepEveryMs: 2_000,
+  });
+  const { simulator } = broker;
+  if (simulator === undefined) throw new Error('The chaos needs the simulator.');
+
+  const digestKey = randomBytes(32);
+  const keys = { own: simulator.secretKey(), globex: simulator.secretKey(2) };
+  const secrets = new Map<string, string>([[digestKey.toString('base64'), 'the digest key']]);
+  const storeKeys = () => {
+    secrets.set(keys.own, 'a secret key').set(keys.globex, 'a secret key of an org');
+    const document = {
+      secretKey: keys.own,
+      digestKey: digestKey.toString('base64'),
+      orgs: { 2: { secretKey: keys.globex } },
+    };
+    broker.aws.secrets.put(SECRET_ID, JSON.stringify(document));
+  };
+  storeKeys();
+
+  const jwts = new Map<string, string>();
+  for (const name of Object.keys(people)) {
+    const jwt = await broker.issuer.accessToken(name);
+    jwts.set(name, jwt);
+    secrets.set(jwt, 'a JWT');
+  }
+  const printed: string[] = broker.output.lines().map(({ text }) => text);
+  broker.output.listen(({ text }) => printed.push(text));
+  let policies = 1;
+
+  return {
+    broker,
+    simulator,
+    users,
+    orgOf: (user) => tenantOf(user).org,
+    jwtOf: (user) => jwts.get(user) ?? '',
+    digestKey,
+    secrets,
+    printed,
+    setBackMs: 0,
+    rotateKey(org) {
+      if (org === undefined) keys.own = simulator.rotateKey();
+      else keys.globex = simulator.rotateKey(org);
+      storeKeys();
+    },
+    async redeploy() {
+      policies += 1;
+      await writeFile(policyFile, JSON.stringify({ ...policy, description: `Policy ${policies} of this run.` }));
+      await broker.rebuild();
+    },
+    async close() {
+      await broker.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function claimsOf(name: string, tenant: string, scope: string) {
+  const claims = { sub: `sub-${name}`, preferred_username: name, 'https://broker.example/tenant': tenant, scope };
+  return { about: 'somebody in a run of chaos', claims };
+}

@@ -11,7 +11,7 @@ type Policy = ReturnType<typeof compilePolicy>;
 
 /**
  * Compiles the environment's policy and runs its cases before anything is deployed, and returns the policy's path.
- * Throws EnvironmentError: no such file, a policy that does not compile, without cases or whose cases fail, or one whose
+ * Throws EnvironmentError: no such file, a policy that does not compile, without cases, whose cases fail or leave a rule untried, or one whose
  * mints would break ThoughtSpot's limit at the environment's throttle.
  */
 export function checkedPolicy(environment: Environment, folder = ENVIRONMENTS_FOLDER): string {
@@ -36,10 +36,12 @@ function faultsOf(environment: Environment, file: string): string[] {
 function caseFaults(policy: Policy, file: string): string[] {
   if (!existsSync(file)) return [`has no cases; write ${path.basename(file)}, so that its meaning is tested too`];
   try {
-    const { results } = runCases(policy, parseCases(readJson(file)));
-    return results
-      .filter(({ passed }) => !passed)
-      .map(({ name, differences }) => `case "${name}" fails: ${differences.join('; ')}`);
+    const { results, untestedRules } = runCases(policy, parseCases(readJson(file)));
+    const failed = results.filter(({ passed }) => !passed);
+    return [
+      ...failed.map(({ name, differences }) => `case "${name}" fails: ${differences.join('; ')}`),
+      ...untestedRules.map((rule) => `rule "${rule}" has no case; add one to ${path.basename(file)}`),
+    ];
   } catch (error) {
     return [`its cases cannot be run (${reasonOf(error)})`];
   }

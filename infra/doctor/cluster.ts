@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Credential } from '../../functions/broker/ports.ts';
+import type { Credential, MintedToken } from '../../functions/broker/ports.ts';
 import type { GettokenInput, Operation, Proof } from '../../functions/thoughtspot/dialects/dialect.ts';
 import { DIALECTS } from '../../functions/thoughtspot/dialects/dialects.ts';
 import { originOf } from '../../functions/thoughtspot/origin.ts';
@@ -90,7 +90,7 @@ async function examineOperations(examine: Examine, target: ClusterTarget, transp
     return [`a session of ${user}, by ${withPassword ? 'password' : 'token'}`, session];
   }
 
-  async function mint(proof: Proof, bearer: string | undefined): Promise<string> {
+  async function mint(proof: Proof, bearer: string | undefined): Promise<MintedToken> {
     const input: GettokenInput = {
       userName: user,
       proof,
@@ -100,22 +100,25 @@ async function examineOperations(examine: Examine, target: ClusterTarget, transp
       rights: { kind: 'full' },
       provisioning: null,
     };
-    return (await call(dialect.gettoken, input)).value.token;
+    const { value } = await call(dialect.gettoken, input);
+    owners.set(value.token, value.userName);
+    return value;
   }
   const proof: Proof =
     credential.kind === 'password'
       ? { kind: 'password', password: credential.password() }
       : { kind: 'secret-key', secretKey: credential.secretKeyFor(orgId ?? 0) };
 
-  const alive = new Set<string>();
+  /** Whose each token is by ThoughtSpot's word: a revocation that names somebody else may do nothing. */
+  const owners = new Map<string, string>();
   const revoke = async (token: string) => {
-    await call(dialect.revoketoken, { bearer: token, userName: user });
-    alive.delete(token);
+    await call(dialect.revoketoken, { bearer: token, userName: owners.get(token) ?? user });
+    owners.delete(token);
   };
 
   try {
     let session = credential.kind === 'password' ? await examine('login', () => login(undefined)) : undefined;
-    if (session?.token !== undefined) alive.add(session.token);
+    if (session?.token !== undefined) owners.set(session.token, user);
 
     const token = await examine('gettoken', async () => {
       if (credential.kind === 'secret-key' && dialect.mintsWithSession)
@@ -129,8 +132,7 @@ async function examineOperations(examine: Examine, target: ClusterTarget, transp
           'Leave --user away, or use a secret key.',
         );
       const bearer = dialect.mintsWithSession ? needed(session?.token, 'login') : undefined;
-      const minted = await mint(proof, bearer);
-      alive.add(minted);
+      const { token: minted } = await mint(proof, bearer);
       return [`a token for ${user}${orgId === undefined ? '' : ` in org ${orgId}`}, ${VALIDITY_SECONDS} s`, minted];
     });
 
@@ -171,7 +173,7 @@ async function examineOperations(examine: Examine, target: ClusterTarget, transp
 
     await examine('revoked token is refused', async () => {
       const ended = needed(token, 'gettoken');
-      if (alive.has(ended)) throw new Skipped('needs what revoketoken did not give');
+      if (owners.has(ended)) throw new Skipped('needs what revoketoken did not give');
       const waited = await untilDead(() => isAlive(ended));
       return [waited === 0 ? 'at once' : `after ${waited} ms`, undefined];
     });
@@ -179,7 +181,7 @@ async function examineOperations(examine: Examine, target: ClusterTarget, transp
     await examine(`wrong ${credential.kind === 'password' ? 'password' : 'secret key'} is refused`, async () => {
       const refused = await isRefused(async () => {
         if (credential.kind === 'secret-key' && !dialect.mintsWithSession)
-          alive.add(await mint({ kind: 'secret-key', secretKey: randomUUID() }, undefined));
+          await mint({ kind: 'secret-key', secretKey: randomUUID() }, undefined);
         // Of a user who does not exist: wrong passwords lock accounts.
         else await call(dialect.login, { userName: `doctor-${randomUUID()}`, password: randomUUID() });
       });
@@ -187,7 +189,7 @@ async function examineOperations(examine: Examine, target: ClusterTarget, transp
       throw new Finding('ThoughtSpot took a made-up credential', 'Do not go live: anybody can become any user there.');
     });
   } finally {
-    for (const left of alive) await revoke(left).catch(ignoreFinding);
+    for (const left of [...owners.keys()]) await revoke(left).catch(ignoreFinding);
   }
 
   await examineCors(examine, {

@@ -1,4 +1,3 @@
-import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { Failure } from '../../functions/broker/failure.ts';
 import type { Credential } from '../../functions/broker/ports.ts';
 import { parseSecret } from '../../functions/secrets/credential.ts';
@@ -44,6 +43,8 @@ const CURES: Readonly<Record<string, string>> = {
 
 /** The credential in the environment's secret, checked as the functions check it. Throws Finding. */
 export async function credentialInSecret(secretId: string, region: string): Promise<FoundCredential> {
+  // On demand: half of the command's start.
+  const { GetSecretValueCommand, SecretsManagerClient } = await import('@aws-sdk/client-secrets-manager');
   const client = new SecretsManagerClient({ region, maxAttempts: 2 });
   try {
     const { SecretString = '' } = await client.send(new GetSecretValueCommand({ SecretId: secretId }));

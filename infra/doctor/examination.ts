@@ -56,7 +56,7 @@ async function findCredential(
   environment: Environment | undefined,
   variables: Variables,
 ): Promise<Whom | undefined> {
-  const demo = demoCluster(options.host);
+  const demo = environment ? undefined : demoCluster(options.host);
   const whom = ({ credential }: FoundCredential, ownUser?: string, orgId?: number): Whom => {
     const user =
       options.user ?? (credential.kind === 'password' ? credential.userName : (credential.serviceUser ?? ownUser));

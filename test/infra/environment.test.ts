@@ -172,6 +172,15 @@ describe('a policy is refused at synth', () => {
     );
   });
 
+  test('if a rule has no case that it decides', () => {
+    const all = JSON.parse(cases) as { cases: { expect: { rule?: string } }[] };
+    const others = { ...all, cases: all.cases.filter(({ expect: { rule } }) => rule !== 'wallboards') };
+    expect(others.cases.length).toBeLessThan(all.cases.length);
+    expect(check('untried', JSON.stringify(source), JSON.stringify(others))).toBe(
+      'policyFile untried.json: rule "wallboards" has no case; add one to untried.cases.json',
+    );
+  });
+
   test('if reuse is off and the throttle lets more through than ThoughtSpot takes', () => {
     const withoutReuse = {
       ...source,

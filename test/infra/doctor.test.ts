@@ -1,0 +1,310 @@
+import { execFile } from 'node:child_process';
+import { createServer } from 'node:http';
+import type { RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import type { Check } from '../../infra/doctor/checklist.ts';
+import { startLocalBroker, type LocalBroker } from '../../local/local-broker.ts';
+import type { Simulator } from '../../local/thoughtspot/simulator.ts';
+import { leaksIn } from '../support/canaries.ts';
+
+const SCRIPT = join(__dirname, '..', '..', 'infra', 'doctor.ts');
+
+interface Outcome {
+  readonly code: number;
+  readonly text: string;
+}
+
+/** The command as a process of its own; `stdin` is closed after the text. */
+function doctor(args: readonly string[], variables: Record<string, string> = {}, stdin = ''): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const env = {
+      PATH: process.env['PATH'],
+      HOME: process.env['HOME'],
+      AWS_EC2_METADATA_DISABLED: 'true',
+      ...variables,
+    };
+    const child = execFile(process.execPath, [SCRIPT, ...args], { env }, (error, stdout, stderr) =>
+      resolve({ code: typeof error?.code === 'number' ? error.code : error ? -1 : 0, text: stdout + stderr }),
+    );
+    child.stdin?.end(stdin);
+  });
+}
+
+interface Report {
+  readonly healthy: boolean;
+  readonly checks: readonly Check[];
+}
+async function report(args: readonly string[], variables: Record<string, string> = {}): Promise<Outcome & Report> {
+  const outcome = await doctor([...args, '--json'], variables);
+  return { ...outcome, ...(JSON.parse(outcome.text) as Report) };
+}
+/** Matchers are `any` to the compiler. */
+const containing = (text: string): unknown => expect.stringContaining(text);
+const matching = (pattern: RegExp): unknown => expect.stringMatching(pattern);
+const named = (checks: readonly Check[], name: string, section: Check['section'] = 'ThoughtSpot') =>
+  checks.find((check) => check.name === name && check.section === section);
+
+let broker: LocalBroker;
+let simulator: Simulator;
+beforeAll(async () => {
+  broker = await startLocalBroker({ sweepEveryMs: null });
+  if (broker.simulator === undefined) throw new Error('the local broker has no simulator');
+  simulator = broker.simulator;
+}, 60_000);
+afterAll(() => broker.close());
+afterEach(() => simulator.reset());
+
+/** A stand-in for something that is not the broker. */
+async function withServer<T>(listener: RequestListener, use: (url: string) => Promise<T>): Promise<T> {
+  const server = createServer(listener).listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  try {
+    return await use(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+}
+
+const OPERATIONS = ['gettoken', 'sessionInfo', 'login', 'logout', 'revoketoken', 'revoked token is refused'];
+
+describe('a healthy cluster and broker', () => {
+  test('pass every check with the demo key and demo users, leave no token behind, and no secret is printed', async () => {
+    const tokens: string[] = [];
+    const stop = simulator.onCall(() => tokens.push(...simulator.tokens()));
+    const args = ['--host', simulator.url, '--broker', broker.url, '--origin', broker.url];
+    const { code, text } = await doctor(args);
+    stop();
+    expect(text).toContain('17 passed, 0 failed, 0 skipped');
+    expect(code).toBe(0);
+    expect(simulator.state().tokens).toEqual([]);
+    expect(simulator.state().sessions).toEqual([]);
+    expect(new Set(tokens).size).toBeGreaterThanOrEqual(2);
+    const jwt = await broker.issuer.accessToken('alice');
+    const secrets = { key: simulator.secretKey(), jwt: jwt.split('.')[1] ?? '' };
+    expect(
+      leaksIn(text, { ...secrets, ...Object.fromEntries(tokens.map((token, at) => [`token ${at}`, token])) }),
+    ).toEqual([]);
+  });
+
+  test('the five operations reach ThoughtSpot in either dialect', async () => {
+    for (const [dialect, paths] of [
+      ['auth-2.0', ['token/full', 'session/user', 'session/login', 'session/logout', 'token/revoke']],
+      ['session-v2', ['session/gettoken', 'v2/session', 'session/login', 'session/logout', 'session/revoketoken']],
+    ] as const) {
+      const { checks, healthy } = await report(['--host', simulator.url, '--dialect', dialect]);
+      expect(healthy).toBe(true);
+      for (const name of OPERATIONS) expect(named(checks, name)?.status).toBe('passed');
+      const calls = Object.keys(simulator.state().calls);
+      for (const path of paths) expect(calls.some((call) => call.endsWith(path))).toBe(true);
+    }
+  });
+
+  test("the environment's secret is read, checked as the functions check it, and used", async () => {
+    const stored = (document: object) => broker.aws.secrets.put('thoughtspot-broker/dev', JSON.stringify(document));
+    const variables = {
+      AWS_ENDPOINT_URL_SECRETS_MANAGER: broker.aws.secrets.url,
+      AWS_ACCESS_KEY_ID: 'test',
+      AWS_SECRET_ACCESS_KEY: 'test',
+      AWS_REGION: 'eu-central-1',
+    };
+    const args = ['--env', 'dev', '--host', simulator.url, '--user', 'alice', '--org', '1', '--origin', broker.url];
+    const missing = await report(args, variables);
+    expect(named(missing.checks, 'credential')).toMatchObject({
+      status: 'failed',
+      cure: containing('Put a value'),
+    });
+    stored({ secretKey: simulator.secretKey(), digestKey: 'short' });
+    const malformed = await report(args, variables);
+    expect(named(malformed.checks, 'credential')?.detail).toContain('digestKey');
+    expect(leaksIn(malformed.text, { key: simulator.secretKey() })).toEqual([]);
+    stored({ secretKey: simulator.secretKey(), digestKey: Buffer.alloc(32, 7).toString('base64') });
+    expect(await report(args, variables)).toMatchObject({ code: 0, healthy: true });
+  }, 30_000);
+});
+
+interface Case {
+  readonly title: string;
+  readonly args?: readonly string[];
+  readonly variables?: Record<string, string>;
+  readonly switches?: Parameters<Simulator['set']>[0];
+  readonly check: string;
+  readonly cause: RegExp;
+  readonly cure: RegExp;
+}
+
+const CAUSES: readonly Case[] = [
+  {
+    title: 'a wrong key',
+    variables: { THOUGHTSPOT_SECRET_KEY: 'canary-wrong-key-81' },
+    check: 'gettoken',
+    cause: /secret key is wrong .*401/,
+    cure: /Security settings/,
+  },
+  {
+    title: 'a wrong password',
+    variables: { THOUGHTSPOT_USERNAME: 'svc-broker', THOUGHTSPOT_PASSWORD: 'canary-wrong-password-81' },
+    check: 'login',
+    cause: /password is wrong/,
+    cure: /second factor/,
+  },
+  {
+    title: 'trusted authentication off',
+    switches: { trustedAuth: false },
+    check: 'gettoken',
+    cause: /trusted authentication is off/,
+    cure: /Switch it on/,
+  },
+  {
+    title: 'a user whom ThoughtSpot does not know',
+    args: ['--user', 'zed'],
+    check: 'gettoken',
+    cause: /no active user zed in org 1/,
+    cure: /Create or activate/,
+  },
+  {
+    title: 'a user who is not in the org',
+    args: ['--org', '2'],
+    variables: { THOUGHTSPOT_SECRET_KEY: '5d1c2f7e-93ab-4e0d-8c64-b7f2a90e4c11' },
+    check: 'gettoken',
+    cause: /no active user alice in org 2/,
+    cure: /add them to the org/,
+  },
+  {
+    title: 'a token for somebody else',
+    switches: { wrongUser: 'bob' },
+    check: 'sessionInfo',
+    cause: /is that of bob in org 1, asked for alice/,
+    cure: /Do not go live/,
+  },
+  {
+    title: 'an origin that ThoughtSpot does not allow',
+    args: ['--origin', 'https://app.example.com'],
+    check: 'CORS https://app.example.com',
+    cause: /preflight allows no origin/,
+    cure: /Add https:\/\/app.example.com in Develop/,
+  },
+  {
+    title: 'a cluster under maintenance',
+    switches: { maintenancePage: true },
+    check: 'gettoken',
+    cause: /down \(ThoughtSpot answered 503 \(HTML\)/,
+    cure: /Check the host/,
+  },
+  {
+    title: 'a secret key where the dialect takes passwords only',
+    args: ['--dialect', 'session-v2'],
+    variables: { THOUGHTSPOT_SECRET_KEY: 'canary-some-key-81' },
+    check: 'gettoken',
+    cause: /not with a secret key/,
+    cure: /--dialect auth-2.0/,
+  },
+  {
+    title: 'a mistyped credential',
+    variables: { THOUGHTSPOT_SECRET_KEY: 'canary-some-key-81 ' },
+    check: 'credential',
+    cause: /white space/,
+    cure: /Copy it again/,
+  },
+];
+
+describe('what is wrong with the cluster is named with its cure', () => {
+  test.each(CAUSES)('$title', async ({ args = [], variables, switches, check, cause, cure }) => {
+    if (switches) simulator.set(switches);
+    const { code, checks, text } = await report(['--host', simulator.url, ...args], variables);
+    expect(named(checks, check)).toMatchObject({
+      status: 'failed',
+      detail: matching(cause),
+      cure: matching(cure),
+    });
+    expect(code).toBe(1);
+    expect(text).not.toMatch(/canary-/);
+    expect(simulator.state().tokens).toEqual([]);
+  });
+
+  test('a cluster that does not answer', async () => {
+    await simulator.refuseConnections();
+    const { code, text } = await doctor(['--host', simulator.url]);
+    await simulator.acceptConnections();
+    expect(code).toBe(1);
+    expect(text).toMatch(/FAIL {2}gettoken .*cannot be reached.*ECONNREFUSED/);
+    expect(text).toContain('-> Check the host');
+  });
+});
+
+describe('what is wrong with the broker is named with its cure', () => {
+  const atBroker = async (url: string, jwt?: string) => {
+    const { checks } = await report(
+      ['--host', simulator.url, '--broker', url],
+      jwt === undefined ? {} : { BROKER_JWT: jwt },
+    );
+    return (name: string) => named(checks, name, 'broker');
+  };
+
+  test('an access token without the scope, and one of a caller without rights', async () => {
+    const scopeless = await atBroker(broker.url, await broker.issuer.accessToken('alice', { scope: 'openid' }));
+    expect(scopeless('gettoken')).toMatchObject({ status: 'failed', cure: containing('scope') });
+    const unentitled = await atBroker(broker.url, await broker.issuer.accessToken('mallory'));
+    expect(unentitled('gettoken')).toMatchObject({
+      detail: '403 not-entitled',
+      cure: containing('docs/errors.md'),
+    });
+    expect(unentitled('revoketoken')?.status).toBe('skipped');
+  });
+
+  test('something that lets everybody in', async () => {
+    const open: RequestListener = (_request, response) => response.writeHead(200).end('{}');
+    const check = await withServer(open, (url) => atBroker(url, 'a.b.c'));
+    for (const name of ['no access token is refused', 'forged access token is refused', 'unentitled caller is refused'])
+      expect(check(name)?.status).toMatch(/failed|skipped/);
+    expect(check('forged access token is refused')).toMatchObject({ cure: containing('off the network') });
+  });
+
+  test('nothing at all', async () => {
+    const check = await atBroker('http://127.0.0.1:9', 'a.b.c');
+    expect(check('gettoken')).toMatchObject({ detail: 'no broker answers at http://127.0.0.1:9' });
+  });
+});
+
+describe('usage', () => {
+  test.each([
+    ['no target', [], 'Examine what?'],
+    ['an unknown option', ['--hsot', 'x'], '--hsot'],
+    ['an unknown environment', ['--env', 'qa'], 'Known: dev, prod, staging'],
+    ['a host without TLS', ['--host', 'http://acme.thoughtspot.cloud'], '--host is an origin'],
+    [
+      'an unknown dialect',
+      ['--host', 'https://acme.example', '--dialect', 'v1'],
+      '--dialect is auth-2.0 or session-v2',
+    ],
+    ['an org that is no number', ['--host', 'https://acme.example', '--org', 'acme'], '--org is the number'],
+    ['no credential', ['--host', 'https://acme.example'], 'set THOUGHTSPOT_SECRET_KEY'],
+  ])('%s ends with exit code 2 and the way to do it', async (_title, args, words) => {
+    const { code, text } = await doctor(args);
+    expect(text).toContain(words);
+    expect(text).toContain('npm run doctor -- --host');
+    expect(text).not.toContain('    at ');
+    expect(code).toBe(2);
+  });
+
+  test('a key needs a user to make a token for', async () => {
+    const outcome = await doctor(['--host', 'https://acme.example'], { THOUGHTSPOT_SECRET_KEY: 'canary-key' });
+    expect(outcome).toMatchObject({ code: 2, text: containing('--user') });
+  });
+
+  test('an access token comes from standard input', async () => {
+    const jwt = await broker.issuer.accessToken('bob');
+    const { code, text } = await doctor(
+      ['--host', simulator.url, '--broker', broker.url, '--jwt', '-'],
+      {},
+      `${jwt}\n`,
+    );
+    expect(text).toContain('a token for bob');
+    expect(code).toBe(0);
+  });
+
+  test('--help explains', async () => {
+    expect(await doctor(['--help'])).toMatchObject({ code: 0, text: containing('--unentitled-jwt') });
+  });
+});

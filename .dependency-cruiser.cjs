@@ -38,6 +38,10 @@ module.exports = {
       '^functions/(http|contract|telemetry)/',
       '^functions/broker/(ports|use-cases|failure)\\.ts$',
     ]),
+    only('prober-stays-outside', '^functions/prober/', [
+      '^functions/(prober|contract)/',
+      '^functions/broker/(ports|failure)\\.ts$',
+    ]),
     only('telemetry-is-a-leaf', '^functions/telemetry/', ['^functions/(telemetry|contract)/']),
     only('wiring-builds-rooms-not-entries', '^functions/wiring/', ['^functions/[^/]+/']),
     only('entries-only-wire', '^functions/[^/]+\\.ts$', ['^functions/(http|wiring|telemetry|contract)/']),

@@ -1,7 +1,7 @@
 import { CfnOutput, Stack, Tags } from 'aws-cdk-lib';
 import type { App } from 'aws-cdk-lib';
 import { FUNCTION_NAMES, FUNCTIONS } from '../functions/contract/functions.ts';
-import type { FunctionName } from '../functions/contract/functions.ts';
+import type { FunctionContract, FunctionName } from '../functions/contract/functions.ts';
 import type { Bundles } from './bundles.ts';
 import { AlarmTopic } from './constructs/alarm-topic.ts';
 import { BrokerAlarms } from './constructs/broker-alarms.ts';
@@ -10,6 +10,7 @@ import { BrokerFunction } from './constructs/broker-function.ts';
 import { BrokerDashboard } from './constructs/dashboard.ts';
 import { FixedEgress } from './constructs/fixed-egress.ts';
 import { GradualDeployment } from './constructs/gradual-deployment.ts';
+import { ProberSecret } from './constructs/prober-secret.ts';
 import { SecretWatch } from './constructs/secret-watch.ts';
 import { ThoughtSpotSecret } from './constructs/thoughtspot-secret.ts';
 import { TokenApi } from './constructs/token-api.ts';
@@ -40,30 +41,36 @@ export class BrokerStack extends Stack {
       rotation: environment.rotation,
       retain,
     });
+    const proberSecret = new ProberSecret(this, 'prober-secret', {
+      secret: environment.prober?.secret ?? `thoughtspot-broker/${environment.name}/prober`,
+    });
     const egress =
       environment.fixedEgress && new FixedEgress(this, 'egress', { prefix, settings: environment.fixedEgress });
 
-    const variables = functionVariables(environment, { ledger, secret });
-    const functions = Object.fromEntries(
-      FUNCTION_NAMES.map((name) => {
-        const broker = new BrokerFunction(this, {
-          name,
-          prefix,
-          environment,
-          egress,
-          bundle: bundles[name],
-          variables: variables(name),
-        });
-        ledger.grant(broker.role, FUNCTIONS[name].may);
-        if (FUNCTIONS[name].may.secret) secret.grantRead(broker.role);
-        return [name, broker];
-      }),
-    ) as Record<FunctionName, BrokerFunction>;
-    const all = Object.values(functions);
-
-    const api = new TokenApi(this, 'api', { prefix, environment, functions: all });
-    const { revoketoken, sweep } = functions;
-    const events = new BrokerEvents(this, 'events', { prefix, environment, revoketoken, sweep });
+    const variables = functionVariables(environment, { ledger, secret, proberSecret });
+    const make = (name: FunctionName, brokerUrl?: string): BrokerFunction => {
+      const broker = new BrokerFunction(this, {
+        name,
+        prefix,
+        environment,
+        egress,
+        bundle: bundles[name],
+        variables: variables(name, brokerUrl),
+      });
+      const may: FunctionContract['may'] = FUNCTIONS[name].may;
+      ledger.grant(broker.role, may);
+      if (may.secret) secret.grantRead(broker.role);
+      if (may.proberSecret) proberSecret.grantRead(broker.role);
+      return broker;
+    };
+    const served = FUNCTION_NAMES.filter((name) => name !== 'prober').map((name) => make(name));
+    const api = new TokenApi(this, 'api', { prefix, environment, functions: served });
+    // After the API, since it calls it from outside.
+    const prober = make('prober', api.url);
+    const all = [...served, prober];
+    const named = (name: FunctionName) => all.find((broker) => broker.name === name) ?? prober;
+    const [revoketoken, sweep] = [named('revoketoken'), named('sweep')];
+    const events = new BrokerEvents(this, 'events', { prefix, environment, revoketoken, sweep, prober });
     const { topic } = new AlarmTopic(this, 'alarm-topic', { prefix, settings: environment.alarms });
     const alarms = new BrokerAlarms(this, 'alarms', {
       environment: environment.name,

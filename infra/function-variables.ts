@@ -2,6 +2,7 @@ import { POLICY_FILE_NAME } from '../functions/contract/bundle.ts';
 import { ENVIRONMENT } from '../functions/contract/environment.ts';
 import type { EnvironmentVariable } from '../functions/contract/environment.ts';
 import type { FunctionName } from '../functions/contract/functions.ts';
+import type { ProberSecret } from './constructs/prober-secret.ts';
 import type { ThoughtSpotSecret } from './constructs/thoughtspot-secret.ts';
 import type { TokenLedger } from './constructs/token-ledger.ts';
 import type { Environment } from './environments/environment.ts';
@@ -9,9 +10,13 @@ import type { Environment } from './environments/environment.ts';
 /** The environment block of each function: exactly what contract/environment.ts lists for it; the compiler counts. */
 export function functionVariables(
   environment: Environment,
-  { ledger, secret }: { readonly ledger: TokenLedger; readonly secret: ThoughtSpotSecret },
-): (name: FunctionName) => Record<string, string> {
-  const values: Record<EnvironmentVariable, string> = {
+  {
+    ledger,
+    secret,
+    proberSecret,
+  }: { readonly ledger: TokenLedger; readonly secret: ThoughtSpotSecret; readonly proberSecret: ProberSecret },
+): (name: FunctionName, brokerUrl?: string) => Record<string, string> {
+  const values = (brokerUrl: string): Record<EnvironmentVariable, string> => ({
     BROKER_ENVIRONMENT: environment.name,
     BROKER_LOG_LEVEL: environment.logLevel,
     THOUGHTSPOT_HOST: environment.thoughtSpot.host,
@@ -24,6 +29,9 @@ export function functionVariables(
     SCOPE_TOKEN: environment.issuer.scopes.token,
     SCOPE_REVOKE: environment.issuer.scopes.revoke,
     SWEEP_RATE: String(environment.sweepRate),
-  };
-  return (name) => Object.fromEntries(ENVIRONMENT[name].map((variable) => [variable, values[variable]]));
+    BROKER_URL: brokerUrl,
+    PROBER_SECRET_ID: proberSecret.id,
+  });
+  return (name, brokerUrl = '') =>
+    Object.fromEntries(ENVIRONMENT[name].map((variable) => [variable, values(brokerUrl)[variable]]));
 }

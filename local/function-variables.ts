@@ -4,6 +4,7 @@ import { ENVIRONMENT, type EnvironmentVariable } from '../functions/contract/env
 import type { FunctionName } from '../functions/contract/functions.ts';
 
 export interface Backing {
+  readonly brokerUrl: string;
   readonly thoughtspotHost: string;
   readonly dialect: string;
   readonly keyId: string;
@@ -13,6 +14,8 @@ export interface Backing {
 }
 
 export const SECRET_ID = 'thoughtspot-broker/local';
+/** There is none unless somebody puts one: the prober is bundled here, and runs when it is invoked. */
+const PROBER_SECRET_ID = 'thoughtspot-broker/local/prober';
 export const TABLE_NAME = 'thoughtspot-broker-local-leases';
 export const SCOPES = { token: 'broker:token', revoke: 'broker:revoke' } as const;
 
@@ -35,6 +38,8 @@ export function functionVariables(
     SCOPE_TOKEN: SCOPES.token,
     SCOPE_REVOKE: SCOPES.revoke,
     SWEEP_RATE: '20',
+    BROKER_URL: backing.brokerUrl,
+    PROBER_SECRET_ID,
     ...overrides,
   };
   const endpoints = Object.entries(backing.endpoints).map(([service, url]) => [`AWS_ENDPOINT_URL_${service}`, url]);

@@ -110,6 +110,7 @@ async function start(
 
   const output = new OutputLog();
   const backing: Backing = {
+    brokerUrl: gateway.url,
     thoughtspotHost: thoughtspot.kind === 'cluster' ? thoughtspot.host : (simulator?.url ?? ''),
     dialect: thoughtspot.dialect,
     keyId: aws.keyId,

@@ -18,6 +18,7 @@ export const SIGNAL_ALARMS = {
   'schedule-failed': ['revoketoken'],
   'oldest-due-age': ['sweep'],
   'sweep-failed': ['sweep'],
+  'probe-failed': ['prober'],
 } as const satisfies Partial<Record<SignalName, readonly FunctionName[]>>;
 
 /** What only AWS itself can see: which functions each concerns. */

@@ -15,6 +15,8 @@ export const ENVIRONMENT_VARIABLES = {
   SCOPE_TOKEN: 'scope that a caller must hold; "none" where the issuer cannot mint scopes',
   SCOPE_REVOKE: 'scope that lets an operator revoke for others',
   SWEEP_RATE: 'revocations per second that the sweep may send to ThoughtSpot',
+  BROKER_URL: "origin of the broker's own API, https:// (http only for loopback)",
+  PROBER_SECRET_ID: "name or ARN of the prober's secret in Secrets Manager: its client at the OIDC issuer",
 } as const;
 
 export type EnvironmentVariable = keyof typeof ENVIRONMENT_VARIABLES;
@@ -37,4 +39,12 @@ export const ENVIRONMENT = {
   sessioninfo: [...everywhere, 'POLICY_FILE', 'SCOPE_TOKEN'],
   leases: [...everywhere, 'SCOPE_REVOKE'],
   sweep: [...everywhere, 'SWEEP_RATE'],
+  prober: [
+    'BROKER_ENVIRONMENT',
+    'BROKER_LOG_LEVEL',
+    'THOUGHTSPOT_HOST',
+    'THOUGHTSPOT_DIALECT',
+    'BROKER_URL',
+    'PROBER_SECRET_ID',
+  ],
 } as const satisfies Record<string, readonly EnvironmentVariable[]>;

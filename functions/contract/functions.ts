@@ -22,9 +22,11 @@ export interface FunctionContract {
   readonly memoryMb: number;
   /** What its role may touch; infra turns this into least-privilege policies and nothing else. */
   readonly may: {
-    readonly ledger: 'read' | 'write';
+    readonly ledger: 'none' | 'read' | 'write';
     readonly seal: boolean;
     readonly secret: boolean;
+    /** Read the prober's own secret, with which it signs in at the issuer. */
+    readonly proberSecret?: true;
   };
 }
 
@@ -69,7 +71,23 @@ export const FUNCTIONS = {
     memoryMb: 512,
     may: { ledger: 'write', seal: true, secret: true },
   },
+  /** Deployed everywhere, scheduled where the environment has `prober`. */
+  prober: {
+    entry: 'functions/prober.ts',
+    triggers: [{ kind: 'schedule', everyMinutes: 5 }],
+    events: [],
+    timeoutSeconds: 60,
+    memoryMb: 512,
+    may: { ledger: 'none', seal: false, secret: false, proberSecret: true },
+  },
 } as const satisfies Record<string, FunctionContract>;
 
 export type FunctionName = keyof typeof FUNCTIONS;
-export const FUNCTION_NAMES: readonly FunctionName[] = ['gettoken', 'revoketoken', 'sessioninfo', 'leases', 'sweep'];
+export const FUNCTION_NAMES: readonly FunctionName[] = [
+  'gettoken',
+  'revoketoken',
+  'sessioninfo',
+  'leases',
+  'sweep',
+  'prober',
+];

@@ -41,6 +41,8 @@ export const SIGNALS = {
   'schedule-failed': signal('page', 'Count', 'a revocation schedule or deprovision event could not be carried out'),
   'oldest-due-age': signal('page', 'Seconds', 'age of the oldest work that the sweep has not done'),
   'sweep-failed': signal('page', 'Count', 'a sweep could not do its job at all'),
+  'probe-failed': signal('page', 'Count', 'the broker did not do what it promises to a caller from outside'),
+  'probe-latency': signal('none', 'Milliseconds', 'time a probe waited for a new token'),
   due: signal('none', 'Count', 'rows that a sweep found due'),
   stuck: signal('ticket', 'Count', 'revocations that have failed five times or more and go on'),
   'cold-start': signal('none', 'Milliseconds', 'time from module load to ready'),

@@ -21,6 +21,9 @@ interface Values {
   /** `none`: nobody may revoke for others over HTTP. */
   readonly SCOPE_REVOKE: string;
   readonly SWEEP_RATE: number;
+  /** An origin. */
+  readonly BROKER_URL: string;
+  readonly PROBER_SECRET_ID: string;
 }
 
 /** Exactly what contract/environment.ts gives a function, parsed and frozen. */
@@ -33,7 +36,7 @@ const READERS: { readonly [V in EnvironmentVariable]: (text: string) => Values[V
   BROKER_LOG_LEVEL: oneOf('DEBUG', 'INFO', 'WARN', 'ERROR'),
   THOUGHTSPOT_HOST: origin,
   THOUGHTSPOT_DIALECT: oneOf('auth-2.0', 'session-v2'),
-  THOUGHTSPOT_SECRET_ID: matching(/^[\w/+=.@:-]{1,2048}$/, 'the name or ARN of a secret'),
+  THOUGHTSPOT_SECRET_ID: secretId,
   LEDGER_TABLE: matching(/^[\w.:/-]{3,1024}$/, 'the name or ARN of a table'),
   LEDGER_KEY_ID: matching(/^[\w.:/-]{1,2048}$/, 'the ARN or alias of a KMS key'),
   LEDGER_DUE_SHARDS: wholeNumber(1, 256),
@@ -41,6 +44,8 @@ const READERS: { readonly [V in EnvironmentVariable]: (text: string) => Values[V
   SCOPE_TOKEN: scope,
   SCOPE_REVOKE: scope,
   SWEEP_RATE: wholeNumber(1, 100),
+  BROKER_URL: origin,
+  PROBER_SECRET_ID: secretId,
 };
 
 /**
@@ -107,6 +112,10 @@ function wholeNumber(least: number, most: number) {
     if (!/^\d+$/.test(text) || value < least || value > most) throw new Fault(`a whole number, ${least} to ${most}`);
     return value;
   };
+}
+
+function secretId(text: string): string {
+  return matching(/^[\w/+=.@:-]{1,2048}$/, 'the name or ARN of a secret')(text);
 }
 
 /** A scope token of RFC 6749, 3.3. */

@@ -18,7 +18,7 @@ type LedgerConfig = Pick<
 >;
 
 /** One read is ended by its deadline besides; without `throwOnRequestTimeout` the SDK only warns of a late answer. */
-const SECRETS_CLIENT_OPTIONS = {
+export const SECRETS_CLIENT_OPTIONS = {
   maxAttempts: 3,
   requestHandler: { connectionTimeout: 1_000, requestTimeout: 1_500, throwOnRequestTimeout: true },
 } as const;

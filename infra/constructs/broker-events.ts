@@ -23,11 +23,12 @@ export interface BrokerEventsProps {
   readonly environment: Environment;
   readonly revoketoken: BrokerFunction;
   readonly sweep: BrokerFunction;
+  readonly prober: BrokerFunction;
 }
 
 /**
- * What calls the functions besides HTTP: the sweep's minute, the environment's revocation schedules, and the identity
- * provider's `user.deprovisioned`. A revocation is tried again for an hour, then kept in the dead-letter queue; a sweep
+ * What calls the functions besides HTTP: the sweep's minute, the prober's five where the environment has one, its
+ * revocation schedules, and the identity provider's `user.deprovisioned`. A revocation is tried again for an hour, then kept in the dead-letter queue; a sweep
  * is not: the next one comes within a minute and finds the same rows due.
  */
 export class BrokerEvents extends Construct {
@@ -35,7 +36,7 @@ export class BrokerEvents extends Construct {
 
   constructor(scope: Construct, id: string, props: BrokerEventsProps) {
     super(scope, id);
-    const { prefix, environment, revoketoken, sweep } = props;
+    const { prefix, environment, revoketoken, sweep, prober } = props;
     this.deadLetters = new Queue(this, 'dead-letters', {
       queueName: `${prefix}-revoketoken-dead-letters`,
       encryption: QueueEncryption.SQS_MANAGED,
@@ -52,7 +53,9 @@ export class BrokerEvents extends Construct {
       maxEventAge: Duration.hours(1),
       onFailure: new SqsDestination(this.deadLetters),
     });
-    sweep.live.configureAsyncInvoke({ retryAttempts: 0, maxEventAge: Duration.minutes(1) });
+    const missable = { retryAttempts: 0, maxEventAge: Duration.minutes(1) };
+    sweep.live.configureAsyncInvoke(missable);
+    prober.live.configureAsyncInvoke(missable);
 
     const group = new ScheduleGroup(this, 'group', { scheduleGroupName: prefix, removalPolicy: RemovalPolicy.DESTROY });
     const role = new Role(this, 'scheduler', {
@@ -61,19 +64,21 @@ export class BrokerEvents extends Construct {
       }),
       description: `Calls the sweep and the revocations of ${prefix}, nothing else`,
     });
-    for (const trigger of FUNCTIONS.sweep.triggers) {
-      new Schedule(this, 'sweep', {
-        scheduleName: `${prefix}-sweep`,
-        description: 'Whatever is due in the ledger',
+    const descriptions = { sweep: 'Whatever is due in the ledger', prober: 'The life of a token, from outside' };
+    for (const broker of environment.prober ? [sweep, prober] : [sweep]) {
+      const name = broker === sweep ? 'sweep' : 'prober';
+      const [trigger] = FUNCTIONS[name].triggers;
+      new Schedule(this, name, {
+        scheduleName: `${prefix}-${name}`,
+        description: descriptions[name],
         scheduleGroup: group,
         schedule: ScheduleExpression.rate(Duration.minutes(trigger.everyMinutes)),
-        target: new LambdaInvoke(sweep.live, {
+        target: new LambdaInvoke(broker.live, {
           role,
-          retryAttempts: 0,
-          maxEventAge: Duration.minutes(1),
+          ...missable,
           input: ScheduleTargetInput.fromObject({
             source: 'schedule',
-            name: 'sweep',
+            name,
             scheduledTime: ContextAttribute.scheduledTime,
           }),
         }),

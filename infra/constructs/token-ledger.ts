@@ -80,6 +80,7 @@ export class TokenLedger extends Construct {
 
   /** Lets a role do what the contract says of its function, and nothing more. */
   grant(role: IRole, may: FunctionContract['may']): void {
+    if (may.ledger === 'none') return;
     const writes = may.ledger === 'write';
     role.addToPrincipalPolicy(
       new PolicyStatement({

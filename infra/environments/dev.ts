@@ -25,6 +25,7 @@ export default {
     sessioninfo: { reserved: 5 },
     leases: { reserved: 2 },
     sweep: { reserved: 1 },
+    prober: { reserved: 1 },
   },
   deployment: 'all-at-once',
   logRetentionDays: 7,

@@ -142,6 +142,13 @@ const environmentSchema = (development: boolean, region = 'the region') =>
     /** Never lower it while leases live. */
     dueShards: z.int().min(1).max(256),
     throttle: z.strictObject({ ratePerSecond: z.int().positive(), burst: z.int().positive() }),
+    /**
+     * With it the prober runs every five minutes. `secret`: name or ARN of a secret of yours with its client at the
+     * issuer (docs/deploy.md).
+     */
+    prober: z
+      .strictObject({ secret: z.string().regex(/^[\w/+=.@:-]{1,200}$/, 'name a secret, or its ARN') })
+      .optional(),
     concurrency: z.strictObject(concurrencyPerFunction),
     deployment: z.enum(['canary', 'all-at-once'], 'choose canary (10 % for five minutes) or all-at-once'),
     logRetentionDays: z

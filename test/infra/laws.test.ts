@@ -205,7 +205,10 @@ describe.each(environments)('the stack of $name', (synthesized) => {
     );
     const sweep = schedules.find(({ Name }) => String(Name).endsWith('-sweep'));
     expect(sweep).toMatchObject({ ScheduleExpression: 'rate(1 minute)' });
-    expect(schedules).toHaveLength(environment.revocationSchedules.length + 1);
+    const prober = schedules.find(({ Name }) => String(Name).endsWith('-prober'));
+    if (environment.prober) expect(prober).toMatchObject({ ScheduleExpression: 'rate(5 minutes)' });
+    else expect(prober).toBeUndefined();
+    expect(schedules).toHaveLength(environment.revocationSchedules.length + (prober ? 2 : 1));
     for (const { name, expression, timeZone, select } of environment.revocationSchedules) {
       const schedule = schedules.find(({ Name }) => Name === `thoughtspot-broker-${synthesized.name}-revoke-${name}`);
       expect(schedule).toMatchObject({ ScheduleExpression: expression, ScheduleExpressionTimezone: timeZone });
@@ -245,7 +248,9 @@ describe.each(environments)('the stack of $name', (synthesized) => {
       detail['userIdentity'] as unknown as { sessionContext: { sessionIssuer: { arn: Record<string, unknown[]>[] } } }
     ).sessionContext.sessionIssuer.arn;
     const extra = 'readers' in environment.secret ? (environment.secret.readers?.length ?? 0) : 0;
-    expect(but?.['anything-but']).toHaveLength(FUNCTION_NAMES.length + extra);
+    expect(but?.['anything-but']).toHaveLength(
+      FUNCTION_NAMES.filter((name) => FUNCTIONS[name].may.secret).length + extra,
+    );
     expect(nameless).toEqual({ exists: false });
   });
 
@@ -286,6 +291,16 @@ describe.each(environments)('the stack of $name', (synthesized) => {
       readFileSync(path.join(root, 'infra', 'environments', environment.policyFile), 'utf8'),
     ) as unknown;
     expect(JSON.parse(readFileSync(path.join(synthesized.bundles, 'gettoken', 'policy.json'), 'utf8'))).toEqual(policy);
+  });
+
+  test('the prober calls the address that callers have, with its own secret', () => {
+    const { Variables } = functionOf(synthesized, 'prober')['Environment'] as { Variables: Record<string, unknown> };
+    const { Value } = synthesized.template.Outputs['ApiUrl'] as { Value: unknown };
+    expect(Variables['BROKER_URL']).toEqual(Value);
+    expect(text(Variables['BROKER_URL'])).toMatch(/^https:\/\/[^/]+$/);
+    expect(Variables['PROBER_SECRET_ID']).toBe(
+      environment.prober?.secret ?? `thoughtspot-broker/${synthesized.name}/prober`,
+    );
   });
 
   test('tells what it made: address, issuer, secret', () => {

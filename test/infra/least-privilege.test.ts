@@ -7,6 +7,7 @@ import type { Synthesized } from '../support/synthesized.ts';
 
 const environments = synthesizedEnvironments();
 const REGION = 'eu-central-1';
+const SECRET_READERS = FUNCTION_NAMES.filter((name) => FUNCTIONS[name].may.secret);
 
 /** Finds the one resource of a type whose logical id begins so. */
 function id(synthesized: Synthesized, type: string, prefix: string): string {
@@ -26,6 +27,7 @@ function parts(synthesized: Synthesized) {
     secret: imported
       ? 'arn:<AWS::Partition>:secretsmanager:eu-central-1:111122223333:secret:shared/thoughtspot-AbCdEf'
       : `\${${id(synthesized, 'AWS::SecretsManager::Secret', 'secret')}}`,
+    proberSecret: `arn:<AWS::Partition>:secretsmanager:eu-central-1:111122223333:secret:thoughtspot-broker/${synthesized.name === 'every-option' || synthesized.name === 'imported-secret' ? 'prod' : synthesized.name}/prober-AbCdEf`,
     live: (name: FunctionName) => `\${${id(synthesized, 'AWS::Lambda::Alias', `${name}live`)}}`,
     sealContext: {
       'kms:EncryptionContext:purpose': 'ledger-data-key',
@@ -44,22 +46,24 @@ describe.each(environments)('least privilege in $name', (synthesized) => {
   test.each(FUNCTION_NAMES)('%s may do exactly what the contract says', (name) => {
     const { ledger, seal, secret } = FUNCTIONS[name].may;
     const writes = ledger === 'write';
+    const reads = ledger !== 'none';
     const table: [string, boolean, string, Record<string, string>?][] = [
-      ['dynamodb:GetItem', true, part.table],
-      ['dynamodb:BatchGetItem', true, part.table],
-      ['dynamodb:Query', true, part.table],
+      ['dynamodb:GetItem', reads, part.table],
+      ['dynamodb:BatchGetItem', reads, part.table],
+      ['dynamodb:Query', reads, part.table],
       ...LEDGER_INDEXES.map((index): [string, boolean, string] => [
         'dynamodb:Query',
-        true,
+        reads,
         `${part.table}/index/${index.name}`,
       ]),
       ['dynamodb:PutItem', writes, part.table],
       ['dynamodb:UpdateItem', writes, part.table],
       ['kms:Decrypt', seal, part.sealKey, part.sealContext],
       ['kms:GenerateDataKey', seal && writes, part.sealKey, part.sealContext],
-      ['kms:Decrypt', true, part.tableKey, part.viaDynamo],
+      ['kms:Decrypt', reads, part.tableKey, part.viaDynamo],
       ['kms:GenerateDataKey', writes, part.tableKey, part.viaDynamo],
       ['secretsmanager:GetSecretValue', secret, part.secret],
+      ['secretsmanager:GetSecretValue', name === 'prober', part.proberSecret],
     ];
     expect(
       table.map(([action, , resource, context]) => [action, may(name, action, resource, context), resource]),
@@ -105,7 +109,7 @@ describe.each(environments)('least privilege in $name', (synthesized) => {
     expect(denied.filter(([action, resource, context]) => may(name, action, resource, context))).toEqual([]);
   });
 
-  test('the scheduler may invoke its two targets and hand over dead letters, nothing else', () => {
+  test('the scheduler may invoke its targets and hand over dead letters, nothing else', () => {
     const role = id(synthesized, 'AWS::IAM::Role', 'eventsscheduler');
     const granted = resources(synthesized, 'AWS::IAM::Policy')
       .filter(([, policy]) => asArray(policy['Roles']).some((one) => text(one) === `\${${role}}`))
@@ -120,6 +124,7 @@ describe.each(environments)('least privilege in $name', (synthesized) => {
       [
         `lambda:InvokeFunction ${part.live('revoketoken')}`,
         `lambda:InvokeFunction ${part.live('sweep')}`,
+        ...(synthesized.environment.prober ? [`lambda:InvokeFunction ${part.live('prober')}`] : []),
         `sqs:SendMessage \${${queue}}`,
       ].sort(),
     );
@@ -135,7 +140,7 @@ describe.each(environments)('least privilege in $name', (synthesized) => {
       const readers = 'readers' in synthesized.environment.secret ? (synthesized.environment.secret.readers ?? []) : [];
       const exempt = (refusal as { Condition: { ArnNotEquals: Record<string, unknown> } }).Condition.ArnNotEquals;
       expect(asArray(exempt['aws:PrincipalArn']).map(text).sort()).toEqual(
-        [...FUNCTION_NAMES.map((name) => `\${${part.role(name)}}`), ...readers].sort(),
+        [...SECRET_READERS.map((name) => `\${${part.role(name)}}`), ...readers].sort(),
       );
     }
     for (const key of [part.sealKey, part.tableKey])

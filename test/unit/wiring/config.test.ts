@@ -20,6 +20,8 @@ const GOOD: Record<EnvironmentVariable, string> = {
   SCOPE_TOKEN: 'broker:token',
   SCOPE_REVOKE: 'broker:revoke',
   SWEEP_RATE: '50',
+  BROKER_URL: 'https://tokens.example.com',
+  PROBER_SECRET_ID: 'broker/prod/prober',
 };
 
 function reasonOf(environment: NodeJS.ProcessEnv): string {

@@ -1,0 +1,51 @@
+import * as z from 'zod/mini';
+import { Failure } from '../broker/failure.ts';
+
+/** A client of the OIDC issuer, in the sense of OAuth: the prober signs in as it with the client credentials grant. */
+export interface OidcClient {
+  readonly clientId: string;
+  readonly clientSecret: string;
+}
+
+export interface ProberCredential extends OidcClient {
+  readonly tokenUrl: string;
+  readonly scope?: string | undefined;
+  /** Some issuers want it as a parameter of the token request. */
+  readonly audience?: string | undefined;
+  /** A second client, whom the policy grants nothing. */
+  readonly unentitled?: OidcClient | undefined;
+}
+
+const text = z.string('is missing or not a string').check(z.minLength(1, 'is empty'));
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
+const tokenUrl = text.check(
+  z.refine((value) => {
+    const url = URL.parse(value);
+    return url?.protocol === 'https:' || (url?.protocol === 'http:' && LOOPBACK.test(url.hostname));
+  }, 'is no https URL'),
+);
+const client = { clientId: text, clientSecret: text };
+const document = z.strictObject({
+  ...client,
+  tokenUrl,
+  scope: z.optional(text),
+  audience: z.optional(text),
+  unentitled: z.optional(z.strictObject(client)),
+});
+
+/** Parses the prober's secret. Throws Failure `misconfigured` that names each fault by its path, never a value. */
+export function parseProberSecret(secret: string): ProberCredential {
+  const result = document.safeParse(jsonOf(secret));
+  if (result.success) return result.data;
+  const faults = result.error.issues.map(({ path, message }) => `$.${path.map(String).join('.')}: ${message}`);
+  throw new Failure('misconfigured', { reason: `the prober's secret: ${faults.join('; ')}` });
+}
+
+function jsonOf(secret: string): unknown {
+  try {
+    return JSON.parse(secret);
+  } catch {
+    // The parser's own words may repeat what it read.
+    throw new Failure('misconfigured', { reason: "the prober's secret is not JSON" });
+  }
+}

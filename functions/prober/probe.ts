@@ -1,0 +1,124 @@
+import { Failure } from '../broker/failure.ts';
+import type { Clock, Log, SessionIssuer, Signals } from '../broker/ports.ts';
+import type { Answered, Ask } from './ask.ts';
+import type { OidcClient, ProberCredential } from './credential.ts';
+import { signIn } from './sign-in.ts';
+import { makeSteps, ProbeFault, type ProbeReport } from './steps.ts';
+
+export interface ProbeDeps {
+  /** Origin of the broker's API. */
+  readonly brokerUrl: string;
+  readonly credential: (deadline: number) => Promise<ProberCredential>;
+  readonly ask: Ask;
+  readonly thoughtspot: Pick<SessionIssuer, 'sessionInfo'>;
+  readonly clock: Clock;
+  readonly signals: Signals;
+  readonly log: Log;
+  /** Keeps a secret out of every line. */
+  readonly conceal: (secret: string) => void;
+}
+
+/** How long ThoughtSpot may take to forget a revoked token: nothing is documented (wire facts 3.4). */
+const DEAD_WITHIN_MS = 10_000;
+const LOOK_EVERY_MS = 500;
+
+/**
+ * The life of one token as a caller sees it, and whom the broker has to refuse. Anything but the promised answer emits
+ * `probe-failed` and is logged; nothing is thrown then, so that one trouble rings once. The token is a fresh one and is
+ * revoked whatever else fails. Throws Failure if the prober's own secret cannot be had.
+ */
+export function makeProbe(deps: ProbeDeps): (deadline: number) => Promise<ProbeReport> {
+  const { brokerUrl, ask, clock, signals, log, conceal } = deps;
+
+  const callBroker = (method: 'GET' | 'POST', path: string, bearer: string, deadline: number, body?: object) =>
+    ask(
+      `${brokerUrl}${path}`,
+      {
+        method,
+        headers: { accept: 'application/json', 'content-type': 'application/json', authorization: `Bearer ${bearer}` },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      },
+      deadline,
+    );
+
+  async function isAlive(token: string, deadline: number): Promise<boolean> {
+    try {
+      return (await deps.thoughtspot.sessionInfo(token, deadline)) !== undefined;
+    } catch (error) {
+      if (error instanceof Failure) throw new ProbeFault(`ThoughtSpot does not tell: ${error.message}`);
+      throw error;
+    }
+  }
+
+  async function seeDead(token: string, deadline: number): Promise<void> {
+    const until = Math.min(deadline, clock.now() + DEAD_WITHIN_MS);
+    while (await isAlive(token, deadline)) {
+      if (clock.now() >= until) throw new ProbeFault('ThoughtSpot still takes the revoked token');
+      await clock.sleep(LOOK_EVERY_MS);
+    }
+  }
+
+  return async (deadline) => {
+    const credential = await deps.credential(deadline);
+    const steps = makeSteps();
+    const { step } = steps;
+    const signedIn = async (client: OidcClient) => {
+      const token = await signIn(ask, credential, client, deadline);
+      conceal(token);
+      return token;
+    };
+
+    const bearer = await step('sign-in', () => signedIn(credential));
+    if (bearer !== undefined) {
+      await step('forged-token-refused', async () =>
+        expectStatus(await callBroker('POST', '/gettoken', forged(bearer), deadline), 401),
+      );
+      const lease = await step('gettoken', async () => {
+        const startedAt = clock.now();
+        const answer = await callBroker('POST', '/gettoken', bearer, deadline, { fresh: true });
+        signals.emit('probe-latency', clock.now() - startedAt);
+        expectStatus(answer, 200);
+        const { token, leaseId, userName } = answer.json;
+        if (typeof token !== 'string' || typeof leaseId !== 'string') throw new ProbeFault('no token in the answer');
+        conceal(token);
+        return { token, leaseId, userName };
+      });
+      if (lease !== undefined) {
+        await step('sessioninfo', async () => {
+          const answer = await callBroker('GET', '/sessioninfo', bearer, deadline);
+          expectStatus(answer, 200);
+          if (answer.json['userName'] !== lease.userName) throw new ProbeFault('it tells of another user');
+          if (!(await isAlive(lease.token, deadline))) throw new ProbeFault('ThoughtSpot does not take the new token');
+        });
+        await step('revoketoken', async () =>
+          expectStatus(await callBroker('POST', '/revoketoken', bearer, deadline, { leaseId: lease.leaseId }), 200),
+        );
+        await step('revoked-token-dead', () => seeDead(lease.token, deadline));
+      }
+    }
+    const { unentitled } = credential;
+    if (unentitled !== undefined)
+      await step('unentitled-refused', async () =>
+        expectStatus(await callBroker('POST', '/gettoken', await signedIn(unentitled), deadline), 403),
+      );
+
+    const { passed, failed } = steps.report();
+    if (failed.length > 0) {
+      signals.emit('probe-failed');
+      log.error('probe failed', { failed, passed });
+    }
+    return { passed, failed };
+  };
+}
+
+function expectStatus({ status, json }: Answered, wanted: number): void {
+  if (status === wanted) return;
+  const code = typeof json['code'] === 'string' ? ` ${json['code']}` : '';
+  throw new ProbeFault(`answered ${status}${code} instead of ${wanted}`);
+}
+
+/** The prober's own token with another signature, so that nothing but the signature can be why it is refused. */
+function forged(jwt: string): string {
+  const at = jwt.lastIndexOf('.') + 1;
+  return jwt.slice(0, at) + (jwt[at] === 'A' ? 'B' : 'A') + jwt.slice(at + 1);
+}

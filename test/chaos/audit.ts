@@ -8,7 +8,7 @@ import { TABLE_NAME } from '../../local/function-variables.ts';
 import { REGION } from '../../local/lambda/environment.ts';
 import { leaksAmong } from './leaks.ts';
 import type { Load } from './load.ts';
-import type { ChaosWorld } from './world.ts';
+import type { ChaosWorld, LiveToken } from './world.ts';
 
 export interface AuditReport {
   readonly live: number;
@@ -29,10 +29,8 @@ interface Rows {
   readonly cutOffs: readonly CutOffRow[];
 }
 
-interface LiveToken {
-  readonly text: string;
-  readonly user: string;
-  readonly expiresAt: number;
+interface NamedToken extends LiveToken {
+  /** As rows of the ledger name it. */
   readonly digest: string;
 }
 
@@ -61,13 +59,8 @@ export async function makeAuditor(world: ChaosWorld, load: Load) {
     return { leases, cutOffs };
   }
 
-  function liveTokens(): LiveToken[] {
-    const texts = world.simulator.tokens();
-    return world.simulator.state().tokens.map(({ user, expiresAt }, index) => {
-      const text = texts[index] ?? '';
-      return { text, user, expiresAt, digest: names.tokenDigest(text) };
-    });
-  }
+  const liveTokens = (): NamedToken[] =>
+    world.liveTokens().map((token) => ({ ...token, digest: names.tokenDigest(token.text) }));
 
   return {
     async audit(): Promise<AuditReport> {
@@ -76,7 +69,7 @@ export async function makeAuditor(world: ChaosWorld, load: Load) {
       const found = await rows();
       const { leases } = found;
       // The sweep ends tokens before it writes so: what died while we read may have a row of either kind.
-      const still = new Set(world.simulator.tokens());
+      const still = new Set(world.liveTokens().map(({ text }) => text));
       const live = before.filter(({ text }) => still.has(text));
       for (const { text, user } of live) world.secrets.set(text, `a token of ${user}`);
       const covered = new Set(accepted.flatMap((revoke) => load.liveUnder(revoke)).map(({ token }) => token));
@@ -95,7 +88,7 @@ export async function makeAuditor(world: ChaosWorld, load: Load) {
 }
 
 /** Live tokens that no unfinished row speaks of. A row without a token accounts for one token of its user. */
-function unaccounted(world: ChaosWorld, live: readonly LiveToken[], leases: readonly Lease[]): string[] {
+function unaccounted(world: ChaosWorld, live: readonly NamedToken[], leases: readonly Lease[]): string[] {
   const unfinished = leases.filter(({ state }) => isUnfinished(state));
   const byDigest = new Set(unfinished.flatMap(({ tokenDigest }) => tokenDigest ?? []));
   const expired = new Set(
@@ -108,7 +101,8 @@ function unaccounted(world: ChaosWorld, live: readonly LiveToken[], leases: read
   for (const token of [...live].sort((one, other) => one.expiresAt - other.expiresAt)) {
     if (byDigest.has(token.digest)) continue;
     const endsAt = token.expiresAt - offset - world.setBackMs;
-    // A cluster that sets its clock back makes tokens live longer than it said: nobody can have known.
+    // A cluster that sets its clock back makes tokens live longer than it said: nobody can have known. For those that
+    // were handed out the world knows; this is for the others.
     if (expired.has(token.digest) && endsAt <= Date.now()) continue;
     const index = blank.findIndex(({ user, latestEndAt }) => user === token.user && latestEndAt >= endsAt);
     if (index < 0) problems.push(`a live token of ${token.user} has no row that says so`);
@@ -118,7 +112,7 @@ function unaccounted(world: ChaosWorld, live: readonly LiveToken[], leases: read
 }
 
 /** Live tokens whose revoke was accepted, and that nobody will end. */
-function forgotten(tokens: readonly LiveToken[], { leases, cutOffs }: Rows): string[] {
+function forgotten(tokens: readonly NamedToken[], { leases, cutOffs }: Rows): string[] {
   const byDigest = new Map(leases.flatMap((lease) => (lease.tokenDigest ? [[lease.tokenDigest, lease] as const] : [])));
   return tokens.flatMap(({ digest, user }) => {
     const lease = byDigest.get(digest);

@@ -63,10 +63,7 @@ export const BEGIN: Readonly<Record<FaultName, Begin>> = {
     return load.deprovision(world.users.slice(first, first + 1 + Math.floor(count * 3)));
   },
   'cluster clock step'(world, _load, { dice: [step] }) {
-    const before = world.simulator.switches().clockOffsetMs;
-    const after = Math.round((step - 0.5) * 40_000);
-    world.setBackMs += Math.max(0, before - after);
-    world.simulator.set({ clockOffsetMs: after });
+    world.setClusterClock(Math.round((step - 0.5) * 40_000));
     return instant;
   },
   'policy redeployed': (world) => world.redeploy(),

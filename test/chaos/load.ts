@@ -95,7 +95,7 @@ export class Load {
 
   /** Tokens that the revoke covers and that ThoughtSpot still takes. */
   liveUnder({ covers, askedAt }: AcceptedRevoke): HandedOut[] {
-    const live = new Set(this.#world.simulator.tokens());
+    const live = new Set(this.#world.liveTokens().map(({ text }) => text));
     return [...this.handedOut.values()].filter((held) => held.at < askedAt && live.has(held.token) && covers(held));
   }
 
@@ -143,6 +143,7 @@ export class Load {
     const token = json['token'];
     if (status !== 200 || typeof token !== 'string') return;
     this.#world.secrets.set(token, `a token of ${user}`);
+    if (typeof json['expiresAt'] === 'number') this.#world.promisedEnds.set(token, json['expiresAt']);
     const owner = Buffer.from(token, 'base64').toString('latin1').split(':')[0];
     if (json['userName'] !== user || owner !== user) {
       this.violations.add(`${user} was given a token of ${owner ?? 'nobody'}`);

@@ -26,13 +26,26 @@ export interface ChaosWorld {
   readonly secrets: Map<string, string>;
   /** All that the functions and the platform print. */
   readonly printed: string[];
-  /** How far the cluster's clock has been set back altogether, ms: tokens may outlive their promise by so much. */
-  setBackMs: number;
+  /** What ThoughtSpot takes now and may take: without those that live on or again because its clock was set back. */
+  liveTokens(): LiveToken[];
+  /** When tokens that were handed out end, as the broker said, epoch ms. */
+  readonly promisedEnds: Map<string, number>;
+  /** Sets the cluster's clock, ms ahead of this machine's. */
+  setClusterClock(offsetMs: number): void;
+  /** How far that clock has been set back altogether, ms. */
+  readonly setBackMs: number;
   /** A new key at the cluster and, right after it, in the secret. */
   rotateKey(org: number | undefined): void;
   /** Changes the policy document and replaces all sandboxes. */
   redeploy(): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface LiveToken {
+  readonly text: string;
+  readonly user: string;
+  /** By the cluster's clock. */
+  readonly expiresAt: number;
 }
 
 export async function startWorld(userCount: number): Promise<ChaosWorld> {
@@ -51,8 +64,7 @@ export async function startWorld(userCount: number): Promise<ChaosWorld> {
 
   const folder = await mkdtemp(join(tmpdir(), 'broker-chaos-'));
   const policyFile = join(folder, 'policy.json');
-  const policy = JSON.parse(await readFile(DEFAULT_POLICY, 'utf8')) as Record<string, unknown>;
-  await writeFile(policyFile, JSON.stringify(policy));
+  await writeFile(policyFile, await policyDocument(1));
   const broker = await startLocalBroker({
     simulator: { cluster, switches: { rateLimitBurst: 100 } },
     users: { audience: 'thoughtspot-token-broker', users: people },
@@ -84,7 +96,11 @@ export async function startWorld(userCount: number): Promise<ChaosWorld> {
   }
   const printed: string[] = broker.output.lines().map(({ text }) => text);
   broker.output.listen(({ text }) => printed.push(text));
+  const promisedEnds = new Map<string, number>();
   let policies = 1;
+  let setBackMs = 0;
+  /** The latest time that the cluster's clock has shown before it was set back. */
+  let latestShown = -Infinity;
 
   return {
     broker,
@@ -95,7 +111,27 @@ export async function startWorld(userCount: number): Promise<ChaosWorld> {
     digestKey,
     secrets,
     printed,
-    setBackMs: 0,
+    promisedEnds,
+    get setBackMs() {
+      return setBackMs;
+    },
+    setClusterClock(offsetMs) {
+      const before = simulator.switches().clockOffsetMs;
+      latestShown = Math.max(latestShown, Date.now() + before);
+      setBackMs += Math.max(0, before - offsetMs);
+      simulator.set({ clockOffsetMs: offsetMs });
+    },
+    liveTokens() {
+      const texts = simulator.tokens();
+      const live = simulator.state().tokens.map(({ user, expiresAt }, index) => {
+        return { text: texts[index] ?? '', user, expiresAt };
+      });
+      return live.filter(({ text, expiresAt }) => {
+        const lives = expiresAt > latestShown;
+        const beyondPromise = setBackMs > 0 && (promisedEnds.get(text) ?? Infinity) <= Date.now();
+        return lives && !beyondPromise;
+      });
+    },
     rotateKey(org) {
       if (org === undefined) keys.own = simulator.rotateKey();
       else keys.globex = simulator.rotateKey(org);
@@ -103,7 +139,7 @@ export async function startWorld(userCount: number): Promise<ChaosWorld> {
     },
     async redeploy() {
       policies += 1;
-      await writeFile(policyFile, JSON.stringify({ ...policy, description: `Policy ${policies} of this run.` }));
+      await writeFile(policyFile, await policyDocument(policies));
       await broker.rebuild();
     },
     async close() {
@@ -111,6 +147,20 @@ export async function startWorld(userCount: number): Promise<ChaosWorld> {
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** The local policy with lives short enough to end within a run, and a little different each time. */
+async function policyDocument(edition: number): Promise<string> {
+  const document = JSON.parse(await readFile(DEFAULT_POLICY, 'utf8')) as {
+    rules: { grants: { validity: object }[] }[];
+  };
+  for (const { grants } of document.rules) {
+    for (const grant of grants) {
+      const validity = { ...grant.validity, defaultSeconds: 90 + (edition % 30) };
+      Object.assign(grant, { validity, reuse: { minLifeLeftSeconds: 45 } });
+    }
+  }
+  return JSON.stringify(document);
 }
 
 function claimsOf(name: string, tenant: string, scope: string) {

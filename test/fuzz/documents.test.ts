@@ -1,0 +1,104 @@
+import { inspect } from 'node:util';
+import fc from 'fast-check';
+import { decide } from '../../functions/broker/entitlement.ts';
+import { Failure } from '../../functions/broker/failure.ts';
+import { compilePolicy } from '../../functions/policy/compile.ts';
+import { PolicyError } from '../../functions/policy/policy-error.ts';
+import { parseSecret } from '../../functions/secrets/credential.ts';
+import type { Claims } from '../../functions/broker/ports.ts';
+import { leaksIn } from '../support/canaries.ts';
+import { callerWith, FACTS, policyDocument, request } from '../support/policy-documents.ts';
+import { CANARY, cases, FUZZ_LIMIT_MS, oddText, oddValue, spoiled } from './fuzzing.ts';
+
+test(
+  'whatever document comes as a policy, it compiles or says what is wrong, and decides about any claims',
+  () =>
+    fc.assert(
+      fc.property(
+        fc.oneof(policyDocument, spoiled(policyDocument)),
+        fc.dictionary(fc.constantFrom('tenant', 'name', 'roles', 'level', 'cognito:groups'), oddValue),
+        request,
+        (document, claims, asked) => {
+          const policy = compiled(document);
+          if (policy === undefined) return;
+          const decision = decide(policy, callerWith(claims as Claims), asked, FACTS);
+          if (!decision.allowed) return;
+          expect(decision.grant.user.trim()).not.toBe('');
+          expect(['tsadmin', 'system', 'su']).not.toContain(decision.grant.user.toLowerCase());
+          expect(Number.isInteger(decision.grant.orgId)).toBe(true);
+          expect(decision.grant.validitySeconds).toBeGreaterThanOrEqual(1);
+        },
+      ),
+      cases(0.16),
+    ),
+  FUZZ_LIMIT_MS,
+);
+
+function compiled(document: unknown) {
+  try {
+    return compilePolicy(document);
+  } catch (error) {
+    expect(error).toBeInstanceOf(PolicyError);
+    expect((error as PolicyError).faults.length).toBeGreaterThan(0);
+    return undefined;
+  }
+}
+
+const base64Key = Buffer.alloc(32, CANARY).toString('base64');
+const secretDocument = fc.oneof(
+  fc.constant<object>({ secretKey: CANARY, digestKey: base64Key, orgs: { 2: { secretKey: CANARY } } }),
+  fc.constant<object>({ userName: 'svc', password: CANARY, digestKey: base64Key }),
+  fc.record({ secretKey: oddText, digestKey: oddText, orgs: oddValue, password: oddText }, { requiredKeys: [] }),
+);
+
+test(
+  'whatever text is in the secret, it is taken or refused, and nothing of it is told',
+  () =>
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          secretDocument.map((document) => JSON.stringify(document)),
+          spoiled(secretDocument).map((document) => JSON.stringify(document)),
+          oddValue.map((document) => JSON.stringify(document)),
+          oddText,
+        ),
+        (text) => {
+          let told: string;
+          try {
+            const stored = parseSecret(text, 'version-1');
+            expect(stored.digestKey.length).toBeGreaterThanOrEqual(32);
+            told =
+              inspect(stored.credential, { depth: 5, showHidden: true }) + (JSON.stringify(stored.credential) ?? '');
+          } catch (error) {
+            if (!(error instanceof Failure)) throw error;
+            expect(error.code).toBe('misconfigured');
+            told = inspect(error, { depth: 5 });
+          }
+          // A name that is not known may be told to operators: it is not a value.
+          const values = valuesIn(text);
+          if (values.includes(CANARY)) expect(leaksIn(withoutNames(told, text), { canary: CANARY })).toEqual([]);
+        },
+      ),
+      cases(0.12),
+    ),
+  FUZZ_LIMIT_MS,
+);
+
+/** All text values of a JSON document. */
+function valuesIn(text: string): string[] {
+  const values: string[] = [];
+  try {
+    JSON.parse(text, (_name, value: unknown) => {
+      if (typeof value === 'string') values.push(value);
+      return value;
+    });
+  } catch {
+    values.push(text);
+  }
+  return values;
+}
+
+/** Empty if the document has the canary as a name, which the faults may repeat. */
+function withoutNames(told: string, text: string): string {
+  return text.includes(`"${CANARY}":`) || text.includes(`${CANARY}x":`) ? '' : told;
+}

@@ -53,10 +53,9 @@ describe('small and plain', () => {
     expect(entries.filter((entry) => lines(entry) > 40)).toEqual([]);
   });
 
-  test('half of the modules have at most 90 lines, none has more than 280 with its comments', () => {
+  test('half of the modules have at most 90 lines (eslint holds each to 250)', () => {
     const lengths = deployed.map(lines).sort((a, b) => a - b);
     expect(lengths[Math.floor(lengths.length / 2)]).toBeLessThanOrEqual(90);
-    expect(deployed.filter((path) => lines(path) > 280)).toEqual([]);
   });
 
   test('no file is a drawer: utils, helpers, common, misc, types or index', () => {

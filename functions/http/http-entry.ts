@@ -42,7 +42,8 @@ export function httpEntry(edge: Edge, ready: () => Promise<Route>): HttpHandler 
   const { telemetry, clock } = edge;
   return async (event, context) => {
     const startedAt = clock.now();
-    const correlationId = event.requestContext?.requestId ?? context.awsRequestId;
+    // Somebody with AWS credentials can send anything, null too; the answer to it is a problem like any other.
+    const correlationId = event?.requestContext?.requestId ?? context.awsRequestId;
     telemetry.begin(correlationId);
     let caller: Caller | undefined;
     let code: string | undefined;
@@ -60,7 +61,7 @@ export function httpEntry(edge: Edge, ready: () => Promise<Route>): HttpHandler 
       report(edge, failure);
     }
     telemetry.log.info('request', {
-      method: event.requestContext?.http?.method,
+      method: event?.requestContext?.http?.method,
       route: routeOf(edge.name),
       status: answer.statusCode,
       ...(code === undefined ? {} : { code }),

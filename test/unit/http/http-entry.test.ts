@@ -157,3 +157,14 @@ describe('the edge', () => {
     expect(JSON.parse(result.body ?? '')).toMatchObject({ code: 'misconfigured', correlationId: 'invocation-1' });
   });
 });
+
+test.each([null, 'text', 7, []])('an event that is no object at all (%j) is answered, not thrown', async (event) => {
+  const { telemetry } = recordTelemetry();
+  const handler = httpEntry({ name: 'gettoken', telemetry, clock: makeFakeClock() }, async () => ({
+    scope: undefined,
+    answer: fine,
+  }));
+  const answer = await handler(event as unknown as Parameters<typeof handler>[0], lambdaContext());
+  expect(answer.statusCode).toBe(500);
+  expect(JSON.parse(answer.body ?? '')).toMatchObject({ correlationId: 'invocation-1' });
+});

@@ -1,3 +1,5 @@
+import { ALARM_HEADINGS } from '../functions/contract/alarms.ts';
+
 /**
  * `npm run cost`: what a million tokens cost, from stated prices and stated assumptions. Prices are AWS's list prices
  * for eu-central-1 or us-east-1 as remembered in November 2026, without free tiers: check them before you sign anything.
@@ -41,7 +43,7 @@ export const ASSUMPTIONS = {
   logKilobytesPerRequest: 2,
   sampledTraces: 0.05,
   metricsInUse: 60,
-  alarms: 41,
+  alarms: ALARM_HEADINGS.length,
 } as const;
 
 export interface CostLine {

@@ -98,6 +98,7 @@ describe('a healthy cluster and broker', () => {
       for (const name of OPERATIONS) expect(named(checks, name)?.status).toBe('passed');
       const calls = Object.keys(simulator.state().calls);
       for (const path of paths) expect(calls.some((call) => call.endsWith(path))).toBe(true);
+      expect(simulator.state().tokens).toEqual([]);
     }
   });
 

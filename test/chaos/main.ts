@@ -15,7 +15,7 @@ Secrets Manager, ThoughtSpot, its keys, its clock. Meanwhile and at the end it h
   --seed <n>      the same seed, minutes, users and rate give the same faults and requests (default: drawn, and printed)
   --minutes <n>   how long people use it (default 3)
   --users <n>     how many people (default 200)
-  --rate <n>      what they do per second, all together (default 15)
+  --rate <n>      what they do per second, all together (default 12)
   --svg <file>    where the picture goes (default reports/chaos/<seed>.svg)
 
 Ends with 0 if every promise was kept, 1 if not, 2 if it was called wrongly.
@@ -46,7 +46,7 @@ async function main(): Promise<number> {
   const seed = numberOf('seed', values.seed, 1 + Math.floor(Math.random() * 999_999));
   const durationMs = numberOf('minutes', values.minutes, 3) * 60_000;
   const users = numberOf('users', values.users, 200);
-  const requestsPerSecond = numberOf('rate', values.rate, 15);
+  const requestsPerSecond = numberOf('rate', values.rate, 12);
   process.stderr.write(`seed ${seed}\n`);
   const progress = startProgress({ total: Math.ceil(durationMs / 1000), title: 'chaos' });
   const onProgress = (elapsedMs: number, label: string) => progress.update(Math.floor(elapsedMs / 1000), label);

@@ -1,0 +1,68 @@
+/** Many people who are alike: known to the issuer, active at ThoughtSpot, entitled by the demo policy. */
+import { readDemoUsers, type DemoUsers } from '../../local/demo-users.ts';
+import type { LocalBroker } from '../../local/local-broker.ts';
+import { readCluster, type Cluster } from '../../local/thoughtspot/cluster.ts';
+
+export function crowd(size: number): {
+  readonly names: readonly string[];
+  readonly users: DemoUsers;
+  readonly cluster: Cluster;
+} {
+  const names = Array.from({ length: size }, (_, index) => `person${index + 1}`);
+  const [cluster, users] = [readCluster(), readDemoUsers()];
+  const [model, claims] = [cluster.users.find(({ name }) => name === 'alice'), users.users['alice']?.claims];
+  if (model === undefined) throw new Error('The demo cluster has no alice.');
+  return {
+    names,
+    users: {
+      ...users,
+      users: {
+        ...users.users,
+        ...Object.fromEntries(
+          names.map((name) => [
+            name,
+            { about: 'one of a crowd', claims: { ...claims, sub: `user-${name}`, preferred_username: name } },
+          ]),
+        ),
+      },
+    },
+    cluster: {
+      ...cluster,
+      users: [
+        ...cluster.users,
+        ...names.map((name, index) => ({
+          ...model,
+          name,
+          id: `c0ffee00-0000-4000-8000-${String(index).padStart(12, '0')}`,
+        })),
+      ],
+    },
+  };
+}
+
+export interface LeaseRow {
+  readonly user: string;
+  readonly state: string;
+}
+
+/** The unfinished rows of the ledger, as the function `leases` tells an operator. */
+export async function unfinishedRows(broker: LocalBroker): Promise<readonly LeaseRow[]> {
+  const rows: LeaseRow[] = [];
+  let cursor: string | undefined;
+  do {
+    const answer = await broker.invoke('leases', { source: 'operator', limit: 200, ...(cursor && { cursor }) });
+    if (answer.status !== 'answered') throw new Error(`The leases could not be listed: ${answer.status}`);
+    const page = JSON.parse(answer.payload) as { leases: LeaseRow[]; next?: string };
+    rows.push(...page.leases);
+    cursor = page.next;
+  } while (cursor !== undefined);
+  return rows;
+}
+
+/** Users with a token alive at ThoughtSpot for which no unfinished row answers: always none. */
+export async function unaccounted(broker: LocalBroker): Promise<readonly string[]> {
+  const alive = new Map<string, number>();
+  for (const { user } of broker.simulator?.state().tokens ?? []) alive.set(user, (alive.get(user) ?? 0) + 1);
+  for (const { user } of await unfinishedRows(broker)) alive.set(user, (alive.get(user) ?? 0) - 1);
+  return [...alive].filter(([, missing]) => missing > 0).map(([user]) => user);
+}

@@ -2,10 +2,12 @@
 import fc from 'fast-check';
 
 /** 5,000 cases in all on every change, 1,000,000 with NIGHTLY. `share` of the test, all shares add up to 1. */
-export function cases(share: number): { numRuns: number; seed?: number } {
+export function cases(share: number): { numRuns: number; endOnFailure: boolean; seed?: number } {
   const nightly = process.env['NIGHTLY'] === '1';
   const seed = process.env['SEED'];
-  return { numRuns: (nightly ? 1_000_000 : 5_000) * share, ...(seed === undefined ? {} : { seed: Number(seed) }) };
+  // Shrinking cases of this size takes minutes; the seed and path of a failure are printed, and repeat it.
+  const numRuns = (nightly ? 1_000_000 : 5_000) * share;
+  return { numRuns, endOnFailure: true, ...(seed === undefined ? {} : { seed: Number(seed) }) };
 }
 
 /** Jest's limit for a fuzz test, ms. */

@@ -92,7 +92,8 @@ function authorise(deps: GetTokenDeps, caller: Caller, request: TokenRequest, no
   const decision = deps.decide(caller, request, now);
   const who = { caller: { issuer: caller.issuer, subject: caller.subject }, reasons: decision.reasons };
   if (!decision.allowed) {
-    deps.audit.record({ action: 'deny', ...who, code: decision.code });
+    const { rule, code } = decision;
+    deps.audit.record({ action: 'deny', ...who, code, ...(rule === undefined ? {} : { rule }) });
     deps.signals.emit('denied');
     throw new Failure(decision.code, { reason: decision.reasons.join('; '), errors: decision.errors });
   }

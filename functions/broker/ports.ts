@@ -234,6 +234,8 @@ export interface TokenLedger {
   unfinishedOfCaller(caller: CallerId, deadline: number): AsyncIterable<Lease>;
   /** The row behind a handle, or undefined if the handle is not ours or the row is gone. */
   byLeaseId(leaseId: string, deadline: number): Promise<Lease | undefined>;
+  /** The lease of a user whose token has that digest, in whatever state it is. */
+  withDigest(user: string, digest: string, deadline: number): Promise<Lease | undefined>;
   /** Keyed digest of a token, as in `Lease.tokenDigest`. */
   digest(token: string): Promise<string>;
   /** Puts generation `key.generation` on condition that it does not exist. False: somebody else has it. */

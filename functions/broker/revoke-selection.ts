@@ -3,7 +3,7 @@ import { normaliseUser } from './entitlement.ts';
 import { Failure } from './failure.ts';
 import type { Lease } from './lease.ts';
 import { isOwn, ownLeases, type OwnLeasesDeps } from './own-leases.ts';
-import type { SessionInfo, SessionIssuer, TokenLedger } from './ports.ts';
+import type { Caller, SessionInfo, SessionIssuer, TokenLedger } from './ports.ts';
 import type { Revoker, RevokeSelection } from './use-cases.ts';
 
 export interface SelectionDeps extends OwnLeasesDeps {
@@ -58,7 +58,9 @@ async function leaseFor(deps: SelectionDeps, revoker: Revoker, leaseId: string, 
 async function leaseOfToken(deps: SelectionDeps, revoker: Revoker, token: string, deadline: number): Promise<Selected> {
   const digest = await deps.ledger.digest(token);
   if (revoker.kind === 'caller') {
-    const own = await withDigest(ownLeases(deps, revoker.caller, deadline), digest);
+    const own =
+      (await withDigest(ownLeases(deps, revoker.caller, deadline), digest)) ??
+      (await endedAlready(deps, revoker.caller, digest, deadline));
     if (own) return { kind: 'leases', leases: [own] };
   }
   // ThoughtSpot is not asked on behalf of somebody who may revoke only what is their own.
@@ -68,6 +70,20 @@ async function leaseOfToken(deps: SelectionDeps, revoker: Revoker, token: string
   const rows = deps.ledger.unfinishedOfUser(normaliseUser(session.userName), deadline);
   const row = await withDigest(rows, digest);
   return row ? { kind: 'leases', leases: [row] } : { kind: 'token', unledgered: { gone: false, session } };
+}
+
+/** A token that was revoked before counts as revoked again. */
+async function endedAlready(
+  deps: SelectionDeps,
+  caller: Caller,
+  digest: string,
+  deadline: number,
+): Promise<Lease | undefined> {
+  for (const user of new Set(deps.usersOf(caller).map(normaliseUser))) {
+    const lease = await deps.ledger.withDigest(user, digest, deadline);
+    if (lease && isOwn(lease, caller)) return lease;
+  }
+  return undefined;
 }
 
 async function withDigest(leases: AsyncIterable<Lease>, digest: string): Promise<Lease | undefined> {

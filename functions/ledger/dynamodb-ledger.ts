@@ -101,6 +101,21 @@ export function makeDynamoDbLedger(options: DynamoDbLedgerOptions): TokenLedger 
       for await (const item of rows) yield leaseOf(item, leaseId);
     },
 
+    async withDigest(user, digest, deadline) {
+      const { leaseId } = await namesNow(deadline);
+      const rows = table.all(
+        {
+          KeyConditionExpression: 'pk = :pk',
+          FilterExpression: 'tokenDigest = :digest',
+          ExpressionAttributeValues: { ':pk': text(userPartition(user)), ':digest': text(digest) },
+          ConsistentRead: true,
+        },
+        deadline,
+      );
+      for await (const item of rows) return leaseOf(item, leaseId);
+      return undefined;
+    },
+
     async *unfinishedOfCaller(caller, deadline) {
       const { leaseId } = await namesNow(deadline);
       const query = {

@@ -96,6 +96,7 @@ const leaseItem = z.object({
   pk: wirePartition,
   sk: wireSort,
   state: wireState,
+  userName: z.exactOptional(wireText),
   caller: wireCaller,
   shared: wireFlag,
   orgId: wireNumber,

@@ -30,6 +30,7 @@ export function reservedItem(reservation: Reservation, { shards, now, write }: W
     sk: text(key.sk),
     state: text('reserved'),
     caller: { M: { issuer: text(caller.issuer), subject: text(caller.subject) } },
+    ...(facts.userName === undefined ? {} : { userName: text(facts.userName) }),
     shared: flag(facts.shared),
     orgId: numeric(facts.orgId),
     kind: text(facts.kind),

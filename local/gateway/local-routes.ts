@@ -84,12 +84,12 @@ async function act(request: IncomingMessage, action: ((body: unknown) => Promise
 /** An operator's question to the function `leases`, from the query of `/__local/leases`. */
 function leasesEvent(query: URLSearchParams): object {
   const user = query.get('user');
-  const orgId = query.get('orgId');
+  const org = query.get('org');
   const state = query.get('state');
   const cursor = query.get('cursor');
   return {
     source: 'operator',
-    filter: { ...(user && { user }), ...(orgId && { orgId: Number(orgId) }), ...(state && { state }) },
+    filter: { ...(user && { user }), ...(org && { org: Number(org) }), ...(state && { state }) },
     limit: Number(query.get('limit') ?? 100),
     ...(cursor && { cursor }),
   };

@@ -141,6 +141,13 @@ export function makeMemoryLedger(options: MemoryLedgerOptions): MemoryLedger {
       yield* each(rows);
     },
 
+    withDigest: (user, digest, deadline) =>
+      call('withDigest', [user, digest], deadline, () => {
+        const rows = [...(users.get(user)?.values() ?? [])].flatMap((generations) => [...generations.values()]);
+        const row = rows.find(({ facts }) => facts.tokenDigest === digest);
+        return row && leaseOf(row);
+      }),
+
     async *unfinishedOfCaller(caller, deadline) {
       const rows = await call('unfinishedOfCaller', [caller], deadline, () => [
         ...(callers.get(callerKey(caller)) ?? []),

@@ -59,7 +59,7 @@ export function describeLedger(name: string, start: () => Promise<Subject>): voi
 
     describe('a reservation', () => {
       it('is a reserved row with all its facts, due at its mint deadline, and without a token', async () => {
-        const row = reservation({ shared: true, orgId: 0, kind: 'custom' });
+        const row = reservation({ shared: true, orgId: 0, kind: 'custom', userName: 'Alice' });
         expect(await ledger.reserve(row, deadline)).toBe(true);
         const lease = await ledger.get(keyOf(row), deadline);
         expect(lease).toEqual({
@@ -206,6 +206,18 @@ export function describeLedger(name: string, start: () => Promise<Subject>): voi
         expect(await ledger.digest('one')).not.toBe(await ledger.digest('two'));
         expect(await ledger.digest('one')).toMatch(/^[\w-]{43}$/);
       });
+    });
+
+    it("finds the row of a user by the digest of its token, ended or not, and no other user's", async () => {
+      const row = reservation();
+      await ledger.reserve(row, deadline);
+      await ledger.transition(row, { to: 'live', dueAt: START, token: 'to be found' }, deadline);
+      const digest = await ledger.digest('to be found');
+      expect(await ledger.withDigest(row.user, digest, deadline)).toMatchObject({ ...keyOf(row), state: 'live' });
+      await ledger.transition(row, { to: 'revoked', dueAt: null }, deadline);
+      expect(await ledger.withDigest(row.user, digest, deadline)).toMatchObject({ ...keyOf(row), state: 'revoked' });
+      expect(await ledger.withDigest('somebody-else', digest, deadline)).toBeUndefined();
+      expect(await ledger.withDigest(row.user, await ledger.digest('unknown'), deadline)).toBeUndefined();
     });
 
     describe('a leaseId', () => {

@@ -68,6 +68,14 @@ describe('a caller', () => {
     expect(world.issuer.calls.sessionInfo).toBe(0);
   });
 
+  test('counts a token that was revoked before as revoked, for its owner only', async () => {
+    const { process } = makeWorld();
+    const { token } = await process().getToken('ann');
+    await process().revoke('ann', { kind: 'token', token });
+    expect(await process().revoke('ann', { kind: 'token', token })).toEqual({ revoked: 1, pending: 0 });
+    expect(await code(process().revoke('bob', { kind: 'token', token }))).toBe('lease-not-found');
+  });
+
   test("cannot tell somebody else's lease from one that does not exist", async () => {
     const { process, issuer } = makeWorld();
     const bobs = await process().getToken('bob');

@@ -1,0 +1,145 @@
+import { execFile } from 'node:child_process';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { startLocalBroker, type LocalBroker } from '../../../local/local-broker.ts';
+import { leaksIn } from '../../support/canaries.ts';
+
+const root = join(import.meta.dirname, '../../..');
+let broker: LocalBroker;
+let jwt: string;
+const printed: string[] = [];
+
+beforeAll(async () => {
+  broker = await startLocalBroker({ sweepEveryMs: null });
+  jwt = await broker.issuer.accessToken('ops');
+});
+afterAll(() => broker.close());
+
+function leases(args: readonly string[], env: Record<string, string> = {}) {
+  return new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
+    const child = execFile(
+      'node',
+      ['local/leases.ts', ...args],
+      { cwd: root, env: { ...process.env, ...env } },
+      (error, stdout, stderr) => {
+        printed.push(stdout, stderr);
+        resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
+      },
+    );
+    child.stdin?.end();
+  });
+}
+const here = (...args: string[]) => leases([...args, '--url', broker.url, '--jwt', jwt]);
+
+async function mint(user: string): Promise<void> {
+  const headers = { authorization: `Bearer ${await broker.issuer.accessToken(user)}` };
+  expect((await fetch(`${broker.url}/gettoken`, { method: 'POST', headers })).status).toBe(200);
+}
+
+describe('npm run leases', () => {
+  test('lists what lives as a table, and as JSON', async () => {
+    await mint('alice');
+    await mint('carol');
+    const { code, stdout } = await here('list');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^user +org +kind +state/);
+    expect(stdout).toMatch(/^alice +1 +full +live/m);
+    const listed = JSON.parse((await here('list', '--org', '2', '--json')).stdout) as { leases: { user: string }[] };
+    expect(listed.leases.map(({ user }) => user)).toEqual(['carol']);
+  });
+
+  test('revokes a user and says so', async () => {
+    const { code, stdout } = await here('revoke', '--user', 'alice', '--yes');
+    expect({ code, stdout }).toMatchObject({ code: 0 });
+    expect(stdout).toContain('Revoked: every lease of the user alice');
+    expect((await here('list', '--user', 'alice')).stdout).toBe('No leases.\n');
+    expect(broker.simulator?.state().tokens.map(({ user }) => user)).toEqual(['carol']);
+  });
+
+  test('revokes an organisation: served no more at once, ended by the sweep', async () => {
+    const { code, stdout } = await here('revoke', '--org', '2', '--yes', '--no-wait');
+    expect(code).toBe(0);
+    expect(stdout).toContain('none of them is served any more');
+    await broker.sweep();
+    expect(broker.simulator?.state().tokens).toEqual([]);
+  });
+
+  test.each([
+    [['list', '--url', 'http://127.0.0.1:1', '--jwt', 'x'], 1, /No broker answers/],
+    [['list', '--url', 'http://127.0.0.1:1'], 2, /--url needs --jwt/],
+    [['revoke', '--yes'], 2, /Name exactly one/],
+    [['revoke', '--user', 'alice', '--all', '--yes'], 2, /Name exactly one/],
+    [['revoke', '--user', 'alice'], 2, /nobody to ask: add --yes/],
+    [['list', '--org', 'acme'], 2, /not the number of an organisation/],
+    [['forget'], 2, /There is no command forget/],
+    [['list', '--colour'], 2, /Unknown option/],
+  ])('%j ends with %i and says what to do', async (args, code, words) => {
+    const reached =
+      args.includes('--url') || args[0] === 'forget' ? args : [...args, '--url', broker.url, '--jwt', jwt];
+    const ended = await leases(reached);
+    expect(ended.code).toBe(code);
+    expect(ended.stderr).toMatch(words);
+    expect(ended.stderr).not.toMatch(/^\s+at /m);
+  });
+
+  test('tells a caller without the scope what is missing', async () => {
+    const ended = await leases(['list', '--url', broker.url, '--jwt', await broker.issuer.accessToken('alice')]);
+    expect(ended.code).toBe(1);
+    expect(ended.stderr).toContain('must hold the revoke scope');
+  });
+});
+
+describe('npm run leases --functions', () => {
+  const invoked: { path: string; event: unknown }[] = [];
+  let lambda: Server;
+  let env: Record<string, string>;
+
+  beforeAll(async () => {
+    lambda = createServer((request, response) => {
+      let body = '';
+      request.on('data', (chunk) => (body += String(chunk)));
+      request.on('end', () => {
+        const path = decodeURIComponent(request.url ?? '');
+        const event: unknown = JSON.parse(body);
+        invoked.push({ path, event });
+        const name = path.includes('-leases/') ? 'leases' : 'revoketoken';
+        void broker.invoke(name, event).then((answer) => {
+          response.setHeader('content-type', 'application/json');
+          if (answer.status === 'answered') return response.end(answer.payload);
+          response.setHeader('x-amz-function-error', 'Unhandled');
+          return response.end(JSON.stringify({ errorMessage: 'it failed' }));
+        });
+      });
+    });
+    await new Promise<void>((resolve) => lambda.listen(0, '127.0.0.1', resolve));
+    const { port } = lambda.address() as AddressInfo;
+    env = {
+      AWS_ENDPOINT_URL_LAMBDA: `http://127.0.0.1:${port}`,
+      AWS_REGION: 'eu-west-1',
+      AWS_ACCESS_KEY_ID: 'local',
+      AWS_SECRET_ACCESS_KEY: 'local',
+    };
+  });
+  afterAll(() => lambda.close());
+
+  test('invokes the functions of an environment with the operator’s own credentials', async () => {
+    await mint('bob');
+    const listed = await leases(['list', '--user', 'bob', '--functions', 'broker-dev'], env);
+    expect(listed.stdout).toMatch(/^bob +1 +full +live/m);
+    const revoked = await leases(['revoke', '--user', 'bob', '--yes', '--functions', 'broker-dev'], env);
+    expect(revoked).toMatchObject({ code: 0 });
+    expect(new Set(invoked.map(({ path }) => path.split('/')[3]))).toEqual(
+      new Set(['broker-dev-leases', 'broker-dev-revoketoken']),
+    );
+    expect(broker.simulator?.state().tokens).toEqual([]);
+  });
+});
+
+test('nothing that the command printed holds the operator’s JWT or a token', () => {
+  const tokens = broker.simulator?.tokens() ?? [];
+  const secrets = Object.fromEntries(
+    [jwt, ...tokens, broker.simulator?.secretKey() ?? ''].map((text, at) => [`secret ${at}`, text]),
+  );
+  expect(leaksIn(printed.join('\n') + broker.output.text(), secrets)).toEqual([]);
+});

@@ -29,7 +29,11 @@ export const SCHEMA_FILE = path.join(ROOT, 'docs', 'policy.schema.json');
 export function allPolicies(): readonly string[] {
   const environments = path.join(ROOT, 'infra', 'environments');
   const files = readdirSync(environments).filter((file) => /^policy\.[\w-]+\.json$/.test(file));
-  return [...files.sort().map((file) => path.join(environments, file)), path.join(ROOT, 'local', 'policy.json')];
+  return [
+    ...files.sort().map((file) => path.join(environments, file)),
+    path.join(ROOT, 'local', 'policy.json'),
+    path.join(ROOT, 'local', 'policy.session-v2.json'),
+  ];
 }
 
 class UsageError extends Error {}

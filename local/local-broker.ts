@@ -20,7 +20,7 @@ import { OutputLog } from './lambda/output.ts';
 import { claimPort } from './network.ts';
 import { scheduleEvent, startScheduler } from './scheduler.ts';
 import { secretDocument } from './secret-document.ts';
-import { DEFAULT_POLICY, type ThoughtSpotChoice } from './settings.ts';
+import { defaultPolicy, type ThoughtSpotChoice } from './settings.ts';
 import { readCluster } from './thoughtspot/cluster.ts';
 import { startSimulator, type Simulator, type SimulatorOptions } from './thoughtspot/simulator.ts';
 
@@ -86,7 +86,8 @@ async function start(
   closers: (() => unknown)[],
   close: () => Promise<void>,
 ): Promise<LocalBroker> {
-  const { basePort, thoughtspot = { kind: 'simulator', dialect: 'auth-2.0' }, policy = DEFAULT_POLICY } = options;
+  const { basePort, thoughtspot = { kind: 'simulator', dialect: 'auth-2.0' } } = options;
+  const { policy = defaultPolicy(thoughtspot.dialect) } = options;
   const port = (offset: number) => (basePort === undefined ? 0 : basePort + offset);
   const keep = <T extends { close(): unknown }>(part: T): T => {
     closers.push(() => part.close());

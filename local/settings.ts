@@ -31,6 +31,9 @@ export const DEFAULT_PORT = 8787;
 /** Gateway, simulator, issuer, Secrets Manager, KMS, DynamoDB. */
 export const PORT_COUNT = 6;
 export const DEFAULT_POLICY = join(import.meta.dirname, 'policy.json');
+/** Dialect session-v2 can mint for its service account only, so it needs a policy that names nobody else. */
+export const defaultPolicy = (dialect: Dialect): string =>
+  dialect === 'session-v2' ? join(import.meta.dirname, 'policy.session-v2.json') : DEFAULT_POLICY;
 /** Variables whose values are secret: gone from the environment once read, so that no child process inherits them. */
 export const SECRET_VARIABLES = ['THOUGHTSPOT_SECRET_KEY', 'THOUGHTSPOT_PASSWORD'] as const;
 
@@ -38,14 +41,15 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Throws `SettingsError`. */
 export function readSettings(environment: Environment): LocalSettings {
+  const thoughtspot = readThoughtSpot(environment);
   return {
     basePort: readBasePort(environment),
-    thoughtspot: readThoughtSpot(environment),
+    thoughtspot,
     allowOrigins: (environment['BROKER_ORIGINS'] ?? '')
       .split(',')
       .filter((one) => one !== '')
       .map(readOrigin),
-    policyFile: environment['BROKER_POLICY'] || DEFAULT_POLICY,
+    policyFile: environment['BROKER_POLICY'] || defaultPolicy(thoughtspot.dialect),
     logLevel: environment['BROKER_LOG_LEVEL'] || 'INFO',
   };
 }

@@ -1,4 +1,5 @@
 import type { Benchmark } from './benchmark.ts';
+import { policyBenchmark } from './policy.ts';
 
 /** In the order in which they run. */
-export const BENCHMARKS: readonly Benchmark[] = [];
+export const BENCHMARKS: readonly Benchmark[] = [policyBenchmark];

@@ -1,7 +1,7 @@
 /** How many cases each fuzz test runs, and generators that several share. */
 import fc from 'fast-check';
 
-/** 5,000 cases in all on every change, 1,000,000 with NIGHTLY. `share` of the test, all shares add up to 1. */
+/** A test with `share` runs that part of 5,000 cases on every change, of 1,000,000 with NIGHTLY. */
 export function cases(share: number): { numRuns: number; endOnFailure: boolean; seed?: number } {
   const nightly = process.env['NIGHTLY'] === '1';
   const seed = process.env['SEED'];

@@ -1,5 +1,5 @@
 /**
- * The demo page, served by the gateway's own port so that it is same-origin with the broker. `/` is
+ * Pages served by the gateway's own port, same-origin with the broker, where there are any. `/` is
  * local/demo/index.html; `/demo/<name>.js` is local/demo/<name>.ts bundled for the browser; other files as they are.
  */
 import { readFile } from 'node:fs/promises';

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { SECRET_ID } from '../../../local/function-variables.ts';
 import { DEFAULT_POLICY } from '../../../local/settings.ts';
 import { startLocalBroker, type LocalBroker, type LocalBrokerOptions } from '../../../local/local-broker.ts';
 import { leaksIn } from '../../support/canaries.ts';
@@ -9,7 +10,7 @@ import { crowd, unaccounted, unfinishedRows } from '../../support/crowd.ts';
 const SANDBOXES = process.env['NIGHTLY'] === undefined ? 12 : 50;
 const PEOPLE = 50;
 const RELOADS = process.env['NIGHTLY'] === undefined ? 4 : 20;
-const { names, users, cluster } = crowd(PEOPLE + 12);
+const { names, users, cluster } = crowd(PEOPLE + SANDBOXES);
 
 async function withBroker(options: LocalBrokerOptions, run: (broker: LocalBroker, ask: Ask) => Promise<void>) {
   const broker = await startLocalBroker({ sweepEveryMs: null, users, simulator: { cluster }, ...options });
@@ -61,6 +62,40 @@ test(`${PEOPLE} people who reload ${RELOADS} times cost ${PEOPLE} mints`, async 
     await Promise.all(Array.from({ length: 6 }, worker));
     expect(statuses.filter((status) => status !== 200)).toEqual([]);
     expect(broker.simulator?.state().mints).toBe(PEOPLE);
+  });
+});
+
+test(`a key rotated under ${SANDBOXES} sandboxes costs each at most one more mint and one more read, and no request`, async () => {
+  await withBroker({ limits: { reservedConcurrency: SANDBOXES } }, async (broker, ask) => {
+    /** One mint in every sandbox at once: the answers are held until all sandboxes are at work. */
+    const everywhere = async (people: readonly string[]) => {
+      const release = broker.simulator?.hold();
+      const asked = Promise.all(people.map((name) => ask(name)));
+      const { promise: all, resolve } = Promise.withResolvers<void>();
+      let minting = 0;
+      const stop = broker.simulator?.onCall(() => (minting += 1) >= people.length && resolve());
+      await all;
+      stop?.();
+      release?.();
+      return asked;
+    };
+    const [before, after] = [names.slice(0, SANDBOXES), names.slice(PEOPLE, PEOPLE + SANDBOXES)];
+    expect((await everywhere(before)).map(({ status }) => status)).toEqual(before.map(() => 200));
+
+    let reads = 0;
+    broker.aws.secrets.faults.inject(() => {
+      reads += 1;
+      return undefined;
+    });
+    const key = broker.simulator?.rotateKey();
+    const digestKey = Buffer.alloc(32, 7).toString('base64');
+    broker.aws.secrets.put(SECRET_ID, JSON.stringify({ secretKey: key, digestKey }));
+    expect((await Promise.all(after.map((name) => ask(name)))).map(({ status }) => status)).toEqual(
+      after.map(() => 200),
+    );
+    const refused = broker.simulator?.state().refused['POST /api/rest/2.0/auth/token/full']?.['401'] ?? 0;
+    expect({ refused: refused <= SANDBOXES, reads: reads <= SANDBOXES }).toEqual({ refused: true, reads: true });
+    expect(Math.min(refused, reads)).toBeGreaterThan(0);
   });
 });
 

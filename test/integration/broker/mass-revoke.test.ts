@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { startLocalBroker } from '../../../local/local-broker.ts';
+import { leaksIn } from '../../support/canaries.ts';
 import { crowd, unfinishedRows } from '../../support/crowd.ts';
 
 const NIGHTLY = process.env['NIGHTLY'] !== undefined;
@@ -67,6 +68,9 @@ test(`a mass revocation of ${PEOPLE * EACH} tokens stays under ThoughtSpot's lim
       revokes: PEOPLE * EACH,
     });
     expect(Math.max(...memory)).toBeLessThan(256);
+    const secrets = { key: broker.simulator?.secretKey() ?? '', jwt: await broker.issuer.accessToken('person1') };
+    expect(leaksIn(broker.output.text(), secrets)).toEqual([]);
+    expect(broker.output.text()).not.toMatch(/eyJ[\w-]+\.eyJ/);
     if (NIGHTLY) {
       const curve = memory.filter((_, index) => index % 20 === 0).map((mb) => mb.toFixed(0));
       process.stderr.write(

@@ -1,0 +1,23 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const root = join(import.meta.dirname, '../..');
+const text = readFileSync(join(root, 'docs/threat-model.md'), 'utf8');
+const rows = [...text.matchAll(/^\|\s*(T\d+)\s*\|.*\|\s*(test\/[\w/-]+)\s*\|$/gm)].map(
+  ([, threat = '', folder = '']) => [threat, folder],
+);
+
+describe('docs/threat-model.md', () => {
+  test('lists every threat of its diagram, each once', () => {
+    const diagram = /```mermaid([\s\S]*?)```/.exec(text)?.[1] ?? '';
+    const drawn = new Set([...diagram.matchAll(/\bT\d+\b/g)].map(([threat]) => threat));
+    expect(rows.map(([threat]) => threat).sort()).toEqual([...drawn].sort());
+  });
+
+  test.each(rows)('%s has its proofs in %s', (_threat, folder = '') => {
+    expect(existsSync(join(root, folder))).toBe(true);
+    expect(readdirSync(join(root, folder), { recursive: true }).some((name) => String(name).endsWith('.test.ts'))).toBe(
+      true,
+    );
+  });
+});

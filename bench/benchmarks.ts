@@ -1,6 +1,5 @@
 import type { Benchmark } from './benchmark.ts';
-import { coldStartBenchmark } from './cold-start.ts';
 import { policyBenchmark } from './policy.ts';
 
 /** In the order in which they run. */
-export const BENCHMARKS: readonly Benchmark[] = [coldStartBenchmark, policyBenchmark];
+export const BENCHMARKS: readonly Benchmark[] = [policyBenchmark];

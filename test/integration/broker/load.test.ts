@@ -65,7 +65,7 @@ test(`${PEOPLE} people who reload ${RELOADS} times cost ${PEOPLE} mints`, async 
   });
 });
 
-test(`a key rotated under ${SANDBOXES} sandboxes costs each at most one more mint and one more read, and no request`, async () => {
+test(`a key rotated under ${SANDBOXES} sandboxes costs together at most one more mint and read per sandbox, and no request`, async () => {
   await withBroker({ limits: { reservedConcurrency: SANDBOXES } }, async (broker, ask) => {
     /** One mint in every sandbox at once: the answers are held until all sandboxes are at work. */
     const everywhere = async (people: readonly string[]) => {

@@ -25,6 +25,7 @@ export interface Line {
   readonly points: readonly (readonly [x: number, y: number])[];
 }
 
+/** `file` is a name without folder or ending: `cold-start` becomes docs/images/perf-cold-start.svg. */
 export type Chart =
   | {
       readonly kind: 'bars';

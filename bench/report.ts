@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, platform, release, totalmem } from 'node:os';
 import { join } from 'node:path';
-import type { Benchmark, Goal, Result } from './benchmark.ts';
+import type { Benchmark, Chart, Goal, Result } from './benchmark.ts';
 import { drawChart } from './chart.ts';
 import { spread, TOO_NOISY } from './measure.ts';
 
@@ -54,6 +54,8 @@ export function noise(run: Run): { readonly spread: number; readonly tooNoisy: b
   return { spread: unrest, tooNoisy: unrest > TOO_NOISY };
 }
 
+const imageOf = ({ file }: Chart) => `perf-${file}.svg`;
+
 export function goalTable(goals: readonly Goal[]): string {
   const rows = goals.map(({ goal, measured, peer, met, cause }) => {
     const verdict = met ? 'met' : `**missed**${cause === undefined ? '' : `: ${cause}`}`;
@@ -68,7 +70,7 @@ export function markdown(run: Run, where: Conditions, resultFile: string): strin
     ? `The machine was **too noisy to conclude** (the same arithmetic varied by ${(unrest * 100).toFixed(0)} %).`
     : `The same arithmetic, timed between the measurements, varied by ${(unrest * 100).toFixed(0)} %.`;
   const sections = run.results.map(({ benchmark, result }) => {
-    const images = result.charts.map((chart) => `![${chart.title}](images/${chart.file})`).join('\n\n');
+    const images = result.charts.map((chart) => `![${chart.title}](images/${imageOf(chart)})`).join('\n\n');
     return `## ${benchmark.title}\n\n${result.method}\n\n${goalTable(result.goals)}\n\n${images}`;
   });
   const all = run.results.flatMap(({ result }) => result.goals);
@@ -98,7 +100,7 @@ export function writeReport(run: Run): readonly string[] {
   writeFileSync(join(root, resultFile), `${JSON.stringify({ ...where, ...run }, null, 1)}\n`);
   writeFileSync(join(root, 'docs/performance.md'), markdown(run, where, resultFile));
   for (const chart of run.results.flatMap(({ result }) => result.charts)) {
-    const file = `docs/images/${chart.file}`;
+    const file = `docs/images/${imageOf(chart)}`;
     writeFileSync(join(root, file), drawChart(chart));
     written.push(file);
   }

@@ -245,6 +245,22 @@ describe('the secret key is rotated at ThoughtSpot', () => {
   });
 });
 
+test('every way to fail that was broken here was told by its own code', () => {
+  expect([...provoked].sort()).toEqual([
+    'key-unavailable',
+    'ledger-denied',
+    'ledger-unavailable',
+    'secret-unavailable',
+    'upstream-busy',
+    'upstream-credential-refused',
+    'upstream-invalid',
+    'upstream-mismatch',
+    'upstream-timeout',
+    'upstream-trusted-auth-disabled',
+    'upstream-unavailable',
+  ]);
+});
+
 test('nothing that was printed holds a secret, a token or a JWT, in any form', () => {
   const tokens = broker.simulator?.tokens() ?? [];
   const secrets = Object.fromEntries(

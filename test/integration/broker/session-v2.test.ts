@@ -1,6 +1,7 @@
 import { startLocalBroker, type LocalBroker } from '../../../local/local-broker.ts';
 import { readCluster } from '../../../local/thoughtspot/cluster.ts';
 import { leaksIn } from '../../support/canaries.ts';
+import { unfinishedRows } from '../../support/crowd.ts';
 
 let broker: LocalBroker;
 const jwts: string[] = [];
@@ -41,6 +42,13 @@ describe('a cluster that speaks the session API of 2021', () => {
     });
     expect(broker.simulator?.tokens()).not.toContain(json['token']);
   });
+});
+
+test('besides the session that the broker signed in with, every live token has its row', async () => {
+  const { json } = await post('alice', '/gettoken');
+  expect(broker.simulator?.tokens()).toContain(json['token']);
+  expect(await unfinishedRows(broker)).toEqual([expect.objectContaining({ user: 'svc-broker', state: 'live' })]);
+  expect(broker.simulator?.tokens()).toHaveLength(2);
 });
 
 test('no password, live token or JWT was printed', async () => {

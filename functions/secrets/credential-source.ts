@@ -102,7 +102,9 @@ export function makeCredentialSource(
   async function current(deadline: number): Promise<StoredSecret> {
     if (cached !== undefined && clock.now() < cached.goodUntil) return cached.secret;
     loading ??= load().finally(() => (loading = undefined));
-    return before(deadline, loading);
+    const loaded = await before(deadline, loading);
+    // Since that read was over, a reload may have found a newer one.
+    return cached?.secret ?? loaded;
   }
 
   async function reload(refused: StoredSecret): Promise<StoredSecret | undefined> {

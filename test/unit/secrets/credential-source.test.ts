@@ -228,6 +228,12 @@ test('whatever rotations, outages and refusals come, no reader sees a version ol
       await Promise.all(asked);
       expect(seen).toEqual([...seen].sort((a, b) => a - b));
     }),
-    { numRuns: 300 },
+    {
+      numRuns: 300,
+      // Found once by chance: a read that was over before the reload was handed out after it.
+      examples: [
+        [[{ kind: 'ask' }, { kind: 'wait', ms: 300_000 }, { kind: 'ask' }, { kind: 'rotate' }, { kind: 'refused' }]],
+      ],
+    },
   );
 });

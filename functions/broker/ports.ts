@@ -242,7 +242,11 @@ export interface TokenLedger {
   reserve(reservation: Reservation, deadline: number): Promise<boolean>;
   /** Conditional update by the lease machine; undefined: the row was not in a state (or due time) that allows it. */
   transition(key: LeaseKey, change: Change, deadline: number): Promise<Lease | undefined>;
-  /** Opens the sealed token of a row; undefined if the row holds none. */
+  /**
+   * Opens the sealed token of a row; undefined if the row holds none. For a lease that this ledger has returned it is the
+   * token that the row held then, without another read: whoever needs to know that it has not been finished since must
+   * read again.
+   */
   token(key: LeaseKey, deadline: number): Promise<string | undefined>;
   /** The cut-offs that cover an org: `all` and its own. One read. Returns the highest `before`, 0 if none. */
   cutOffFor(orgId: number, deadline: number): Promise<number>;

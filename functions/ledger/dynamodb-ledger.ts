@@ -48,11 +48,25 @@ export function makeDynamoDbLedger(options: DynamoDbLedgerOptions): TokenLedger 
     return itemKey(pk, sk);
   };
   const writeContext = () => ({ shards, now: clock.now(), write: randomUUID() });
+  /** Sealed tokens of the leases that were read, apart from them: a lease may be listed and printed. */
+  const sealedOf = new WeakMap<LeaseKey, Uint8Array>();
+
+  function leaseFrom(item: Item, leaseId: (key: LeaseKey) => string): Lease {
+    const lease = leaseOf(item, leaseId);
+    const { token } = parseItem(tokenItem, item);
+    if (token) sealedOf.set(lease, token);
+    return lease;
+  }
 
   async function read(key: LeaseKey, deadline: number): Promise<Lease | undefined> {
     const { leaseId } = await namesNow(deadline);
     const item = await table.get(keyOf(key), deadline);
-    return item && leaseOf(item, leaseId);
+    return item && leaseFrom(item, leaseId);
+  }
+
+  async function readSealed(key: LeaseKey, deadline: number): Promise<Uint8Array | undefined> {
+    const item = await table.get(keyOf(key), deadline);
+    return item && parseItem(tokenItem, item).token;
   }
 
   /** After a failed condition on a second try: the item, if our own first try wrote it and only its answer was lost. */
@@ -80,7 +94,7 @@ export function makeDynamoDbLedger(options: DynamoDbLedgerOptions): TokenLedger 
         },
         deadline,
       );
-      return items.map((item) => leaseOf(item, leaseId));
+      return items.map((item) => leaseFrom(item, leaseId));
     },
 
     get: read,
@@ -98,7 +112,7 @@ export function makeDynamoDbLedger(options: DynamoDbLedgerOptions): TokenLedger 
         },
         deadline,
       );
-      for await (const item of rows) yield leaseOf(item, leaseId);
+      for await (const item of rows) yield leaseFrom(item, leaseId);
     },
 
     async withDigest(user, digest, deadline) {
@@ -112,7 +126,7 @@ export function makeDynamoDbLedger(options: DynamoDbLedgerOptions): TokenLedger 
         },
         deadline,
       );
-      for await (const item of rows) return leaseOf(item, leaseId);
+      for await (const item of rows) return leaseFrom(item, leaseId);
       return undefined;
     },
 
@@ -131,7 +145,7 @@ export function makeDynamoDbLedger(options: DynamoDbLedgerOptions): TokenLedger 
         const found = items.map((item) => parseItem(rowKey, item)).map(({ pk, sk }) => itemKey(pk, sk));
         // The index may lag: what counts is the row as it is now.
         for (const item of await table.getMany(found, deadline)) {
-          const lease = leaseOf(item, leaseId);
+          const lease = leaseFrom(item, leaseId);
           if (isUnfinished(lease.state) && isSame(lease.caller, caller)) yield lease;
         }
         from = next;
@@ -168,13 +182,12 @@ export function makeDynamoDbLedger(options: DynamoDbLedgerOptions): TokenLedger 
       const update = updateOf(place, change, token || undefined, context);
       const { item, retried } = await table.update(keyOf(key), update, deadline);
       const result = item ?? (retried ? await ownWork(key, context.write, deadline) : undefined);
-      return result && leaseOf(result, names.leaseId);
+      return result && leaseFrom(result, names.leaseId);
     },
 
     async token(key, deadline) {
-      const item = await table.get(keyOf(key), deadline);
-      const { token } = item ? parseItem(tokenItem, item) : {};
-      return token && sealing.open(token, leaseItemKey(key), deadline);
+      const sealed = sealedOf.get(key) ?? (await readSealed(key, deadline));
+      return sealed && sealing.open(sealed, leaseItemKey(key), deadline);
     },
 
     async due(shard, until, limit, cursor, deadline) {
@@ -193,7 +206,7 @@ export function makeDynamoDbLedger(options: DynamoDbLedgerOptions): TokenLedger 
         },
         deadline,
       );
-      const leases = items.map((item) => leaseOf(item, leaseId));
+      const leases = items.map((item) => leaseFrom(item, leaseId));
       return { leases, ...(next && { next: encodeCursor(next) }) };
     },
   };

@@ -80,12 +80,18 @@ export function makeMemoryLedger(options: MemoryLedgerOptions): MemoryLedger {
     return dueShards[hash % shards] as SortedList<Due>;
   };
   const dueEntry = ({ facts }: Row, at: number): Due => [at, facts.user, facts.fingerprint, facts.generation];
-  const leaseOf = async ({ facts, dueAt, token }: Row): Promise<Lease> => ({
-    ...facts,
-    leaseId: (await names()).leaseId(facts),
-    sealed: token !== undefined,
-    ...(dueAt !== undefined && { dueAt }),
-  });
+  /** Tokens as they were when a lease was read, as the DynamoDB ledger hands them out. */
+  const tokenOfRead = new WeakMap<LeaseKey, string>();
+  const leaseOf = async ({ facts, dueAt, token }: Row): Promise<Lease> => {
+    const lease = {
+      ...facts,
+      leaseId: (await names()).leaseId(facts),
+      sealed: token !== undefined,
+      ...(dueAt !== undefined && { dueAt }),
+    };
+    if (token !== undefined) tokenOfRead.set(lease, token);
+    return lease;
+  };
 
   function setDue(row: Row, at: number | undefined): void {
     const shard = shardOf(row.facts);
@@ -189,7 +195,7 @@ export function makeMemoryLedger(options: MemoryLedgerOptions): MemoryLedger {
         return leaseOf(row);
       }),
 
-    token: (key, deadline) => call('token', [key], deadline, () => find(key)?.token),
+    token: (key, deadline) => call('token', [key], deadline, () => tokenOfRead.get(key) ?? find(key)?.token),
 
     cutOffFor: (orgId, deadline) =>
       call('cutOffFor', [orgId], deadline, () =>

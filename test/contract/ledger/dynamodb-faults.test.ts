@@ -207,6 +207,14 @@ describeHere('the DynamoDB ledger when DynamoDB fails', () => {
       expect({ name, calls: calls.length }).toEqual({ name, calls: 1 });
       expect(JSON.stringify(calls[0]?.input)).toContain('"ConsistentRead":true');
     }
+    const [lease] = await ledger.newest(row.user, row.fingerprint, 1, far);
+    await ledger.transition(row, { to: 'live', dueAt: 1, token: 'once read' }, far);
+    const [live] = await ledger.newest(row.user, row.fingerprint, 1, far);
+    const noMore = endpoint.calls.length;
+    expect(await ledger.token(live ?? row, far)).toBe('once read');
+    expect(endpoint.calls.slice(noMore)).toEqual([]);
+    expect(await ledger.token(lease ?? row, far)).toBe('once read');
+
     const before = endpoint.calls.length;
     await collect(ledger.unfinishedOfCaller(row.caller, far));
     const [found, read] = endpoint.calls.slice(before);

@@ -201,6 +201,16 @@ export function describeLedger(name: string, start: () => Promise<Subject>): voi
         expect(await ledger.token(key, deadline)).toBeUndefined();
       });
 
+      it('of a lease that was read is the one its row held then, though the row has ended since', async () => {
+        const key = await inState('live');
+        const [lease] = await ledger.newest(key.user, key.fingerprint, 1, deadline);
+        await subject.other().transition(key, { to: 'revoked', dueAt: null }, deadline);
+        expect(await ledger.token(lease ?? key, deadline)).toEqual(expect.any(String));
+        expect(await ledger.token(key, deadline)).toBeUndefined();
+        const [ended] = await ledger.newest(key.user, key.fingerprint, 1, deadline);
+        expect(await ledger.token(ended ?? key, deadline)).toBeUndefined();
+      });
+
       it('has a digest that tells tokens apart and is the same everywhere', async () => {
         expect(await ledger.digest('one')).toBe(await subject.other().digest('one'));
         expect(await ledger.digest('one')).not.toBe(await ledger.digest('two'));

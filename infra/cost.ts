@@ -2,7 +2,8 @@ import { ALARM_HEADINGS } from '../functions/contract/alarms.ts';
 
 /**
  * `npm run cost`: what a million tokens cost, from stated prices and stated assumptions. Prices are AWS's list prices
- * for eu-central-1 or us-east-1 as remembered in November 2026, without free tiers: check them before you sign anything.
+ * for us-east-1, without free tiers; those of Lambda and DynamoDB were compared with published lists in November 2026, the
+ * others are from memory: check them before you sign anything.
  */
 
 /** US dollars. */
@@ -38,7 +39,7 @@ export const ASSUMPTIONS = {
   /** Reserve, live; then revoking, revoked (or expired). Each write also goes to the index on due rows while it is due. */
   writesPerToken: 4,
   indexWritesPerToken: 4,
-  /** Query for the newest generation, strongly consistent, and the cut-offs. */
+  /** Units, strongly consistent: one for the query of the generations (up to 4 kB), one for each of the two cut-offs. */
   readsPerRequest: 3,
   logKilobytesPerRequest: 2,
   sampledTraces: 0.05,

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { convertWorkflowTemplate, NoOperationTraceWriter, parseWorkflow } from '@actions/workflow-parser';
 import { parse } from 'yaml';
 import { ALARM_HEADINGS } from '../../functions/contract/alarms.ts';
 import { costOfMillion, costReport, fixedMonthly } from '../../infra/cost.ts';
@@ -58,9 +59,28 @@ test('docs/security.md lists every acknowledged finding with its reason, and no 
   expect(listed.sort()).toEqual([...acknowledged].sort());
 });
 
-describe.each(workflows)('the workflow $name', ({ workflow }) => {
+/** What GitHub's own parser finds wrong with a workflow: its schema, and the expressions in it. */
+async function faultsOfWorkflow(name: string, content: string): Promise<string[]> {
+  const { context, value } = parseWorkflow({ name, content }, new NoOperationTraceWriter());
+  if (value) await convertWorkflowTemplate(context, value);
+  return context.errors.getErrors().map(({ message }) => message);
+}
+
+test('what GitHub would refuse in a workflow is found', async () => {
+  const content = 'on: push\njobs:\n  a:\n    runs-on: x\n    stepps: []\n    steps:\n      - run: ${{ vars.x ) }}\n';
+  expect(await faultsOfWorkflow('bad.yml', content)).toEqual([
+    expect.stringContaining('stepps'),
+    expect.stringContaining("')'"),
+  ]);
+});
+
+describe.each(workflows)('the workflow $name', ({ name, workflow }) => {
   const jobs = Object.values(workflow.jobs);
   const steps = jobs.flatMap((job) => job.steps ?? []);
+
+  test("is one by GitHub's own schema", async () => {
+    expect(await faultsOfWorkflow(name, read('.github', 'workflows', name))).toEqual([]);
+  });
 
   test('calls only scripts that exist', () => {
     const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };

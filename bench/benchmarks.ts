@@ -1,5 +1,6 @@
 import type { Benchmark } from './benchmark.ts';
+import { memoryBenchmark } from './memory.ts';
 import { policyBenchmark } from './policy.ts';
 
 /** In the order in which they run. */
-export const BENCHMARKS: readonly Benchmark[] = [policyBenchmark];
+export const BENCHMARKS: readonly Benchmark[] = [policyBenchmark, memoryBenchmark];

@@ -1,4 +1,5 @@
 import { ALARM_HEADINGS } from '../functions/contract/alarms.ts';
+import { FUNCTIONS } from '../functions/contract/functions.ts';
 
 /**
  * `npm run cost`: what a million tokens cost, from stated prices and stated assumptions. Prices are AWS's list prices
@@ -31,7 +32,7 @@ export const PRICES = {
 
 /** What one token costs in work. Change these to your own measurements. */
 export const ASSUMPTIONS = {
-  memoryGb: 0.5,
+  memoryGb: FUNCTIONS.gettoken.memoryMb / 1_024,
   /** A mint waits for ThoughtSpot; Lambda bills the waiting. */
   mintSeconds: 0.4,
   reuseSeconds: 0.03,
@@ -86,7 +87,7 @@ export function fixedMonthly(): CostLine[] {
         sweeps *
         (PRICES.lambdaRequest +
           PRICES.schedulerInvocation +
-          0.2 * 0.5 * PRICES.lambdaGbSecondArm +
+          (0.2 * FUNCTIONS.sweep.memoryMb * PRICES.lambdaGbSecondArm) / 1_024 +
           16 * 0.5 * PRICES.dynamoReadUnit),
     },
   ];

@@ -19,6 +19,7 @@ export interface FunctionContract {
   readonly events: readonly ('schedule' | 'deprovisioned' | 'operator')[];
   /** Seconds; Lambda ends the invocation after it. Must stay under API Gateway's 30 s for http triggers. */
   readonly timeoutSeconds: number;
+  /** Chosen by the rule in bench/memory-rule.ts from what `npm run bench -- memory` measured. */
   readonly memoryMb: number;
   /** What its role may touch; infra turns this into least-privilege policies and nothing else. */
   readonly may: {
@@ -60,7 +61,7 @@ export const FUNCTIONS = {
     triggers: [{ kind: 'http', method: 'GET', path: '/leases', scope: 'revoke' }],
     events: ['operator'],
     timeoutSeconds: 20,
-    memoryMb: 512,
+    memoryMb: 256,
     may: { ledger: 'read', seal: false, secret: true },
   },
   sweep: {
@@ -68,7 +69,7 @@ export const FUNCTIONS = {
     triggers: [{ kind: 'schedule', everyMinutes: 1 }],
     events: [],
     timeoutSeconds: 60,
-    memoryMb: 512,
+    memoryMb: 1_024,
     may: { ledger: 'write', seal: true, secret: true },
   },
   /** Deployed everywhere, scheduled where the environment has `prober`. */
@@ -77,7 +78,7 @@ export const FUNCTIONS = {
     triggers: [{ kind: 'schedule', everyMinutes: 5 }],
     events: [],
     timeoutSeconds: 60,
-    memoryMb: 512,
+    memoryMb: 256,
     may: { ledger: 'none', seal: false, secret: false, proberSecret: true },
   },
 } as const satisfies Record<string, FunctionContract>;

@@ -126,6 +126,12 @@ export class LocalFunction {
     return [...this.#slots].flatMap(({ sandbox }) => sandbox?.pid ?? []);
   }
 
+  /** Most memory that any sandbox that lives now ever held, MB; undefined where the system does not tell. */
+  peakMemoryMb(): number | undefined {
+    const peaks = [...this.#slots].flatMap(({ sandbox }) => sandbox?.peakMemoryMb() ?? []);
+    return peaks.length === 0 ? undefined : Math.max(...peaks);
+  }
+
   /** Kills every sandbox, busy or frozen, and takes no more invocations. Resolves when all processes are gone. */
   async close(): Promise<void> {
     this.#closed = true;

@@ -1,6 +1,7 @@
 import type { Benchmark } from './benchmark.ts';
+import { coldStartBenchmark } from './cold-start.ts';
 import { memoryBenchmark } from './memory.ts';
 import { policyBenchmark } from './policy.ts';
 
 /** In the order in which they run. */
-export const BENCHMARKS: readonly Benchmark[] = [policyBenchmark, memoryBenchmark];
+export const BENCHMARKS: readonly Benchmark[] = [coldStartBenchmark, policyBenchmark, memoryBenchmark];

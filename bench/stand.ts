@@ -1,0 +1,150 @@
+/** What the benchmarks measure against: AWS and ThoughtSpot on loopback, people who may ask, and today's server. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import type { Context } from 'aws-lambda';
+import type { FunctionName } from '../functions/contract/functions.ts';
+import type { Route } from '../functions/http/http-entry.ts';
+import { httpEntry } from '../functions/http/http-entry.ts';
+import { makeTelemetry, type Telemetry } from '../functions/telemetry/telemetry.ts';
+import { readConfig, type Config } from '../functions/wiring/config.ts';
+import { clock } from '../functions/wiring/system.ts';
+import { startLocalAws, type LocalAws } from '../local/aws/local-aws.ts';
+import { functionVariables, SECRET_ID, TABLE_NAME } from '../local/function-variables.ts';
+import { REGION } from '../local/lambda/environment.ts';
+import { lineSplitter } from '../local/lambda/output.ts';
+import { secretDocument } from '../local/secret-document.ts';
+import { DEFAULT_POLICY } from '../local/settings.ts';
+import { startSimulator, type Simulator, type Switches } from '../local/thoughtspot/simulator.ts';
+import { crowd } from '../test/support/crowd.ts';
+import { httpEvent } from '../test/support/http-event.ts';
+
+export interface Stand {
+  readonly aws: LocalAws;
+  readonly simulator: Simulator;
+  /** Users whom issuer, policy and ThoughtSpot know, all alike. */
+  readonly people: readonly string[];
+  /** Environment variables of a function that works against this stand. */
+  variables(name: FunctionName): Record<string, string>;
+  /** Starts today's server against this stand. */
+  peer(): Promise<Peer>;
+  close(): Promise<void>;
+}
+
+export interface Peer {
+  readonly url: string;
+  /** From the start of the process until it listens. */
+  readonly startMs: number;
+  stop(): Promise<void>;
+}
+
+/** Starts everything on free ports, and points the AWS clients of this process there. */
+export async function startStand(people: number, switches: Partial<Switches>): Promise<Stand> {
+  const { names, cluster } = crowd(people);
+  const simulator = await startSimulator({ cluster, switches });
+  const aws = await startLocalAws({ secrets: 0, kms: 0, dynamodb: 0 }, TABLE_NAME);
+  aws.secrets.put(SECRET_ID, JSON.stringify(secretDocument({ kind: 'simulator', dialect: 'auth-2.0' }, cluster)));
+  const backing = {
+    brokerUrl: 'http://127.0.0.1:9',
+    thoughtspotHost: simulator.url,
+    dialect: 'auth-2.0',
+    keyId: aws.keyId,
+    logLevel: 'INFO',
+    endpoints: { SECRETS_MANAGER: aws.secrets.url, KMS: aws.kms.url, DYNAMODB: aws.dynamodb.url },
+  };
+  const variables = (name: FunctionName) => functionVariables(name, backing);
+  const credentials = { AWS_REGION: REGION, AWS_ACCESS_KEY_ID: 'local', AWS_SECRET_ACCESS_KEY: 'local' };
+  Object.assign(process.env, variables('gettoken'), credentials);
+  const peers: Peer[] = [];
+  return {
+    aws,
+    simulator,
+    people: names,
+    variables,
+    async peer() {
+      const peer = await startPeer([join(import.meta.dirname, 'peers/token-server.ts')], simulator);
+      peers.push(peer);
+      return peer;
+    },
+    async close() {
+      await Promise.all(peers.map((peer) => peer.stop()));
+      await Promise.all([simulator.close(), aws.close()]);
+    },
+  };
+}
+
+/** Runs today's server from its source or its bundle; resolves once it listens. */
+export async function startPeer(nodeArguments: readonly string[], simulator: Simulator): Promise<Peer> {
+  const startedAt = performance.now();
+  const child = spawn(process.execPath, nodeArguments, {
+    env: {
+      PATH: process.env['PATH'],
+      THOUGHTSPOT_HOST: simulator.url,
+      THOUGHTSPOT_SECRET_KEY: simulator.secretKey(),
+      ORG_ID: '1',
+      PORT: '0',
+      NODE_ENV: 'production',
+    },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const port = await new Promise<string>((resolve, reject) => {
+    const split = lineSplitter((line) => {
+      const found = /^listening on (\d+)$/.exec(line)?.[1];
+      if (found !== undefined) resolve(found);
+    });
+    child.stdout.setEncoding('utf8').on('data', split);
+    child.on('exit', (code) => reject(new Error(`today's server ended with ${code} before it listened`)));
+  });
+  const startMs = performance.now() - startedAt;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    startMs,
+    async stop() {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+    },
+  };
+}
+
+/** A request of a person, as the gateway hands it to gettoken. */
+export function requestOf(person: string, body?: object) {
+  const claims = {
+    iss: 'https://issuer.example',
+    aud: 'thoughtspot-token-broker',
+    sub: `user-${person}`,
+    exp: 4_000_000_000,
+    scope: 'broker:token',
+    preferred_username: person,
+    email: `${person}@acme.example`,
+    groups: ['analysts'],
+    'https://broker.example/tenant': 'acme',
+  };
+  return httpEvent({ claims, ...(body && { body: JSON.stringify(body) }) });
+}
+
+/** Telemetry whose lines are built, redacted and dropped. */
+export function quietTelemetry(name: FunctionName): Telemetry {
+  const write = () => undefined;
+  return makeTelemetry({ level: 'INFO', environment: 'bench', function: name, now: Date.now, write });
+}
+
+/** What the function would read of its environment. */
+export function configOf(stand: Stand): Config<'gettoken'> {
+  return readConfig('gettoken', { ...stand.variables('gettoken'), POLICY_FILE: DEFAULT_POLICY });
+}
+
+export interface Asked {
+  readonly status: number;
+  readonly token: string | undefined;
+}
+
+/** The edge of gettoken over a route: asks it in this process, as a sandbox would be asked. */
+export function askerOf(route: Route, telemetry: Telemetry) {
+  const handler = httpEntry({ name: 'gettoken', telemetry, clock }, async () => route);
+  return async (event: ReturnType<typeof requestOf>): Promise<Asked> => {
+    const context = { awsRequestId: 'bench', getRemainingTimeInMillis: () => 20_000 } as Context;
+    const { statusCode = 0, body = '{}' } = await handler(event, context);
+    return { status: statusCode, token: (JSON.parse(body) as { token?: string }).token };
+  };
+}

@@ -123,7 +123,18 @@ export function requestOf(person: string, body?: object) {
   return httpEvent({ claims, ...(body && { body: JSON.stringify(body) }) });
 }
 
-/** Telemetry whose lines are built, redacted and dropped. */
+/** Runs work whose functions print as they do in Lambda, and drops what they print. */
+export async function unheard<T>(work: () => Promise<T>): Promise<T> {
+  const write = process.stdout.write.bind(process.stdout);
+  process.stdout.write = () => true;
+  try {
+    return await work();
+  } finally {
+    process.stdout.write = write;
+  }
+}
+
+/** Telemetry whose audit lines are built, redacted and dropped; its other lines go to stdout, see `unheard`. */
 export function quietTelemetry(name: FunctionName): Telemetry {
   const write = () => undefined;
   return makeTelemetry({ level: 'INFO', environment: 'bench', function: name, now: Date.now, write });

@@ -31,6 +31,8 @@ interface Secret {
 export interface SecretsManager extends AwsEndpoint {
   /** Creates a secret or gives it a new version, which is AWSCURRENT unless `stages` says otherwise. */
   put(name: string, value: string, stages?: readonly string[]): void;
+  /** What every version of a secret holds, old ones too. */
+  values(name: string): readonly string[];
   /** Makes the AWSPENDING version the current one, as a rotation does at its end. */
   promotePending(name: string): void;
 }
@@ -110,6 +112,9 @@ export async function startSecretsManager(port = 0): Promise<SecretsManager> {
       const input = { SecretString: value, ...(stages && { VersionStages: stages }) };
       const operation = secrets.has(name) ? 'PutSecretValue' : 'CreateSecret';
       operations[operation]?.({ ...input, Name: name, SecretId: name });
+    },
+    values(name) {
+      return [...find(name).versions.values()].flatMap(({ secretString }) => secretString ?? []);
     },
     promotePending(name) {
       const secret = find(name);

@@ -56,6 +56,8 @@ export interface Simulator {
   requests(): RecordedMint[];
   /** The live tokens in full, oldest first; there is no such thing over HTTP. */
   tokens(): string[];
+  /** Every token in full that was ever issued, dead ones too, oldest first: what a search for leaks looks for. */
+  issued(): string[];
   /** Told of each call as it arrives and as it is answered. Answers a function that stops it. */
   onCall(listener: (event: CallEvent) => void): () => void;
   /** Holds answers back, the work being done, until the function it answers is called. */
@@ -206,6 +208,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     state: () => cluster.state(),
     requests: () => structuredClone(cluster.journal.mints),
     tokens: () => cluster.aliveTokens().map((token) => token.text),
+    issued: () => cluster.tokens.texts(),
     onCall: (listener) => cluster.journal.onCall(listener),
     hold: () => {
       const { promise, resolve } = Promise.withResolvers<void>();

@@ -98,6 +98,11 @@ export class Tokens {
     return [...this.#byText.values()].filter((token) => this.isAlive(token, now));
   }
 
+  /** All that are remembered, dead ones too, oldest first. */
+  texts(): string[] {
+    return [...this.#byText.keys()];
+  }
+
   /** How many were issued and revoked since the start. */
   counts(): { issued: number; revoked: number } {
     return { issued: this.#issued, revoked: this.#revoked };

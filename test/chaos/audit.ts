@@ -1,12 +1,9 @@
 /** Holds the ledger against the truth, which is what the simulated ThoughtSpot takes at this moment. */
-import { DynamoDBClient, ScanCommand, type AttributeValue } from '@aws-sdk/client-dynamodb';
 import { isUnfinished } from '../../functions/broker/lease.ts';
 import type { Lease } from '../../functions/broker/lease.ts';
 import { makeNames } from '../../functions/ledger/names.ts';
-import { leaseOf } from '../../functions/ledger/item.ts';
-import { TABLE_NAME } from '../../local/function-variables.ts';
-import { REGION } from '../../local/lambda/environment.ts';
-import { leaksAmong } from './leaks.ts';
+import { leaksAmong } from '../support/canaries.ts';
+import { ledgerRows, type LedgerRows } from '../support/ledger-rows.ts';
 import type { Load } from './load.ts';
 import type { ChaosWorld, LiveToken } from './world.ts';
 
@@ -18,46 +15,13 @@ export interface AuditReport {
   readonly beingRevoked: number;
 }
 
-interface CutOffRow {
-  /** `all` or `org#<id>`. */
-  readonly scope: string;
-  readonly before: number;
-}
-
-interface Rows {
-  readonly leases: readonly Lease[];
-  readonly cutOffs: readonly CutOffRow[];
-}
-
 interface NamedToken extends LiveToken {
   /** As rows of the ledger name it. */
   readonly digest: string;
 }
 
 export async function makeAuditor(world: ChaosWorld, load: Load) {
-  const credentials = { accessKeyId: 'audit', secretAccessKey: 'audit' };
-  const table = new DynamoDBClient({ endpoint: world.broker.aws.dynamodb.url, region: REGION, credentials });
   const names = await makeNames({ environment: 'local', digestKey: async () => world.digestKey })();
-
-  async function rows(): Promise<Rows> {
-    const leases: Lease[] = [];
-    const cutOffs: CutOffRow[] = [];
-    let from: Record<string, AttributeValue> | undefined;
-    do {
-      const page = await table.send(
-        new ScanCommand({ TableName: TABLE_NAME, ConsistentRead: true, ...(from && { ExclusiveStartKey: from }) }),
-      );
-      for (const item of page.Items ?? []) {
-        const partition = item['pk']?.S ?? '';
-        if (partition.startsWith('u#')) leases.push(leaseOf(item, () => ''));
-        if (partition === 'cutoffs' && item['pending']?.BOOL === true) {
-          cutOffs.push({ scope: item['sk']?.S ?? '', before: Number(item['before']?.N) });
-        }
-      }
-      from = page.LastEvaluatedKey;
-    } while (from !== undefined);
-    return { leases, cutOffs };
-  }
 
   const liveTokens = (): NamedToken[] =>
     world.liveTokens().map((token) => ({ ...token, digest: names.tokenDigest(token.text) }));
@@ -66,7 +30,7 @@ export async function makeAuditor(world: ChaosWorld, load: Load) {
     async audit(): Promise<AuditReport> {
       const accepted = [...load.revokes];
       const before = liveTokens();
-      const found = await rows();
+      const found = await ledgerRows(world.broker);
       const { leases } = found;
       // The sweep ends tokens before it writes so: what died while we read may have a row of either kind.
       const still = new Set(world.liveTokens().map(({ text }) => text));
@@ -83,7 +47,6 @@ export async function makeAuditor(world: ChaosWorld, load: Load) {
     },
     /** Secrets in anything that was printed or answered. The whole run at once, as it is much text. */
     leaks: () => leaksAmong([...world.printed, ...load.bodies], world.secrets),
-    close: () => table.destroy(),
   };
 }
 
@@ -112,13 +75,13 @@ function unaccounted(world: ChaosWorld, live: readonly NamedToken[], leases: rea
 }
 
 /** Live tokens whose revoke was accepted, and that nobody will end. */
-function forgotten(tokens: readonly NamedToken[], { leases, cutOffs }: Rows): string[] {
+function forgotten(tokens: readonly NamedToken[], { leases, cutOffs }: LedgerRows): string[] {
   const byDigest = new Map(leases.flatMap((lease) => (lease.tokenDigest ? [[lease.tokenDigest, lease] as const] : [])));
   return tokens.flatMap(({ digest, user }) => {
     const lease = byDigest.get(digest);
     if (lease?.state === 'revoking' || lease?.state === 'orphaned') return [];
-    const waits = cutOffs.some(({ scope, before }) => {
-      return lease && lease.reservedAt < before && (scope === 'all' || scope === `org#${lease.orgId}`);
+    const waits = cutOffs.some(({ scope, before, pending }) => {
+      return pending && lease && lease.reservedAt < before && (scope === 'all' || scope === `org#${lease.orgId}`);
     });
     if (waits) return [];
     return [`a token of ${user} lives although its revoke was accepted; its row is ${lease?.state ?? 'not there'}`];

@@ -1,7 +1,7 @@
 import { formatReport } from './report.ts';
 import { fingerprintOf, FAULT_NAMES, planOf } from './plan.ts';
 import { runChaos } from './run.ts';
-import { leaksAmong } from './leaks.ts';
+import { leaksAmong } from '../support/canaries.ts';
 
 const SHORT = { durationMs: 16_000, users: 12, requestsPerSecond: 8 };
 

@@ -103,7 +103,6 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     checkpoints.push({ at: settledAt, ...end });
 
     const leaks = auditor.leaks();
-    auditor.close();
     const state = world.simulator.state();
     const violations = new Set([...checkpoints, end].flatMap((each) => each.violations));
     for (const each of load.violations) violations.add(each);

@@ -1,0 +1,211 @@
+/**
+ * Watches a running local broker as its users, its operators and ThoughtSpot see it: what was answered, which rows there
+ * are, which tokens live, and whether anything secret came out. Answers are held against docs/openapi.yaml as they come.
+ */
+import { isUnfinished, type Lease } from '../../functions/broker/lease.ts';
+import { makeNames } from '../../functions/ledger/names.ts';
+import { SECRET_ID } from '../../local/function-variables.ts';
+import type { LocalBroker } from '../../local/local-broker.ts';
+import { leaksAmong, leaksIn } from './canaries.ts';
+import { ledgerRows } from './ledger-rows.ts';
+import { faultsOf } from './openapi.ts';
+
+export interface Request {
+  readonly method?: 'GET' | 'POST';
+  /** Text as it is, anything else as JSON; without one the request has no content type either. */
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface Answered {
+  readonly status: number;
+  readonly code: unknown;
+  readonly json: Readonly<Record<string, unknown>>;
+  readonly text: string;
+  readonly headers: Headers;
+}
+
+export interface LiveToken {
+  readonly text: string;
+  readonly user: string;
+  readonly org: number;
+  readonly issuedAt: number;
+  readonly expiresAt: number;
+}
+
+export interface Witness {
+  /** A request with the user's own access token. */
+  ask(user: string, path?: string, request?: Request): Promise<Answered>;
+  /** Codes of all problems that were answered so far. */
+  readonly codes: ReadonlySet<string>;
+  /** Every row of a ThoughtSpot user, oldest first, finished ones too. */
+  rowsOf(user: string): Promise<readonly Lease[]>;
+  statesOf(user: string): Promise<readonly string[]>;
+  liveTokens(user?: string): readonly LiveToken[];
+  /** Live tokens without a row of their own that says so; always none. `except`: sessions of the broker itself. */
+  unaccounted(except?: readonly string[]): Promise<readonly string[]>;
+  /** Sweeps until nothing is due that the sweep could still do. Throws after twenty runs. */
+  sweepToRest(): Promise<void>;
+  /** Sets the clocks of all sandboxes off by so many ms; they start anew. */
+  shiftClocks(ms: number): void;
+  /** What of all that is secret is in anything that was printed or answered where it does not belong. */
+  leaks(): Promise<readonly string[]>;
+}
+
+export function witness(broker: LocalBroker): Witness {
+  const jwts = new Set<string>();
+  const codes = new Set<string>();
+  /** Answers that must hold no token: all but those of a gettoken that succeeded. */
+  const tokenless: string[] = [];
+
+  async function ask(user: string, path = '/gettoken', request: Request = {}): Promise<Answered> {
+    const { method = 'POST', body, headers = {} } = request;
+    const jwt = await broker.issuer.accessToken(user);
+    jwts.add(jwt);
+    const content = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body);
+    const response = await fetch(broker.url + path, {
+      method,
+      headers: {
+        authorization: `Bearer ${jwt}`,
+        ...(content === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(content === undefined ? {} : { body: content }),
+    });
+    const text = await response.text();
+    const contentType = response.headers.get('content-type') ?? '';
+    const json = contentType.includes('json') ? (JSON.parse(text) as Record<string, unknown>) : {};
+    const code = json['code'];
+    const route = path.split('?')[0] ?? path;
+    if (typeof code === 'string') codes.add(code);
+    if (!(response.ok && route === '/gettoken')) tokenless.push(text);
+    // Answers of the gateway itself carry a message and no code; they are documented for 401 alone.
+    if (response.ok || code !== undefined) {
+      const faults = faultsOf(route, method, {
+        status: response.status,
+        contentType,
+        body: text,
+        headers: response.headers,
+      });
+      if (faults.length > 0) throw new Error(`not as documented: ${faults.join('; ')}`);
+    }
+    return { status: response.status, code, json, text, headers: response.headers };
+  }
+
+  function liveTokens(user?: string): readonly LiveToken[] {
+    const texts = broker.simulator?.tokens() ?? [];
+    const live = (broker.simulator?.state().tokens ?? []).map((token, at) => ({ ...token, text: texts[at] ?? '' }));
+    return user === undefined ? live : live.filter((token) => token.user === user);
+  }
+
+  const rowsOf = async (user: string) => {
+    const rows = (await ledgerRows(broker)).leases.filter((row) => row.user === user);
+    return rows.sort((one, other) => one.reservedAt - other.reservedAt);
+  };
+
+  return {
+    ask,
+    codes,
+    rowsOf,
+    statesOf: async (user) => (await rowsOf(user)).map(({ state }) => state),
+    liveTokens,
+
+    async unaccounted(except = []) {
+      const live = liveTokens().filter(({ text }) => !except.includes(text));
+      const { leases } = await ledgerRows(broker);
+      const digests = await Promise.all(digestKeys(broker).map(digestUnder));
+      const offset = broker.simulator?.switches().clockOffsetMs ?? 0;
+      const open = leases.filter(({ state }) => isUnfinished(state));
+      const blank = open.filter(({ tokenDigest }) => tokenDigest === undefined);
+      blank.sort((one, other) => one.latestEndAt - other.latestEndAt);
+      const problems: string[] = [];
+      for (const token of [...live].sort((one, other) => one.expiresAt - other.expiresAt)) {
+        const own = leases.find((row) => digests.some((digest) => digest(token.text) === row.tokenDigest));
+        if (own) {
+          if (!isUnfinished(own.state)) problems.push(`a live token of ${token.user} has a row that is ${own.state}`);
+          continue;
+        }
+        // A token whose reply was lost: some row of its user, reserved before it and open until after it, answers for it alone.
+        const index = blank.findIndex(
+          (row) =>
+            row.user === token.user &&
+            row.orgId === token.org &&
+            row.reservedAt <= token.issuedAt - offset + 1_000 &&
+            row.latestEndAt >= token.expiresAt - offset,
+        );
+        if (index < 0) problems.push(`a live token of ${token.user} has no row`);
+        else blank.splice(index, 1);
+      }
+      return problems;
+    },
+
+    async sweepToRest() {
+      for (let run = 0; run < 20; run += 1) {
+        const swept = await broker.sweep();
+        if (swept.status !== 'answered') throw new Error(`the sweep ${swept.status}`);
+        const tally = JSON.parse(swept.payload) as { due: number; retried: number };
+        if (tally.due === tally.retried) return;
+      }
+      throw new Error('the sweep does not come to rest');
+    },
+
+    shiftClocks(ms) {
+      for (const local of broker.functions.values()) local.replace({ clockOffsetMs: ms });
+    },
+
+    async leaks() {
+      const printed = broker.output.text();
+      const long = new Map<string, string>();
+      const short: Record<string, string> = {};
+      const secrets = [
+        ...secretsIn(broker).map((text, at) => [`secret ${at}`, text] as const),
+        ...[...jwts].map((text, at) => [`JWT ${at}`, text] as const),
+        ...[...jwts].map((text, at) => [`signature of JWT ${at}`, text.split('.')[2] ?? text] as const),
+        ...(broker.simulator?.issued() ?? []).map((text, at) => [`token ${at}`, text] as const),
+      ];
+      for (const [name, text] of secrets) {
+        if (text.length >= 28) long.set(text, name);
+        else short[name] = text;
+      }
+      if (long.size === 0) throw new Error('there is nothing to search for');
+      const texts = [printed, ...tokenless];
+      return [...leaksAmong(texts, long), ...leaksIn(texts.join('\n'), short)];
+    },
+  };
+}
+
+/** Every text in every version of the broker's secret: keys, passwords, the digest key. Names of users are none. */
+function secretsIn({ aws }: LocalBroker): string[] {
+  const texts = (value: unknown): string[] => {
+    if (typeof value === 'string') return [value];
+    if (typeof value !== 'object' || value === null) return [];
+    return Object.entries(value).flatMap(([name, inner]) => (name === 'userName' ? [] : texts(inner)));
+  };
+  return [...new Set(documents(aws.secrets.values(SECRET_ID)).flatMap(texts))].filter((text) => text.length > 7);
+}
+
+function documents(values: readonly string[]): unknown[] {
+  return values.map((value): unknown => {
+    try {
+      return JSON.parse(value);
+    } catch {
+      return value;
+    }
+  });
+}
+
+function digestKeys({ aws }: LocalBroker): string[] {
+  const keys = documents(aws.secrets.values(SECRET_ID)).flatMap((document) => {
+    const { digestKey } = (document ?? {}) as { digestKey?: unknown };
+    return typeof digestKey === 'string' ? [digestKey] : [];
+  });
+  return [...new Set(keys)];
+}
+
+async function digestUnder(key: string): Promise<(token: string) => string> {
+  const { tokenDigest } = await makeNames({
+    environment: 'local',
+    digestKey: async () => Buffer.from(key, 'base64'),
+  })();
+  return tokenDigest;
+}

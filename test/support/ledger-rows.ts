@@ -1,0 +1,42 @@
+/** The ledger of a running local broker as it lies in the table: finished rows and cut-offs too. */
+import { DynamoDBClient, paginateScan } from '@aws-sdk/client-dynamodb';
+import type { Lease } from '../../functions/broker/lease.ts';
+import { leaseOf } from '../../functions/ledger/item.ts';
+import { TABLE_NAME } from '../../local/function-variables.ts';
+import { REGION } from '../../local/lambda/environment.ts';
+import type { LocalBroker } from '../../local/local-broker.ts';
+
+export interface CutOffRow {
+  /** `all` or `org#<id>`. */
+  readonly scope: string;
+  readonly before: number;
+  readonly pending: boolean;
+}
+
+export interface LedgerRows {
+  readonly leases: readonly Lease[];
+  readonly cutOffs: readonly CutOffRow[];
+}
+
+/** Reads every row, strongly consistent. leaseIds are left out: only the broker can make them. */
+export async function ledgerRows({ aws }: Pick<LocalBroker, 'aws'>): Promise<LedgerRows> {
+  const credentials = { accessKeyId: 'audit', secretAccessKey: 'audit' };
+  const client = new DynamoDBClient({ endpoint: aws.dynamodb.url, region: REGION, credentials });
+  const leases: Lease[] = [];
+  const cutOffs: CutOffRow[] = [];
+  try {
+    for await (const page of paginateScan({ client }, { TableName: TABLE_NAME, ConsistentRead: true })) {
+      for (const item of page.Items ?? []) {
+        const partition = item['pk']?.S ?? '';
+        if (partition.startsWith('u#')) leases.push(leaseOf(item, () => ''));
+        if (partition === 'cutoffs') {
+          const pending = item['pending']?.BOOL === true;
+          cutOffs.push({ scope: item['sk']?.S ?? '', before: Number(item['before']?.N), pending });
+        }
+      }
+    }
+  } finally {
+    client.destroy();
+  }
+  return { leases, cutOffs };
+}

@@ -1,43 +1,17 @@
 import { startLocalBroker, type LocalBroker } from '../../../local/local-broker.ts';
+import { type Request, witness, type Witness } from '../../support/broker-witness.ts';
 import { leaksIn } from '../../support/canaries.ts';
-import { faultsOf } from '../../support/openapi.ts';
 
 let broker: LocalBroker;
+let seen: Witness;
 beforeAll(async () => {
   broker = await startLocalBroker({ sweepEveryMs: null, logLevel: 'DEBUG' });
+  seen = witness(broker);
 });
 afterAll(() => broker.close());
 
-/** A request as `user`; the answer is held against docs/openapi.yaml besides. */
-async function call(
-  user: string,
-  method: 'GET' | 'POST',
-  path: string,
-  { body, headers = {} }: { readonly body?: unknown; readonly headers?: Record<string, string> } = {},
-) {
-  const jwt = await broker.issuer.accessToken(user);
-  jwts.add(jwt);
-  const text = typeof body === 'string' ? body : JSON.stringify(body);
-  const response = await fetch(broker.url + path, {
-    method,
-    headers: {
-      authorization: `Bearer ${jwt}`,
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-      ...headers,
-    },
-    ...(body === undefined ? {} : { body: text }),
-  });
-  const answer = await response.text();
-  const contentType = response.headers.get('content-type') ?? '';
-  const documented = { status: response.status, contentType, body: answer, headers: response.headers };
-  expect(faultsOf(path.split('?')[0] ?? path, method, documented)).toEqual([]);
-  const json = contentType.includes('json') ? (JSON.parse(answer) as Record<string, unknown>) : {};
-  if (typeof json['token'] === 'string') handedOut.add(json['token']);
-  return { status: response.status, text: answer, json, headers: response.headers };
-}
-const jwts = new Set<string>();
-/** Every token that was handed out, revoked ones too. */
-const handedOut = new Set<string>();
+const call = (user: string, method: 'GET' | 'POST', path: string, request: Omit<Request, 'method'> = {}) =>
+  seen.ask(user, path, { method, ...request });
 const liveTokens = () => broker.simulator?.tokens() ?? [];
 const mintsOf = (user: string) =>
   broker.simulator?.requests().filter((mint) => JSON.stringify(mint).includes(user)).length;
@@ -94,28 +68,6 @@ describe('a caller', () => {
   });
 });
 
-describe('an answer that holds no token', () => {
-  test.each([
-    ['mallory', '/gettoken', undefined, 403, 'not-entitled'],
-    ['dave', '/gettoken', undefined, 403, 'user-not-provisioned'],
-    ['erin', '/gettoken', undefined, 403, 'user-not-provisioned'],
-    ['alice', '/gettoken', { userName: 'bob' }, 400, 'invalid-request'],
-    ['alice', '/gettoken', 'not json', 400, 'invalid-request'],
-    ['alice', '/revoketoken', { all: true }, 403, 'insufficient-scope'],
-    ['alice', '/revoketoken', { userName: 'bob' }, 403, 'insufficient-scope'],
-  ])('for %s at %s with %j is %d %s', async (user, path, body, status, code) => {
-    const before = liveTokens().length;
-    const answer = await call(user, 'POST', path, body === undefined ? {} : { body });
-    expect({ status: answer.status, code: answer.json['code'] }).toEqual({ status, code });
-    expect(liveTokens()).toHaveLength(before);
-  });
-
-  test('is 415 for a form', async () => {
-    const headers = { 'content-type': 'application/x-www-form-urlencoded' };
-    expect(await call('alice', 'POST', '/gettoken', { body: 'a=b', headers })).toMatchObject({ status: 415 });
-  });
-});
-
 describe('operators', () => {
   test('list leases with their scope, and revoke for others', async () => {
     const { json } = await call('alice', 'POST', '/gettoken');
@@ -146,21 +98,13 @@ describe('operators', () => {
   });
 });
 
-test('nothing that a function printed holds a secret, a token or a JWT, in any form', () => {
-  const printed = broker.output.text();
-  expect(printed).toContain('"audit":true');
-  expect([handedOut.size, jwts.size].every((size) => size > 3)).toBe(true);
-  const named = (kind: string, secrets: Iterable<string>) =>
-    Object.fromEntries([...secrets].map((secret, at) => [`${kind} ${at}`, secret]));
-  const secrets = {
-    ...named('token', [...handedOut, ...liveTokens()]),
-    ...named('JWT', jwts),
-    ...named(
-      'signature',
-      [...jwts].map((jwt) => jwt.split('.')[2] ?? jwt),
-    ),
-    'secret key': broker.simulator?.secretKey() ?? '',
-  };
-  expect(leaksIn(printed, secrets)).toEqual([]);
-  expect(leaksIn(`x${Buffer.from(`:${secrets['secret key']};`).toString('base64')}`, secrets)).toEqual(['secret key']);
+test('every live token has a row of its own', async () => {
+  expect(liveTokens().length).toBeGreaterThan(0);
+  expect(await seen.unaccounted()).toEqual([]);
+});
+
+test('nothing that was printed holds a secret, a token or a JWT, in any form', async () => {
+  expect(broker.output.text()).toContain('"audit":true');
+  expect(broker.simulator?.issued().length).toBeGreaterThan(3);
+  expect(await seen.leaks()).toEqual([]);
 });

@@ -1,6 +1,7 @@
 import type { LocalBrokerOptions } from '../../../local/local-broker.ts';
 import { startLocalBroker } from '../../../local/local-broker.ts';
 import { SECRET_ID } from '../../../local/function-variables.ts';
+import { type Answered, witness } from '../../support/broker-witness.ts';
 import { leaksIn } from '../../support/canaries.ts';
 import { DIGEST_KEY, secretText } from '../../support/secrets-manager.ts';
 
@@ -8,23 +9,14 @@ const CANARY = 'canary-5d3f0c2a-misplaced';
 
 async function withBroker(
   options: LocalBrokerOptions,
-  run: (
-    broker: Awaited<ReturnType<typeof startLocalBroker>>,
-    ask: () => Promise<{ readonly status: number; readonly code?: unknown; readonly text: string }>,
-  ) => Promise<void>,
+  run: (broker: Awaited<ReturnType<typeof startLocalBroker>>, ask: () => Promise<Answered>) => Promise<void>,
 ) {
   const broker = await startLocalBroker({ sweepEveryMs: null, ...options });
   try {
-    const jwt = await broker.issuer.accessToken('alice');
-    await run(broker, async () => {
-      const response = await fetch(`${broker.url}/gettoken`, {
-        method: 'POST',
-        headers: { authorization: `Bearer ${jwt}` },
-      });
-      const text = await response.text();
-      const { code } = JSON.parse(text) as { code?: unknown };
-      return { status: response.status, code, text };
-    });
+    const seen = witness(broker);
+    await run(broker, () => seen.ask('alice'));
+    expect(await seen.unaccounted()).toEqual([]);
+    expect(await seen.leaks()).toEqual([]);
   } finally {
     await broker.close();
   }

@@ -1,0 +1,150 @@
+import type { ProblemCode } from '../../../functions/contract/problems.ts';
+import { PROBLEMS } from '../../../functions/contract/problems.ts';
+import { SECRET_ID } from '../../../local/function-variables.ts';
+import { startLocalBroker, type LocalBroker } from '../../../local/local-broker.ts';
+import type { Switches } from '../../../local/thoughtspot/switches.ts';
+import { type Answered, witness, type Witness } from '../../support/broker-witness.ts';
+import { crowd } from '../../support/crowd.ts';
+
+const { names, users, cluster } = crowd(40);
+const people = [...names];
+const somebody = () => people.pop() ?? '';
+let broker: LocalBroker;
+let seen: Witness;
+
+beforeAll(async () => {
+  broker = await startLocalBroker({ sweepEveryMs: null, users, simulator: { cluster }, limits: { timeoutMs: 7_000 } });
+  broker.simulator?.set({ rateLimit: false });
+  seen = witness(broker);
+});
+afterAll(() => broker.close());
+afterEach(async () => {
+  for (const { faults } of [broker.aws.secrets, broker.aws.kms, broker.aws.dynamodb]) faults.clear();
+  broker.simulator?.set({ ...MENDED });
+  expect(await seen.unaccounted()).toEqual([]);
+});
+
+const MENDED: Partial<Switches> = {
+  outage: 'none',
+  maintenancePage: false,
+  maintenanceStatus: 503,
+  latencyMs: 0,
+  wrongUser: null,
+  trustedAuth: true,
+  rateLimit: false,
+};
+
+const upstream = (patch: Partial<Switches>) => {
+  broker.simulator?.set(patch);
+  return seen.ask(somebody());
+};
+const dynamodb = (type: string) => {
+  broker.aws.dynamodb.faults.inject(() => ({ kind: 'error', type }));
+  return seen.ask(somebody());
+};
+/** New sandboxes, which have read nothing yet. */
+const afresh = async (ask: () => Promise<Answered>) => {
+  for (const local of broker.functions.values()) local.replace({});
+  return ask();
+};
+/** A mint that ThoughtSpot has carried out and not answered yet. */
+async function heldMint(user: string) {
+  const release = broker.simulator?.hold();
+  const { promise: begun, resolve } = Promise.withResolvers<void>();
+  const stop = broker.simulator?.onCall(() => resolve());
+  const asked = seen.ask(user);
+  await begun;
+  stop?.();
+  return { asked, release: () => release?.() };
+}
+const secret = () => broker.aws.secrets.values(SECRET_ID)[0] ?? '';
+
+/** A way to meet each code, from outside, through the real bundles. A code without one does not compile. */
+const PROVOKE: Record<ProblemCode, () => Promise<Answered>> = {
+  'invalid-request': () => seen.ask('alice', '/gettoken', { body: { userName: 'bob' } }),
+  'unsupported-media-type': () =>
+    seen.ask('alice', '/gettoken', { body: 'a=b', headers: { 'content-type': 'application/x-www-form-urlencoded' } }),
+  'not-entitled': () => seen.ask('mallory'),
+  'insufficient-scope': () => seen.ask('alice', '/revoketoken', { body: { all: true } }),
+  'user-not-provisioned': () => seen.ask('erin'),
+  'lease-not-found': () => seen.ask('bob', '/revoketoken', { body: { leaseId: 'AAAA' } }),
+  'mint-limit': async () => {
+    const user = somebody();
+    const fresh = () => seen.ask(user, '/gettoken', { body: { fresh: true } });
+    for (let mint = 0; mint < 5; mint += 1) expect((await fresh()).status).toBe(200);
+    return fresh();
+  },
+  'mint-in-progress': async () => {
+    const user = somebody();
+    const { asked, release } = await heldMint(user);
+    const other = await seen.ask(user);
+    release();
+    await asked;
+    return other;
+  },
+  'superseded-by-revocation': async () => {
+    const user = somebody();
+    const { asked, release } = await heldMint(user);
+    // The revocation itself calls nobody: there is no token in the row yet.
+    await broker.invoke('revoketoken', {
+      source: 'operator',
+      requestedAt: new Date(Date.now() + 1_000).toISOString(),
+      select: { userName: user },
+    });
+    release();
+    return asked;
+  },
+  'upstream-credential-refused': async () => {
+    const key = broker.simulator?.rotateKey();
+    const answer = await seen.ask(somebody());
+    const current = JSON.parse(broker.aws.secrets.values(SECRET_ID).at(-1) ?? '{}') as object;
+    broker.aws.secrets.put(SECRET_ID, JSON.stringify({ ...current, secretKey: key }));
+    for (const local of broker.functions.values()) local.replace({});
+    return answer;
+  },
+  'upstream-trusted-auth-disabled': () => upstream({ trustedAuth: false }),
+  'upstream-mismatch': () => upstream({ wrongUser: 'bob' }),
+  'upstream-invalid': () => upstream({ maintenancePage: true, maintenanceStatus: 200 }),
+  'upstream-refused': () => upstream({ outage: 'error', outageStatus: 400 }),
+  'upstream-busy': () => upstream({ outage: 'error', outageStatus: 429 }),
+  'upstream-unavailable': () => upstream({ outage: 'error', outageStatus: 503 }),
+  'upstream-timeout': () => upstream({ latencyMs: 60_000 }),
+  'ledger-unavailable': () => dynamodb('InternalServerError'),
+  'ledger-denied': () => dynamodb('AccessDeniedException'),
+  'key-unavailable': () => {
+    broker.aws.kms.faults.inject(() => ({ kind: 'error', type: 'DisabledException' }));
+    return afresh(() => seen.ask(somebody()));
+  },
+  'secret-unavailable': () => {
+    broker.aws.secrets.faults.inject(() => ({ kind: 'error', type: 'InternalServiceError', status: 500 }));
+    return afresh(() => seen.ask(somebody()));
+  },
+  misconfigured: async () => {
+    const good = broker.aws.secrets.values(SECRET_ID).at(-1) ?? secret();
+    broker.aws.secrets.put(SECRET_ID, '{"secretKey":"only half of a secret"}');
+    const answer = await afresh(() => seen.ask(somebody()));
+    broker.aws.secrets.put(SECRET_ID, good);
+    return answer;
+  },
+  'internal-error': () => dynamodb('ValidationException'),
+};
+
+test.each(Object.entries(PROVOKE))('%s is what its documentation says', async (code, provoke) => {
+  const problem = PROBLEMS[code as ProblemCode];
+  const answer = await provoke();
+  expect({ code: answer.code, status: answer.status }).toEqual({ code, status: problem.status });
+  expect(answer.json).toMatchObject({ title: problem.title, detail: problem.detail, status: problem.status });
+  expect(answer.json['type']).toBe(`urn:thoughtspot-token-broker:problem:${code}`);
+  expect(answer.json['correlationId']).toEqual(expect.any(String));
+  expect(Number(answer.headers.get('retry-after') ?? 0) > 0).toBe(problem.retry);
+  expect(answer.json['token']).toBeUndefined();
+});
+
+test('the broker is well again after all of it', async () => {
+  for (const local of broker.functions.values()) local.replace({});
+  expect((await seen.ask(somebody())).status).toBe(200);
+});
+
+test('nothing that was printed or refused holds a secret, a token or a JWT, in any form', async () => {
+  expect(await seen.leaks()).toEqual([]);
+});

@@ -55,7 +55,7 @@ export async function compensate(
     ({ outcome }) => outcome === 'dead',
     () => false,
   );
-  const change: Change = dead ? { to: 'revoked', dueAt: null } : revoking(hand.issued, clock.now());
+  const change: Change = dead ? { to: 'revoked', dueAt: null } : revoking(hand, clock.now());
   let row: Lease | undefined;
   try {
     row = await ledger.transition(hand.key, change, deadline);
@@ -67,6 +67,7 @@ export async function compensate(
   audit.record({ action: 'compensate', ...facts, code });
 }
 
-function revoking({ from: _from, ...issued }: Change, now: number): Change {
-  return { ...issued, to: 'revoking', dueAt: now };
+function revoking({ issued: { from: _from, ...issued }, minted, reservation }: TokenInHand, now: number): Change {
+  const others = minted.userName === reservation.userName ? {} : { userName: minted.userName };
+  return { ...issued, ...others, to: 'revoking', dueAt: now };
 }

@@ -192,6 +192,8 @@ export interface Change {
   readonly from?: readonly LeaseState[];
   readonly dueAt: number | null;
   readonly token?: string;
+  /** Whose the token is, where ThoughtSpot answered for somebody else: the revocation has to name them. */
+  readonly userName?: string;
   readonly issuedAt?: number;
   readonly expiresAt?: number;
   readonly endsAt?: number;

@@ -23,7 +23,8 @@ const isoTime = z
 const object = z.custom<object>((value) => isObject(value), 'must be an object');
 
 const SCHEDULE_FIELDS = { source: z.literal('schedule'), name: text(128), scheduledTime: isoTime, select: object };
-const OPERATOR_FIELDS = { source: z.literal('operator'), requestedAt: isoTime, select: object };
+/** A person at a terminal need not write down the time; whatever may send an event twice should. */
+const OPERATOR_FIELDS = { source: z.literal('operator'), requestedAt: z.optional(isoTime), select: object };
 const DEPROVISIONED_FIELDS = { 'detail-type': z.literal('user.deprovisioned'), time: isoTime, detail: object };
 const DETAIL_FIELDS = {
   userNames: z
@@ -39,7 +40,7 @@ const LISTING_FIELDS = {
 export interface Revocation {
   readonly revoker: Extract<Revoker, { readonly kind: 'event' }>;
   readonly selection: RevokeSelection;
-  /** Epoch ms, from the event itself: a second delivery of it selects the same leases. */
+  /** Epoch ms, from the event itself, so that a second delivery selects the same leases; now, if an operator gave none. */
   readonly asOf: number;
 }
 
@@ -67,7 +68,7 @@ export function revocationOf(event: unknown, clock: Clock): Revocation {
   const { requestedAt, select } = readFields(OPERATOR_FIELDS, members);
   return {
     revoker: { kind: 'event', source: 'operator', name: 'operator' },
-    ...selected(select, asOf(requestedAt, clock)),
+    ...selected(select, requestedAt === undefined ? clock.now() : asOf(requestedAt, clock)),
   };
 }
 

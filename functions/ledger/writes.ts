@@ -65,6 +65,7 @@ export function updateOf(
   const { issuedAt, expiresAt, endsAt, upstreamCreatedAt, lifetimeSeconds, attempts } = change;
   const numbers = { issuedAt, expiresAt, endsAt, upstreamCreatedAt, lifetimeSeconds, attempts };
   for (const [name, value] of Object.entries(numbers)) if (value !== undefined) set[name] = numeric(value);
+  if (change.userName !== undefined) set['userName'] = text(change.userName);
   if (change.tokenType !== undefined) set['tokenType'] = text(change.tokenType);
   if (token) set['tokenDigest'] = text(token.digest);
 

@@ -143,8 +143,8 @@ export function witness(broker: LocalBroker): Witness {
       for (let run = 0; run < 20; run += 1) {
         const swept = await broker.sweep();
         if (swept.status !== 'answered') throw new Error(`the sweep ${swept.status}`);
-        const tally = JSON.parse(swept.payload) as { due: number; retried: number };
-        if (tally.due === tally.retried) return;
+        const tally = JSON.parse(swept.payload) as { due: number; retried: number; unfinished: boolean };
+        if (tally.due === tally.retried && !tally.unfinished) return;
       }
       throw new Error('the sweep does not come to rest');
     },

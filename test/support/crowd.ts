@@ -58,11 +58,3 @@ export async function unfinishedRows(broker: LocalBroker): Promise<readonly Leas
   } while (cursor !== undefined);
   return rows;
 }
-
-/** Users with a token alive at ThoughtSpot for which no unfinished row answers: always none. */
-export async function unaccounted(broker: LocalBroker): Promise<readonly string[]> {
-  const alive = new Map<string, number>();
-  for (const { user } of broker.simulator?.state().tokens ?? []) alive.set(user, (alive.get(user) ?? 0) + 1);
-  for (const { user } of await unfinishedRows(broker)) alive.set(user, (alive.get(user) ?? 0) - 1);
-  return [...alive].filter(([, missing]) => missing > 0).map(([user]) => user);
-}

@@ -49,9 +49,11 @@ describe('events that do not come through the gateway', () => {
   });
 
   test('an operator is one', () => {
-    const event = { source: 'operator', requestedAt: at(0), select: { orgId: 0 } };
+    const event = { source: 'operator', select: { orgId: 0 } };
     expect(read(event)).toMatchObject({ revoker: { source: 'operator' }, selection: { kind: 'org', orgId: 0 } });
     expect(isOperator(event)).toBe(true);
+    expect(read(event).asOf).toBe(START);
+    expect(read({ ...event, requestedAt: at(-9_000) }).asOf).toBe(START - 9_000);
     expect(isOperator(schedule({ all: true }))).toBe(false);
   });
 

@@ -138,6 +138,7 @@ async function start(
   const addresses = () => ({
     broker: gateway.url,
     thoughtspot: backing.thoughtspotHost,
+    ...(simulator && { simulator: simulator.url }),
     issuer: issuer.url,
     secretsManager: aws.secrets.url,
     kms: aws.kms.url,

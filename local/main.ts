@@ -44,7 +44,7 @@ function say(text: string): void {
 function table(broker: LocalBroker): string {
   const { broker: gateway, thoughtspot, issuer, secretsManager, kms, dynamodb } = broker.addresses();
   const rows = [
-    ['broker', gateway],
+    ['broker and demo page', gateway],
     [broker.simulator ? 'ThoughtSpot simulator' : 'ThoughtSpot (real)', thoughtspot],
     ['OIDC issuer', issuer],
     ['AWS Secrets Manager', secretsManager],

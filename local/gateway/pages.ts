@@ -1,17 +1,19 @@
 /**
- * Pages served by the gateway's own port, same-origin with the broker, where there are any. `/` is
- * local/demo/index.html; `/demo/<name>.js` is local/demo/<name>.ts bundled for the browser; other files as they are.
+ * Pages served by the gateway's own port, same-origin with the broker. `/` is local/demo/index.html; `/demo/<name>.js` is
+ * local/demo/<name>.ts bundled for the browser, other files as they are; `/docs/` and `/openapi.yaml` are the HTTP API.
  */
 import { readFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import type { LocalPages } from './gateway.ts';
+import { apiPage, OPENAPI_FILE } from './api-page.ts';
 import { splitTarget } from './event.ts';
 
 const DEMO = join(import.meta.dirname, '..', 'demo');
+const HTML = 'text/html; charset=utf-8';
 const TYPES: Readonly<Record<string, string>> = {
-  html: 'text/html; charset=utf-8',
+  html: HTML,
   css: 'text/css; charset=utf-8',
   js: 'text/javascript; charset=utf-8',
   svg: 'image/svg+xml',
@@ -30,6 +32,8 @@ export function makeDemoPages(folder = DEMO): DemoPages {
   const bundles = new Map<string, Promise<string>>();
 
   const content = async (path: string): Promise<{ type: string; body: string | Buffer } | undefined> => {
+    if (path === '/docs/' || path === '/docs') return { type: HTML, body: apiPage() };
+    if (path === '/openapi.yaml') return { type: 'application/yaml', body: await readFile(OPENAPI_FILE) };
     const [, name, extension] = FILE.exec(path === '/' ? '/demo/index.html' : path) ?? [];
     const type = TYPES[extension ?? ''];
     if (name === undefined || extension === undefined || type === undefined) return undefined;
@@ -70,7 +74,8 @@ async function bundleForBrowser(source: string): Promise<string> {
     format: 'esm',
     platform: 'browser',
     target: 'es2022',
-    define: { 'process.env.NODE_ENV': '"production"' },
+    define: { 'process.env.NODE_ENV': '"production"', global: 'window' },
+    minify: true,
     logLevel: 'silent',
   });
   return outputFiles[0]?.text ?? '';

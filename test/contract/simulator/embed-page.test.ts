@@ -2,7 +2,7 @@ import type { Browser, FrameLocator, Page } from 'playwright-core';
 import { AxeBuilder } from '@axe-core/playwright';
 import type { Server } from 'node:http';
 import type { Simulator } from '../../../local/thoughtspot/simulator.ts';
-import { launchBrowser } from './browser.ts';
+import { launchBrowser } from '../../support/browser.ts';
 import { call, start } from './cluster-client.ts';
 import { startEmbedHost } from './embed-host.ts';
 

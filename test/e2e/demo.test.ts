@@ -1,0 +1,170 @@
+import { AxeBuilder } from '@axe-core/playwright';
+import type { Browser, Page } from 'playwright-core';
+import { startLocalBroker, type LocalBroker } from '../../local/local-broker.ts';
+import { launchBrowser } from '../support/browser.ts';
+
+let broker: LocalBroker;
+let browser: Browser;
+let page: Page;
+const said: string[] = [];
+
+beforeAll(async () => {
+  broker = await startLocalBroker({ sweepEveryMs: null, simulator: { switches: { embedPollMs: 200 } } });
+  browser = await launchBrowser();
+});
+afterAll(async () => {
+  await browser.close();
+  await broker.close();
+});
+beforeEach(async () => {
+  page = await (await browser.newContext({ viewport: { width: 1440, height: 1000 } })).newPage();
+  page.on('console', (message) => said.push(message.text()));
+  page.on('request', (request) => said.push(request.url()));
+  page.on('dialog', (dialog) => {
+    said.push(`dialog: ${dialog.message()}`);
+    void dialog.dismiss();
+  });
+});
+afterEach(async () => {
+  await page.context().close();
+  broker.simulator?.set({ outage: 'none', latencyMs: 0 });
+  expect(said.filter((line) => line.startsWith('dialog:'))).toEqual([]);
+});
+
+const frame = () => page.frameLocator('#embed iframe');
+const fact = (name: string) => frame().getByTestId(name).innerText();
+const leases = () => page.getByRole('region', { name: 'Live leases' });
+
+async function open(query: string): Promise<void> {
+  await page.goto(`${broker.url}/${query}`);
+}
+async function openBoard(query: string): Promise<void> {
+  await open(query);
+  await frame().getByTestId('status').getByText('Signed in').waitFor();
+}
+
+describe('people with different rights', () => {
+  test.each([
+    ['?user=alice', 'Alice Archer (alice)', 'acme (1)', 'analysts', 'full', '192'],
+    ['?user=bob', 'Bob Baker (bob)', 'acme (1)', 'acme-admins', 'full', '192'],
+    ['?user=carol', 'Carol Chen (carol)', 'globex (2)', 'viewers', 'full', '192'],
+    ['?user=alice&grant=regional', 'Alice Archer (alice)', 'acme (1)', 'analysts', 'custom', '96'],
+    ['?user=carol&grant=regional', 'Carol Chen (carol)', 'globex (2)', 'viewers', 'custom', '48'],
+  ])('%s sees the board as %s', async (query, user, org, groups, kind, rows) => {
+    await openBoard(query);
+    expect(await Promise.all(['user', 'org', 'groups', 'kind-of-token', 'row-count'].map(fact))).toEqual([
+      user,
+      org,
+      groups,
+      kind,
+      rows,
+    ]);
+  });
+
+  test('who may have none is told why, and what to do', async () => {
+    await open('?user=mallory');
+    await page.getByRole('heading', { name: 'No token: not-entitled' }).waitFor();
+    await page.getByText('Choose somebody of a known tenant').waitFor();
+    await open('?user=dave');
+    await page.getByRole('heading', { name: 'No token: user-not-provisioned' }).waitFor();
+  });
+
+  test('are chosen by keyboard too', async () => {
+    await openBoard('?user=alice');
+    await page.getByRole('radio', { name: /Alice Archer/ }).focus();
+    await page.keyboard.press('ArrowRight');
+    await page.waitForURL(/user=bob/);
+    await frame().getByTestId('user').getByText('Bob Baker').waitFor();
+  });
+});
+
+describe('a lease', () => {
+  test('is shown with its state and what is left of it, and ends by its button', async () => {
+    await openBoard('?user=bob');
+    const row = leases().getByRole('row', { name: /^bob full/ });
+    await row.getByText('live').waitFor();
+    expect(await row.innerText()).toMatch(/\d+ min \d\d s/);
+    await page.getByRole('button', { name: 'Revoke this lease of bob' }).first().click();
+    await page.getByText(/Revoke one lease of bob: 1 revoked/).waitFor();
+  });
+
+  test.each([
+    ['Revoke all tokens of carol', /Revoke mine: [12] revoked/],
+    ['As an operator, revoke all tokens of carol', /Revoke all of carol: [12] revoked/],
+    ['As an operator, revoke all tokens of the org of this user', /Revoke org 2: .*the sweep/],
+    ['As an operator, revoke all tokens', /Revoke all: .*the sweep/],
+  ])('ends by "%s"', async (name, words) => {
+    await openBoard('?user=carol');
+    await page.getByRole('button', { name, exact: true }).click();
+    await page.getByText(words).waitFor();
+  });
+
+  test('of somebody who signs out ends with it', async () => {
+    await openBoard('?user=alice&grant=regional');
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByRole('heading', { name: 'Signed out' }).waitFor();
+    expect(broker.simulator?.state().tokens.filter(({ user }) => user === 'alice')).toHaveLength(0);
+  });
+});
+
+test('the switches make ThoughtSpot fail and work again, and the audit says what came of it', async () => {
+  await openBoard('?user=alice');
+  await page.getByRole('switch', { name: /Too many requests/ }).check();
+  await page.getByText('Too many requests on.').waitFor();
+  expect(broker.simulator?.switches()).toMatchObject({ outage: 'error', outageStatus: 429 });
+  await page.getByRole('switch', { name: /Too many requests/ }).uncheck();
+  await page.getByText('Too many requests off.').waitFor();
+  expect(broker.simulator?.switches()).toMatchObject({ outage: 'none' });
+  await page.getByRole('button', { name: 'Sweep now' }).click();
+  await page.getByText('Sweep done.').waitFor();
+  const audit = page.getByRole('region', { name: 'Last lines of the audit' });
+  await audit.getByText('reuse').or(audit.getByText('mint')).first().waitFor();
+  await page.getByRole('img', { name: /^Last minute: \d+ minted/ }).waitFor();
+});
+
+describe('axe finds nothing serious', () => {
+  const problems = async () => {
+    const { violations } = await new AxeBuilder({ page }).analyze();
+    const bad = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
+    return bad.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
+  };
+
+  test.each([
+    [1440, 'light'],
+    [1440, 'dark'],
+    [360, 'light'],
+    [360, 'dark'],
+  ] as const)('on the page at %i px, %s', async (width, colorScheme) => {
+    await page.setViewportSize({ width, height: 900 });
+    await page.emulateMedia({ colorScheme });
+    await openBoard('?user=bob');
+    await leases().getByText('live').first().waitFor();
+    expect(await problems()).toEqual([]);
+    expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
+  });
+
+  test('on the page of the API, which names every route and code', async () => {
+    await page.goto(`${broker.url}/docs/`);
+    for (const name of ['POST /gettoken', 'POST /revoketoken', 'GET /sessioninfo', 'GET /leases', 'Problem codes']) {
+      await page.getByRole('heading', { name }).waitFor();
+    }
+    await page.getByRole('rowheader', { name: 'upstream-mismatch' }).waitFor();
+    expect(await problems()).toEqual([]);
+    const yaml = await fetch(`${broker.url}/openapi.yaml`);
+    expect(await yaml.text()).toMatch(/^openapi: 3\.1/);
+  });
+});
+
+test('no token is in the page, its storage, its address, its requests or its console', async () => {
+  await openBoard('?user=alice');
+  await leases().getByText('live').first().waitFor();
+  const kept = await page.evaluate<string>(
+    'JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie, location.href, document.documentElement.outerHTML])',
+  );
+  const all = [kept, JSON.stringify(await page.context().cookies()), ...said].join('\n');
+  const issued = broker.simulator?.issued() ?? [];
+  expect(issued.length).toBeGreaterThan(3);
+  const found = issued.filter((token) => all.includes(token) || all.includes(encodeURIComponent(token)));
+  expect(found).toHaveLength(0);
+  expect(issued.filter((token) => broker.output.text().includes(token))).toHaveLength(0);
+});

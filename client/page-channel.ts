@@ -50,7 +50,6 @@ export class PageChannel {
   /** From now on this page speaks for that user. */
   join(identity: string | undefined): void {
     const name = identity === undefined ? undefined : `ts-token|${this.#scope}|${identity}`;
-    if (name === this.#name) return;
     this.#channel?.close();
     this.#channel = undefined;
     this.#name = name;

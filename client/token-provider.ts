@@ -136,7 +136,8 @@ export function createTokenProvider(options: TokenProviderOptions): TokenProvide
   }
 
   async function fetchToken(refused: string | undefined): Promise<string> {
-    if (!signedOut) tell({ ...state, status: 'fetching' });
+    if (signedOut) throw new TokenError('signed-out', 'The user signed out.');
+    tell({ ...state, status: 'fetching' });
     const accessToken = await currentAccessToken({ refresh: false });
     return channel.alone(async () => {
       // Another tab may have got a token while this one waited for its turn.

@@ -1,0 +1,230 @@
+/** Two tabs of one browser, in one process: a channel and locks that work at once. A real browser is tried in test/e2e. */
+import { identityOf } from '../../../client/page-channel.ts';
+import { createTokenProvider, type TokenProvider, type TokenState } from '../../../client/token-provider.ts';
+import { accessToken, BrokerStandIn, deferred, problem } from './broker-stand-in.ts';
+
+class ChannelStandIn {
+  static readonly open = new Set<ChannelStandIn>();
+  readonly name: string;
+  onmessage: ((event: { data: unknown }) => void) | null = null;
+
+  constructor(name: string) {
+    this.name = name;
+    ChannelStandIn.open.add(this);
+  }
+  postMessage(data: unknown): void {
+    for (const other of ChannelStandIn.open) {
+      if (other !== this && other.name === this.name) other.onmessage?.({ data });
+    }
+  }
+  close(): void {
+    ChannelStandIn.open.delete(this);
+  }
+}
+
+function lockStandIn() {
+  const tails = new Map<string, Promise<unknown>>();
+  return {
+    request<T>(name: string, work: () => Promise<T>): Promise<T> {
+      const turn = (tails.get(name) ?? Promise.resolve()).then(work, work);
+      tails.set(name, turn);
+      return turn;
+    },
+  };
+}
+
+const NOW = 1_764_000_000_000;
+let broker: BrokerStandIn;
+let users: string[];
+let visibility: string;
+const heard: (() => void)[] = [];
+
+beforeEach(() => {
+  jest.useFakeTimers({ now: NOW });
+  jest.spyOn(Math, 'random').mockReturnValue(0.5);
+  ChannelStandIn.open.clear();
+  broker = new BrokerStandIn();
+  users = [];
+  visibility = 'visible';
+  heard.length = 0;
+  Object.assign(globalThis, {
+    BroadcastChannel: ChannelStandIn,
+    addEventListener: (_: string, listener: () => void) => heard.push(listener),
+    removeEventListener: () => undefined,
+    document: {
+      get visibilityState() {
+        return visibility;
+      },
+    },
+  });
+  Object.defineProperty(globalThis, 'navigator', { value: { locks: lockStandIn() }, configurable: true });
+});
+afterEach(() => {
+  jest.useRealTimers();
+  jest.restoreAllMocks();
+  for (const name of ['addEventListener', 'removeEventListener', 'document']) Reflect.deleteProperty(globalThis, name);
+});
+
+/** A tab of a user; who is signed in can change while it is open. */
+function tab(user: string, grant?: string): TokenProvider & { readonly states: TokenState[] } {
+  const index = users.push(user) - 1;
+  const made = createTokenProvider({
+    endpoint: 'https://broker.example',
+    getAccessToken: () => accessToken(users[index] ?? ''),
+    fetch: broker.fetch,
+    ...(grant === undefined ? {} : { grant }),
+  });
+  const states: TokenState[] = [];
+  made.subscribe((state) => states.push(state));
+  return Object.assign(made, { states });
+}
+const gettokens = () => broker.asked.filter(({ path }) => path === '/gettoken').length;
+
+test('two tabs of one user share one token', async () => {
+  const [one, other] = [tab('ann'), tab('ann')];
+  expect(await Promise.all([one.getAuthToken(), other.getAuthToken()])).toEqual(['token-1', 'token-1']);
+  expect([gettokens(), other.states.at(-1)?.status]).toEqual([1, 'live']);
+});
+
+test('tabs of two users, and of two grants, share nothing', async () => {
+  const tabs = [tab('ann'), tab('ben'), tab('ann', 'regional')];
+  expect(new Set(await Promise.all(tabs.map(({ getAuthToken }) => getAuthToken()))).size).toBe(3);
+});
+
+test('signing out in one tab ends the other, which takes no token any more', async () => {
+  const [one, other] = [tab('ann'), tab('ann')];
+  await Promise.all([one.getAuthToken(), other.getAuthToken()]);
+  await one.signOut();
+  await one.signOut();
+  expect(other.states.at(-1)?.status).toBe('signed-out');
+  await expect(other.getAuthToken()).rejects.toMatchObject({ code: 'signed-out' });
+  const third = tab('ann');
+  await third.getAuthToken();
+  expect(other.states.at(-1)?.status).toBe('signed-out');
+});
+
+test('a tab whose user changes leaves the channel of the first', async () => {
+  const [one, other] = [tab('ann'), tab('ann')];
+  await one.getAuthToken();
+  users[0] = 'ben';
+  expect(await one.getAuthToken()).toBe('token-2');
+  await other.getAuthToken();
+  expect(one.states.at(-1)?.leaseId).toBe('lease-2');
+});
+
+test('a tab whose access token becomes opaque leaves the channel, and shares nothing', async () => {
+  let text = accessToken('ann');
+  const one = createTokenProvider({
+    endpoint: 'https://broker.example',
+    getAccessToken: () => text,
+    fetch: broker.fetch,
+  });
+  const other = tab('ann');
+  await one.getAuthToken();
+  text = 'opaque';
+  expect(await one.getAuthToken()).toBe('token-2');
+  expect(await other.getAuthToken()).toBe('token-3');
+});
+
+test("the page's own fetch is used where none is given", async () => {
+  const fetched = jest.spyOn(globalThis, 'fetch').mockImplementation(broker.fetch);
+  const made = createTokenProvider({ endpoint: 'https://broker.example', getAccessToken: () => accessToken('ann') });
+  expect(await made.getAuthToken()).toBe('token-1');
+  expect(fetched).toHaveBeenCalledTimes(1);
+});
+
+test('a slot of the embed SDK that is null holds no token', async () => {
+  Reflect.set(globalThis, '_tsEmbedSDK', null);
+  const page = tab('ann');
+  await page.getAuthToken();
+  expect(await page.getAuthToken()).toBe('token-1');
+  Reflect.deleteProperty(globalThis, '_tsEmbedSDK');
+});
+
+test('a page that wakes up after its sign-out, or before it is time, asks for nothing', async () => {
+  const page = tab('ann');
+  await page.getAuthToken();
+  for (const listener of heard) listener();
+  await page.signOut();
+  jest.setSystemTime(NOW + broker.validityMs);
+  for (const listener of heard) listener();
+  await jest.advanceTimersByTimeAsync(60_000);
+  expect(gettokens()).toBe(1);
+});
+
+test('a sign-out while the page gets its access token, or waits to try again, asks for no token any more', async () => {
+  const slow = deferred<string>();
+  const page = createTokenProvider({
+    endpoint: 'https://broker.example',
+    getAccessToken: () => slow.promise,
+    fetch: broker.fetch,
+  });
+  const asked = page.getAuthToken().catch((error: { code: string }) => error.code);
+  const left = page.signOut();
+  slow.resolve(accessToken('ann'));
+  expect(await asked).toBe('signed-out');
+  await left;
+  expect(gettokens()).toBe(0);
+
+  const other = tab('ben');
+  broker.next(() => problem(503, 'upstream-busy', { 'retry-after': '1' }));
+  broker.next(() => problem(503, 'upstream-busy', { 'retry-after': '1' }));
+  const waiting = other.getAuthToken().catch((error: { code: string }) => error.code);
+  await jest.advanceTimersByTimeAsync(0);
+  const gone = other.signOut();
+  await jest.advanceTimersByTimeAsync(10_000);
+  expect(await waiting).toBe('upstream-busy');
+  await gone;
+  expect(gettokens()).toBe(2);
+});
+
+test('a user whose access token is opaque stays alone, and so does a browser without channels', async () => {
+  users.push('opaque');
+  const alone = createTokenProvider({
+    endpoint: 'https://broker.example',
+    getAccessToken: () => 'opaque-access-token',
+    fetch: broker.fetch,
+  });
+  expect(await alone.getAuthToken()).toBe('token-1');
+  expect(ChannelStandIn.open.size).toBe(0);
+  Reflect.deleteProperty(globalThis, 'BroadcastChannel');
+  expect(await tab('ann').getAuthToken()).toBe('token-2');
+});
+
+test('a hidden page waits with its refresh until it is seen again', async () => {
+  const page = tab('ann');
+  await page.getAuthToken();
+  visibility = 'hidden';
+  await jest.advanceTimersByTimeAsync(broker.refreshMs + 60_000);
+  expect(gettokens()).toBe(1);
+  visibility = 'visible';
+  for (const listener of heard) listener();
+  await jest.advanceTimersByTimeAsync(0);
+  expect(gettokens()).toBe(2);
+});
+
+test('a sign-out while another tab mints waits for its turn, so that no token outlives it', async () => {
+  const [one, other] = [tab('ann'), tab('ann')];
+  await other.getAuthToken();
+  const answer = deferred<Response>();
+  jest.setSystemTime(NOW + broker.refreshMs);
+  broker.next(() => answer.promise);
+  const asked = one.getAuthToken().catch((error: { code: string }) => error.code);
+  await jest.advanceTimersByTimeAsync(0);
+  const left = other.signOut();
+  await jest.advanceTimersByTimeAsync(0);
+  expect(broker.asked.at(-1)?.path).toBe('/gettoken');
+  answer.resolve(broker.token());
+  expect(await asked).toBe('signed-out');
+  await left;
+  expect(broker.asked.at(-1)?.path).toBe('/revoketoken');
+});
+
+test.each([
+  ['no JWT', 'opaque', undefined],
+  ['a payload that is no object', `h.${btoa('"text"')}.s`, undefined],
+  ['a payload without subject', `h.${btoa('{"iss":"i"}')}.s`, undefined],
+  ['a JWT', `h.${btoa('{"iss":"i","sub":"s"}')}.s`, 'i|s'],
+])('%s names its user as it should', (_name, text, identity) => {
+  expect(identityOf(text)).toBe(identity);
+});

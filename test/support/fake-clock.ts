@@ -10,6 +10,9 @@ export interface FakeClock extends Clock {
   set(now: number): void;
 }
 
+/** More wakings than any test needs: whoever still sleeps then does it for ever. */
+const MOST_WAKINGS = 20_000;
+
 export const START = Date.UTC(2026, 0, 5, 9, 0, 0);
 
 /** A clock that stands still until it is told otherwise. */
@@ -39,7 +42,9 @@ export function makeFakeClock(start = START): FakeClock {
     set: (time) => void (now = time),
     async advance(ms) {
       const until = now + ms;
-      while (await wakeNext(until));
+      for (let wakings = 0; await wakeNext(until); wakings += 1) {
+        if (wakings > MOST_WAKINGS) throw new Error('somebody sleeps again and again, and time does not move on');
+      }
       now = Math.max(now, until);
       await settle();
     },
@@ -47,10 +52,13 @@ export function makeFakeClock(start = START): FakeClock {
       let settled = false;
       const watch = () => void (settled = true);
       promise.then(watch, watch);
-      for (let idle = 0; idle < 50; idle += 1) {
+      for (let idle = 0, wakings = 0; idle < 50; idle += 1) {
         await settle();
         if (settled) return promise;
-        if (await wakeNext(Infinity)) idle = -1;
+        if (!(await wakeNext(Infinity))) continue;
+        idle = -1;
+        wakings += 1;
+        if (wakings > MOST_WAKINGS) throw new Error('somebody sleeps again and again, and the promise has not settled');
       }
       throw new Error('nobody sleeps, and the promise has not settled');
     },

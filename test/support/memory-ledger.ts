@@ -62,6 +62,9 @@ function dueOf(cursor: string): Due {
 const callerKey = ({ issuer, subject }: CallerId) => JSON.stringify([issuer, subject]);
 const scopeKey = (scope: CutOffScope) => (scope.kind === 'all' ? 'all' : `org#${scope.orgId}`);
 
+/** More than a sweep of a million rows takes. */
+const MOST_LOOKS_AT_ONE_TIME = 20_000;
+
 export function makeMemoryLedger(options: MemoryLedgerOptions): MemoryLedger {
   const { clock, shards = 16 } = options;
   const digestKey = createHash('sha256').update('memory ledger').digest();
@@ -109,8 +112,19 @@ export function makeMemoryLedger(options: MemoryLedgerOptions): MemoryLedger {
     else callers.delete(key);
   }
 
+  let lookedAt = NaN;
+  let looks = 0;
+  /** A loop that looks again without letting time pass would never end: it fails instead. */
+  function countLook(name: LedgerCall): void {
+    if (name !== 'newest' && name !== 'due') return;
+    looks = clock.now() === lookedAt ? looks + 1 : 1;
+    lookedAt = clock.now();
+    if (looks > MOST_LOOKS_AT_ONE_TIME) throw new Error(`${name} was called again and again without any time passing`);
+  }
+
   /** One port call: hooks around it, and the deadline that the DynamoDB ledger keeps too. */
   async function call<T>(name: LedgerCall, args: readonly unknown[], deadline: number, work: () => T | Promise<T>) {
+    countLook(name);
     await ledger.beforeCall?.(name, args);
     if (clock.now() >= deadline) throw new Failure('ledger-unavailable', { reason: `${name}: deadline has passed` });
     const result = await work();

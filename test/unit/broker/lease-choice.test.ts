@@ -88,6 +88,7 @@ test.each<[string, readonly Lease[], Partial<View>, string]>([
   ['a fresh one is being minted', [beingMinted({ reservedAt: NOW }), lease()], { freshSince: NOW }, 'wait'],
   ['a fresh one was minted since', [lease({ reservedAt: NOW })], { freshSince: NOW }, 'serve 3'],
   ['it belongs to another caller', [lease({ caller: caller('bob') })], {}, 'mint 4'],
+  ['it belongs to the same subject of another issuer', [lease({ caller: { ...ann, issuer: 'other' } })], {}, 'mint 4'],
   ['it is for another org', [lease({ orgId: 2 })], {}, 'mint 4'],
   ['it is shared and the grant is not', [lease({ shared: true })], {}, 'mint 4'],
   ["it outlives the caller's token", [lease()], { grant: { ...grant, notAfter: NOW + 199_999 } }, 'mint 4'],
@@ -106,6 +107,14 @@ test.each<[number, string]>([
     lease({ generation: 5 - n, state: 'failed', reservedAt: NOW - (n < recent ? n + 41 : n + 60) * 1_000 }),
   );
   expect(summary(nextStep(view(failed), SETTINGS))).toBe(expected);
+});
+
+test('a mint by a clock that runs behind counts by its own time, and hides none of the others', () => {
+  const agesInSeconds = [41, 42, 60, 43, 44, 45];
+  const failed = agesInSeconds.map((age, n) =>
+    lease({ generation: 9 - n, state: 'failed', reservedAt: NOW - age * 1_000 }),
+  );
+  expect(summary(nextStep(view(failed), SETTINGS))).toBe('limited for 15000');
 });
 
 test('near its end with the limit reached, the old one is served', () => {

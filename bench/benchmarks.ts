@@ -1,13 +1,17 @@
 import type { Benchmark } from './benchmark.ts';
 import { coldStartBenchmark } from './cold-start.ts';
+import { growthBenchmark } from './growth.ts';
 import { memoryBenchmark } from './memory.ts';
 import { policyBenchmark } from './policy.ts';
+import { reloadStormBenchmark } from './reload-storm.ts';
 import { warmPathBenchmark } from './warm-path.ts';
 
 /** In the order in which they run. */
 export const BENCHMARKS: readonly Benchmark[] = [
   coldStartBenchmark,
   warmPathBenchmark,
+  reloadStormBenchmark,
+  growthBenchmark,
   policyBenchmark,
   memoryBenchmark,
 ];

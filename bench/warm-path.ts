@@ -1,18 +1,12 @@
 /** What the broker adds to a bare call of ThoughtSpot, layer by layer, in a warm sandbox; and what today's server adds. */
 import { createSecretKey, randomBytes } from 'node:crypto';
 import { Pool } from 'undici';
-import { makeGetToken } from '../functions/broker/mint.ts';
-import { gettokenRoute } from '../functions/http/gettoken.ts';
 import { makeSealing } from '../functions/ledger/sealing.ts';
-import { wireLedger } from '../functions/wiring/ledger.ts';
-import { wirePolicy } from '../functions/wiring/policy.ts';
-import { scopeOf } from '../functions/wiring/scope.ts';
-import { clock, randomness } from '../functions/wiring/system.ts';
-import { wireThoughtSpot } from '../functions/wiring/thoughtspot.ts';
 import type { Benchmark, Context, Result } from './benchmark.ts';
 import { median, millisecondsOf, quantile, ratios } from './measure.ts';
-import { askerOf, configOf, quietTelemetry, requestOf, type Stand, startStand, unheard } from './stand.ts';
+import { requestOf, type Stand, startStand, unheard } from './stand.ts';
 import { makeStopwatch } from './stopwatch.ts';
+import { useCasesOn } from './use-cases.ts';
 
 const ADDED_GOAL = 1.5;
 const WARM_UP = 100;
@@ -23,22 +17,8 @@ const noLayers = (): Layers => ({ total: [], upstream: [], ledger: [], policy: [
 
 /** gettoken with its real adapters in this process, and a stopwatch at each port. */
 async function brokerOf(stand: Stand) {
-  const config = configOf(stand);
-  const telemetry = quietTelemetry('gettoken');
   const clocks = { upstream: makeStopwatch(), ledger: makeStopwatch(), policy: makeStopwatch() };
-  const { credentials, dataKeys, ledger } = wireLedger(config, telemetry);
-  const issuer = wireThoughtSpot(config, credentials, telemetry);
-  const deadline = Date.now() + 10_000;
-  await Promise.all([credentials.warm(deadline), dataKeys.warm(deadline), issuer.warm(deadline)]);
-  const getToken = makeGetToken({
-    ...telemetry,
-    ...clocks.policy.timing(await wirePolicy(config)),
-    ledger: clocks.ledger.timing(ledger),
-    issuer: clocks.upstream.timing(issuer),
-    clock,
-    randomness,
-  });
-  const ask = askerOf(gettokenRoute(getToken, scopeOf(config.SCOPE_TOKEN), clock), telemetry);
+  const { ask } = await useCasesOn(stand, clocks);
 
   return async (person: string, into?: Layers) => {
     const event = requestOf(person);

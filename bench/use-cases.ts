@@ -1,0 +1,44 @@
+/** The broker's use cases with their real adapters, in this process, against a stand. */
+import { makeGetToken, type MintSettings } from '../functions/broker/mint.ts';
+import { makeRevokeTokens } from '../functions/broker/revoke.ts';
+import { gettokenRoute } from '../functions/http/gettoken.ts';
+import { wireLedger } from '../functions/wiring/ledger.ts';
+import { wirePolicy } from '../functions/wiring/policy.ts';
+import { scopeOf } from '../functions/wiring/scope.ts';
+import { clock, randomness } from '../functions/wiring/system.ts';
+import { wireThoughtSpot } from '../functions/wiring/thoughtspot.ts';
+import { askerOf, configOf, quietTelemetry, type Stand } from './stand.ts';
+import type { Stopwatch } from './stopwatch.ts';
+
+export type Port = 'upstream' | 'ledger' | 'policy';
+
+/** `clocks` are put at the ports, where there are any. Everything that a warm sandbox holds is loaded already. */
+export async function useCasesOn(
+  stand: Stand,
+  clocks: Partial<Record<Port, Stopwatch>> = {},
+  settings: Partial<MintSettings> = {},
+) {
+  const config = configOf(stand);
+  const telemetry = quietTelemetry('gettoken');
+  const timing = <T extends object>(port: Port, one: T): T => clocks[port]?.timing(one) ?? one;
+  const { credentials, dataKeys, ledger } = wireLedger(config, telemetry);
+  const issuer = wireThoughtSpot(config, credentials, telemetry);
+  const deadline = Date.now() + 10_000;
+  await Promise.all([credentials.warm(deadline), dataKeys.warm(deadline), issuer.warm(deadline)]);
+  const deps = {
+    ...telemetry,
+    ...timing('policy', await wirePolicy(config)),
+    ledger: timing('ledger', ledger),
+    issuer: timing('upstream', issuer),
+    clock,
+    randomness,
+  };
+  const getToken = makeGetToken({ ...deps, settings });
+  return {
+    ledger,
+    getToken,
+    revokeTokens: makeRevokeTokens(deps),
+    /** gettoken through its edge, as a sandbox is asked. */
+    ask: askerOf(gettokenRoute(getToken, scopeOf(config.SCOPE_TOKEN), clock), telemetry),
+  };
+}

@@ -4,6 +4,7 @@ import { growthBenchmark } from './growth.ts';
 import { memoryBenchmark } from './memory.ts';
 import { policyBenchmark } from './policy.ts';
 import { reloadStormBenchmark } from './reload-storm.ts';
+import { sweepBenchmark } from './sweep.ts';
 import { warmPathBenchmark } from './warm-path.ts';
 
 /** In the order in which they run. */
@@ -11,6 +12,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   coldStartBenchmark,
   warmPathBenchmark,
   reloadStormBenchmark,
+  sweepBenchmark,
   growthBenchmark,
   policyBenchmark,
   memoryBenchmark,

@@ -74,7 +74,7 @@ export function makeUpstreamBudget(clock: Clock, randomness: Randomness, setting
     if (Math.max(turnAt, now) >= until) return 'no-time';
     if (turnAt > now) await clock.sleep(Math.ceil(turnAt - now));
     if (isOpen()) return 'circuit-open';
-    nextTurnAt = turnAt + intervalMs * (1 + randomness() * 0.1);
+    nextTurnAt = turnAt + intervalMs * (1 + randomness() * 0.06);
     inFlight += 1;
     return undefined;
   }

@@ -2,31 +2,8 @@
 import type { Decision } from '../../../functions/broker/entitlement.ts';
 import { Failure } from '../../../functions/broker/failure.ts';
 import { type GetTokenDeps, makeGetToken } from '../../../functions/broker/mint.ts';
-import type { Log, MintedToken } from '../../../functions/broker/ports.ts';
-import { asOperator, caller, grantFor, makeWorld, type World, type WorldOptions } from '../../support/broker-world.ts';
-
-type Line = [level: string, message: string, fields: unknown];
-
-function worldWithLog(options: WorldOptions = {}): World & { readonly lines: Line[] } {
-  const lines: Line[] = [];
-  const at = (level: string) => (message: string, fields?: unknown) => void lines.push([level, message, fields]);
-  const log: Log = { info: at('info'), warn: at('warn'), error: at('error') };
-  return { ...makeWorld({ ...options, log }), lines };
-}
-
-const failureOf = async (promise: Promise<unknown>): Promise<Failure> => {
-  const error = await promise.then(
-    () => new Error('no failure'),
-    (thrown: unknown) => thrown,
-  );
-  if (error instanceof Failure) return error;
-  throw error;
-};
-
-const ANN = { issuer: 'https://issuer.example', subject: 'sub-ann' };
-const FACTS = { caller: ANN, user: 'ann', rule: 'rule', grant: 'default', policyVersion: 'v1' };
-const HANDLE = { leaseId: expect.any(String) as string, generation: 1, orgId: 1, kind: 'full' };
-const digest = { tokenDigest: expect.any(String) as string };
+import { ANN, DIGEST, FACTS, failureOf, HANDLE, worldWithLog } from '../../support/broker-records.ts';
+import { caller, grantFor, makeWorld } from '../../support/broker-world.ts';
 
 test('a row is reserved with all that a lost reply needs, and becomes live with all that ThoughtSpot told', async () => {
   const { clock, issuer, process, rows, signals } = makeWorld();
@@ -57,7 +34,7 @@ test('a row is reserved with all that a lost reply needs, and becomes live with 
   const issued = await clock.drive(minting);
   const live = {
     ...reserved,
-    ...digest,
+    ...DIGEST,
     state: 'live',
     sealed: true,
     issuedAt: at,
@@ -93,7 +70,7 @@ test('the audit has one whole line for each decision, mint and reuse', async () 
   await process().getToken('ann');
   await process().getToken('ann');
   const allow = { ...FACTS, action: 'allow', reasons: ['rule "rule" decides'] };
-  const lease = { ...HANDLE, ...digest, state: 'live' };
+  const lease = { ...HANDLE, ...DIGEST, state: 'live' };
   expect(audit).toEqual([allow, { ...FACTS, action: 'mint', lease }, allow, { ...FACTS, action: 'reuse', lease }]);
 });
 
@@ -269,6 +246,15 @@ test('the mint limit is told with its reason', async () => {
   });
 });
 
+test('a mint that fails with no old token to fall back on is told at once, without another look', async () => {
+  const { issuer, ledger, process } = makeWorld();
+  issuer.mintFault = () => 'refused';
+  const calls: string[] = [];
+  ledger.beforeCall = (call) => void calls.push(call);
+  await failureOf(process().getToken('ann'));
+  expect(calls.filter((call) => call === 'newest')).toHaveLength(1);
+});
+
 test('only a failure falls back on the old token: anything else that breaks a refresh is thrown', async () => {
   const { clock, ledger, process } = makeWorld();
   await process().getToken('ann');
@@ -332,97 +318,5 @@ describe('a mint without a token is written down', () => {
     await failureOf(process().getToken('ann'));
     expect(lines).toEqual([['warn', 'outcome of a mint is not in the ledger', { code: 'upstream-refused', error }]]);
     expect(audit.map(({ action }) => action)).toEqual(['allow']);
-  });
-});
-
-describe('a token that is withheld', () => {
-  const LIE: Partial<MintedToken> = { userName: 'eve', lifetimeMs: 0 };
-  const REASON = "ThoughtSpot's token is not the one asked for: it is for another user, it has no life left";
-
-  test('because it is another one is told with what is wrong, in the log too', async () => {
-    const { issuer, lines, process, signals } = worldWithLog();
-    issuer.reply = (minted) => ({ ...minted, ...LIE });
-    const failure = await failureOf(process().getToken('ann'));
-    expect(failure).toMatchObject({ code: 'upstream-mismatch', reason: REASON });
-    expect(lines).toEqual([['error', 'mint withheld', { rule: 'rule', grant: 'default', reason: REASON }]]);
-    expect(signals.get('minted')).toBeUndefined();
-  });
-
-  test.each([
-    [20_000, 5_000],
-    [14_000, 5_000],
-    [5_500, 4_500],
-  ])('with %i ms left is revoked in the name that ThoughtSpot gave, within %i ms', async (left, within) => {
-    const { clock, issuer, process } = makeWorld();
-    issuer.reply = (minted) => ({ ...minted, ...LIE });
-    const asked: unknown[][] = [];
-    const watched = {
-      ...issuer,
-      revoke: (...args: Parameters<typeof issuer.revoke>) => (asked.push(args), issuer.revoke(...args)),
-    };
-    await failureOf(process({ issuer: watched }).getToken('ann', {}, clock.now() + left));
-    expect(asked).toEqual([[issuer.tokens[0]?.token, 'eve', clock.now() + within]]);
-  });
-
-  test.each([
-    ['somebody else’s', LIE, 'eve'],
-    ['the user’s own', { lifetimeMs: 0 }, 'ann'],
-  ])('and not confirmed dead is sealed into its row as %s', async (_, lie, userName) => {
-    const { audit, clock, issuer, process, rows } = makeWorld();
-    issuer.reply = (minted) => ({ ...minted, ...lie });
-    issuer.revokeFault = () => 'down';
-    await failureOf(process().getToken('ann'));
-    expect(await rows()).toMatchObject([
-      { state: 'revoking', sealed: true, userName, dueAt: clock.now(), endsAt: clock.now() + 300_000 },
-    ]);
-    const lease = { ...HANDLE, ...digest, state: 'revoking' };
-    expect(audit.at(-1)).toEqual({ ...FACTS, action: 'compensate', lease, code: 'upstream-mismatch' });
-  });
-
-  test('by a bug is told so, and the bug is thrown', async () => {
-    const { audit, issuer, ledger, process } = makeWorld();
-    ledger.beforeCall = (call) => {
-      if (call === 'cutOffFor' && issuer.calls.mint > 0) throw new RangeError('a bug');
-    };
-    await expect(process().getToken('ann')).rejects.toThrow(RangeError);
-    expect(audit.at(-1)).toMatchObject({ action: 'compensate', code: 'internal-error', lease: { state: 'revoked' } });
-  });
-
-  test.each([
-    [true, 'the row of a withheld token is finished already'],
-    [false, 'a withheld token is not in the ledger'],
-  ])('and has no row any more (%p) is in audit and log', async (finished, message) => {
-    const { audit, issuer, ledger, lines, process } = worldWithLog();
-    const error = new Failure('ledger-unavailable');
-    const broken = {
-      ...ledger,
-      transition: async () => (finished ? undefined : Promise.reject(error)),
-    };
-    const failure = await failureOf(process({ ledger: broken }).getToken('ann'));
-    const code = finished ? 'superseded-by-revocation' : 'ledger-unavailable';
-    expect(failure.code).toBe(code);
-    expect(lines).toEqual([['error', message, { code, confirmed: true, ...(finished ? {} : { error }) }]]);
-    expect(audit.at(-1)).toEqual({ action: 'compensate', user: 'ann', rule: 'rule', code });
-    expect(issuer.live()).toEqual([]);
-  });
-
-  test('and that ThoughtSpot’s client cannot revoke is not confirmed', async () => {
-    const { issuer, ledger, lines, process } = worldWithLog();
-    const throwing = { ...issuer, revoke: async () => Promise.reject(new Error('a bug')) };
-    const broken = { ...ledger, transition: async () => undefined };
-    await failureOf(process({ issuer: throwing, ledger: broken }).getToken('ann'));
-    expect(lines[0]?.[2]).toMatchObject({ confirmed: false });
-  });
-
-  test.each([
-    ['taken from its minter', 'the reservation was taken away while minting', false],
-    ['covered by a cut-off', 'a cut-off was raised while minting', true],
-  ])('because it was %s is told with the reason', async (_, reason, byCutOff) => {
-    const { clock, issuer, process } = makeWorld();
-    issuer.mintMs = 1_000;
-    const minting = failureOf(process().getToken('ann'));
-    await clock.advance(500);
-    await process().revoke(asOperator(), byCutOff ? { kind: 'all' } : { kind: 'user', userNames: ['ann'] });
-    expect(await clock.drive(minting)).toMatchObject({ code: 'superseded-by-revocation', reason });
   });
 });

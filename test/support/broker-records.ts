@@ -1,0 +1,31 @@
+/** What the domain writes down about one lease, for tests that hold it to the last field. */
+import { Failure } from '../../functions/broker/failure.ts';
+import type { Log } from '../../functions/broker/ports.ts';
+import { makeWorld, type World, type WorldOptions } from './broker-world.ts';
+
+export type Line = [level: string, message: string, fields: unknown];
+
+/** A world that keeps the lines of its log. */
+export function worldWithLog(options: WorldOptions = {}): World & { readonly lines: Line[] } {
+  const lines: Line[] = [];
+  const at = (level: string) => (message: string, fields?: unknown) => void lines.push([level, message, fields]);
+  const log: Log = { info: at('info'), warn: at('warn'), error: at('error') };
+  return { ...makeWorld({ ...options, log }), lines };
+}
+
+/** The failure of a promise. Throws whatever else it rejects with, and an error if it does not. */
+export async function failureOf(promise: Promise<unknown>): Promise<Failure> {
+  const error = await promise.then(
+    () => new Error('no failure'),
+    (thrown: unknown) => thrown,
+  );
+  if (error instanceof Failure) return error;
+  throw error;
+}
+
+export const ANN = { issuer: 'https://issuer.example', subject: 'sub-ann' };
+
+/** An audit line's facts of the first lease that `ann` got. */
+export const FACTS = { caller: ANN, user: 'ann', rule: 'rule', grant: 'default', policyVersion: 'v1' };
+export const HANDLE = { leaseId: expect.any(String) as string, generation: 1, orgId: 1, kind: 'full' };
+export const DIGEST = { tokenDigest: expect.any(String) as string };

@@ -9,7 +9,8 @@ import type { SignalName } from './signals.ts';
 
 /** Which function can emit which paging signal of signals.ts. */
 export const SIGNAL_ALARMS = {
-  'upstream-credential-refused': ['gettoken', 'revoketoken', 'sweep'],
+  /** Only a mint presents the credential: revocations present the token itself. */
+  'upstream-credential-refused': ['gettoken'],
   'upstream-mismatch': ['gettoken'],
   'orphan-seen': ['gettoken', 'sweep'],
   'access-denied': FUNCTION_NAMES,

@@ -1,7 +1,7 @@
 import type { Context } from 'aws-lambda';
 import { Failure } from '../broker/failure.ts';
 import type { SignalName } from '../contract/signals.ts';
-import { deadlineOf, type Edge } from './http-entry.ts';
+import { alarmOf, deadlineOf, type Edge } from './http-entry.ts';
 
 export type EventHandler<Result> = (event: unknown, context: Context) => Promise<Result>;
 
@@ -23,8 +23,9 @@ export function eventEntry<Result extends object>(
       telemetry.log.info('event', { ...result, durationMs: clock.now() - startedAt });
       return result;
     } catch (error) {
-      const signal = signalOf(event);
-      if (signal !== undefined) telemetry.signals.emit(signal);
+      const failure = error instanceof Failure ? error : new Failure('internal-error', { cause: error });
+      for (const signal of [signalOf(event), alarmOf(failure)])
+        if (signal !== undefined) telemetry.signals.emit(signal);
       telemetry.log.error('event failed', { error, durationMs: clock.now() - startedAt });
       throw new Error(sentence(error));
     } finally {

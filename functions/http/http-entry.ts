@@ -92,10 +92,16 @@ function concealToken({ telemetry }: Edge, event: APIGatewayProxyEventV2WithJWTA
 /** Why, for operators. Refusals that are the caller's affair are no warning. */
 function report({ telemetry }: Edge, failure: Failure): void {
   const fields = { code: failure.code, reason: failure.reason };
-  if (failure.code === 'misconfigured' || failure.code === 'internal-error') telemetry.signals.emit(failure.code);
-  const server = failure.code === 'misconfigured' || failure.code === 'internal-error' || failure.cause !== undefined;
-  if (server) telemetry.log.error('request failed', { ...fields, error: failure });
+  const alarm = alarmOf(failure);
+  if (alarm !== undefined) telemetry.signals.emit(alarm);
+  if (alarm !== undefined || failure.cause !== undefined)
+    telemetry.log.error('request failed', { ...fields, error: failure });
   else if (failure.reason !== undefined) telemetry.log.warn('request refused', fields);
+}
+
+/** What a failure of our own making rings; others ring where they are met. */
+export function alarmOf({ code }: Failure): 'misconfigured' | 'internal-error' | undefined {
+  return code === 'misconfigured' || code === 'internal-error' ? code : undefined;
 }
 
 function routeOf(name: FunctionName): string | undefined {

@@ -19,6 +19,16 @@ describe('an event without a caller', () => {
   });
 
   test.each([
+    [new Failure('misconfigured'), 'misconfigured'],
+    [new TypeError('x is not iterable'), 'internal-error'],
+    [new Failure('ledger-unavailable'), undefined],
+  ] as const)('rings for what is of our own making too (%p)', async (error, alarm) => {
+    const { handler, signals } = entry(() => Promise.reject(error));
+    await handler({}, lambdaContext()).catch(() => undefined);
+    expect(signals.map(([name]) => name)).toEqual(['sweep-failed', ...(alarm === undefined ? [] : [alarm])]);
+  });
+
+  test.each([
     [new Failure('ledger-unavailable', { reason: 'inside' }), 'ledger-unavailable: see the log'],
     [
       new Failure('invalid-request', { errors: [{ field: 'select', detail: 'must have exactly one of all' }] }),

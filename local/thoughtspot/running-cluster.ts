@@ -76,6 +76,7 @@ export class RunningCluster {
     if (next.wrongOrg !== null && !this.directory.org(next.wrongOrg)) {
       throw new TypeError(`"wrongOrg" must be the id of an Org of this cluster; there is no ${next.wrongOrg}`);
     }
+    this.tokens.clockMoved(next.clockOffsetMs - this.switches.clockOffsetMs);
     this.switches = next;
     return { ...next };
   }

@@ -89,6 +89,11 @@ export class Tokens {
     this.#revoked += 1;
   }
 
+  /** The cluster's clock was set: what was revoked stays so, and what is about to be will be as soon as it was to be. */
+  clockMoved(byMs: number): void {
+    for (const token of this.#byText.values()) if (token.revokedAt !== null) token.revokedAt += byMs;
+  }
+
   /** Absolute expiry: use does not extend a token (wire facts 3.1). */
   isAlive(token: IssuedToken, now: number): boolean {
     return now < token.expiresAt && (token.revokedAt === null || now < token.revokedAt);

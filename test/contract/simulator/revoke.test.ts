@@ -109,6 +109,16 @@ test('a revoked token goes on working as long as the switch says', async () => {
   expect(await isAlive(token)).toBe(false);
 });
 
+test.each([-60_000, 60_000])(
+  'a revoked token stays dead when the clock of the cluster is set by %i ms',
+  async (clockOffsetMs) => {
+    const token = await tokenFor(simulator, 'alice');
+    await call(simulator.url, REVOKE, { bearer: token, body: { user_identifier: 'alice', token } });
+    simulator.set({ clockOffsetMs });
+    expect(await isAlive(token)).toBe(false);
+  },
+);
+
 test.each([
   [false, 204],
   [true, 401],

@@ -81,6 +81,13 @@ it('runs the sweep with the event of its schedule, and delivers events to revoke
 it('shows leases, audit lines, output and counts to this origin only', async () => {
   await ask('alice');
   expect(await (await local('leases?user=alice')).json()).toMatchObject({ leases: [{ user: 'alice', state: 'live' }] });
+  await ask('carol');
+  const usersOf = async (query: string) => {
+    const { leases } = (await (await local(`leases?${query}`)).json()) as { leases: { user: string; orgId: number }[] };
+    return [...new Set(leases.map(({ user, orgId }) => `${user} ${orgId}`))];
+  };
+  expect(await usersOf('org=2&state=live')).toEqual(['carol 2']);
+  expect(await usersOf('org=1&state=live')).toContain('alice 1');
   const audit = (await (await local('audit?limit=5')).json()) as { audit: boolean }[];
   expect(audit.length).toBeGreaterThan(0);
   expect(audit.every((line) => line.audit)).toBe(true);

@@ -21,7 +21,7 @@ function budgetWith(settings: Partial<typeof SETTINGS> = {}, chance = 0) {
 
 test.each([
   [0, [0, 0, 100, 200]],
-  [0.5, [0, 5, 110, 215]],
+  [0.5, [0, 3, 106, 209]],
 ])('calls begin at the rate, with chance %d at %j ms', async (chance, expected) => {
   const { clock, spend } = budgetWith({}, chance);
   const calls = Array.from({ length: 4 }, () => spend(OK));

@@ -1,0 +1,133 @@
+import { type CutOffSettings, workOffCutOffs } from '../../../functions/broker/cut-off-work.ts';
+import type { Change, CutOffScope } from '../../../functions/broker/ports.ts';
+import { makeWorld } from '../../support/broker-world.ts';
+import { START } from '../../support/fake-clock.ts';
+
+const SETTINGS: CutOffSettings = { pageSize: 2, cutOffWidth: 2, settleMs: 120_000 };
+const END = START + 3_600_000;
+const MINT_BY = START + 10_000;
+const LIVE: Change = { to: 'live', dueAt: END, endsAt: END, expiresAt: END, token: 't' };
+
+interface Row {
+  readonly user: string;
+  readonly orgId?: number;
+  readonly reservedAt?: number;
+  readonly steps?: readonly Change[];
+}
+
+async function worldWith(rows: readonly Row[], scope: CutOffScope = { kind: 'all' }, shards = 3) {
+  const world = makeWorld({ shards });
+  const { ledger, clock } = world;
+  for (const { user, orgId = 1, reservedAt = START, steps = [LIVE] } of rows) {
+    const key = { user, fingerprint: 'print', generation: 1 };
+    const about = { shared: false, kind: 'full', rule: 'r', grant: 'g', policyVersion: 'v' } as const;
+    const times = { reservedAt, mintDeadlineAt: MINT_BY, latestEndAt: END };
+    await ledger.reserve({ ...key, ...about, ...times, orgId, caller: { issuer: 'i', subject: user } }, Infinity);
+    for (const step of steps) await ledger.transition(key, step, Infinity);
+  }
+  await ledger.raiseCutOff(scope, START + 1_000, Infinity);
+  clock.set(START + 2_000);
+  const work = (until = Infinity) => workOffCutOffs({ ledger, clock }, SETTINGS, until, Infinity);
+  const states = async () =>
+    Object.fromEntries((await world.rows()).map(({ user, state, dueAt }) => [user, [state, dueAt]]));
+  return { ...world, work, states };
+}
+
+const NOW = START + 2_000;
+const USERS = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
+
+test('every row that it covers is due for revocation at once, and one being minted when its minter has had its time', async () => {
+  const { work, states } = await worldWith([
+    { user: 'live' },
+    { user: 'minting', steps: [] },
+    { user: 'newer', reservedAt: START + 1_000 },
+    { user: 'other', orgId: 2 },
+    { user: 'orphan', steps: [{ to: 'orphaned', dueAt: END }] },
+    { user: 'revoking', steps: [LIVE, { to: 'revoking', dueAt: END - 5 }] },
+    { user: 'done', steps: [LIVE, { to: 'revoked', dueAt: null }] },
+  ]);
+  expect(await work()).toBe(true);
+  expect(await states()).toEqual({
+    live: ['revoking', NOW],
+    minting: ['revoking', MINT_BY],
+    newer: ['live', END],
+    other: ['revoking', NOW],
+    orphan: ['orphaned', END],
+    revoking: ['revoking', END - 5],
+    done: ['revoked', undefined],
+  });
+});
+
+test('that of an org covers its rows alone', async () => {
+  const { work, states } = await worldWith([{ user: 'ours' }, { user: 'other', orgId: 2 }], { kind: 'org', orgId: 1 });
+  expect(await work()).toBe(true);
+  expect(await states()).toEqual({ ours: ['revoking', NOW], other: ['live', END] });
+});
+
+test.each([
+  [END - 1, 'revoking'],
+  [END, 'live'],
+])('at %d a row whose token ends then is %s: what has ended needs no revocation', async (at, state) => {
+  const { work, states, clock } = await worldWith([{ user: 'ann' }]);
+  clock.set(at);
+  await work();
+  expect((await states())['ann']?.[0]).toBe(state);
+});
+
+test('a pass goes over every page of every shard, and asks for no shard that is not there', async () => {
+  const { work, ledger, states } = await worldWith(USERS.map((user) => ({ user })));
+  const asked: unknown[] = [];
+  ledger.beforeCall = (call, args) => void (call === 'due' && asked.push(args[0]));
+  expect(await work()).toBe(true);
+  expect([...new Set(asked)]).toEqual([0, 1, 2]);
+  expect(asked.length).toBeGreaterThanOrEqual(USERS.length / SETTINGS.pageSize);
+  expect(new Set(Object.values(await states()).map(([state]) => state))).toEqual(new Set(['revoking']));
+});
+
+test('it is looked at once more when all that it covers shows in the index, and is done then', async () => {
+  const { work, ledger, clock } = await worldWith([{ user: 'ann' }]);
+  await work();
+  const settledAt = START + 1_000 + SETTINGS.settleMs;
+  expect(await ledger.pendingCutOffs(Infinity)).toMatchObject([{ cursor: `${settledAt} 0 ` }]);
+  let looks = 0;
+  ledger.beforeCall = (call) => void (call === 'due' && (looks += 1));
+  clock.set(settledAt - 1);
+  expect([await work(), looks]).toEqual([true, 0]);
+  clock.set(settledAt);
+  expect([await work(), looks]).toEqual([true, 3]);
+  expect(await ledger.pendingCutOffs(Infinity)).toEqual([]);
+});
+
+test('it stops in time, says that it is not complete, and goes on where it stood', async () => {
+  const { work, ledger, clock, states } = await worldWith(USERS.map((user) => ({ user })));
+  expect(await work(NOW)).toBe(false);
+  expect(new Set(Object.values(await states()).map(([state]) => state))).toEqual(new Set(['live']));
+  const asked: unknown[] = [];
+  ledger.beforeCall = (call, [shard, , , page]) =>
+    void (call === 'due' && asked.push(`${String(shard)} ${String(page)}`));
+  // Every look takes a second: three of them fit.
+  ledger.afterCall = (call) => void (call === 'due' && clock.set(clock.now() + 1_000));
+  expect(await work(NOW + 3_000)).toBe(false);
+  expect(asked).toHaveLength(3);
+  const [half] = await ledger.pendingCutOffs(Infinity);
+  const where = /^(\d+) (\d+) (.*)$/s.exec(half?.cursor ?? '');
+  expect(where?.[1]).toBe(String(NOW));
+  expect(await work()).toBe(true);
+  expect(asked[3]).toBe(`${where?.[2]} ${where?.[3] === '' ? 'undefined' : where?.[3]}`);
+  expect(new Set(asked).size).toBe(asked.length);
+  expect(new Set(Object.values(await states()).map(([state]) => state))).toEqual(new Set(['revoking']));
+});
+
+test('one that is not complete does not keep another from being worked off', async () => {
+  const { work, ledger, clock, states } = await worldWith([{ user: 'ann' }, { user: 'gus', orgId: 2 }], {
+    kind: 'org',
+    orgId: 1,
+  });
+  await ledger.raiseCutOff({ kind: 'org', orgId: 2 }, START + 1_000, Infinity);
+  let looks = 0;
+  ledger.afterCall = (call) => void (call === 'due' && (looks += 1) === 4 && clock.set(NOW + 10));
+  expect(await work(NOW + 5)).toBe(false);
+  ledger.afterCall = undefined;
+  expect(await work()).toBe(true);
+  expect(new Set(Object.values(await states()).map(([state]) => state))).toEqual(new Set(['revoking']));
+});

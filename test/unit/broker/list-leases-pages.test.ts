@@ -1,0 +1,79 @@
+/** Where pages of a listing end and begin. */
+import { makeWorld } from '../../support/broker-world.ts';
+
+async function worldOf(leases: number, shards = 2) {
+  const world = makeWorld({ shards });
+  for (let n = 0; n < leases; n += 1) await world.process().getToken('ann', { grant: `g${n}` });
+  const page = (limit: number, cursor?: string, user?: string, deadline = Infinity) =>
+    world.process().listLeases(user === undefined ? {} : { user }, limit, cursor, deadline);
+  return { ...world, page };
+}
+
+test('faults of a question are named', async () => {
+  const { page } = await worldOf(0);
+  await expect(page(0)).rejects.toMatchObject({ errors: [{ field: 'limit', detail: 'must be 1 or more' }] });
+  for (const cursor of ['', 'x 1', '1', '1234567 ', ' 0 ']) {
+    await expect(page(1, cursor)).rejects.toMatchObject({ errors: [{ field: 'cursor', detail: 'is not ours' }] });
+  }
+});
+
+describe('of a user', () => {
+  test('a page that holds all has no next', async () => {
+    const { page } = await worldOf(3);
+    for (const limit of [3, 4]) {
+      const { leases, next } = await page(limit, undefined, 'ann');
+      expect([leases.length, next]).toEqual([3, undefined]);
+    }
+    expect(await page(5, undefined, 'nobody')).toEqual({ leases: [] });
+  });
+
+  test('the next page begins after the last lease shown, and anew where that has ended', async () => {
+    const { page } = await worldOf(3);
+    const first = await page(2, undefined, 'ann');
+    expect(first.next).toBe(first.leases.at(-1)?.leaseId);
+    const second = await page(2, first.next, 'ann');
+    expect([second.leases.length, second.next]).toEqual([1, undefined]);
+    expect(first.leases.map(({ leaseId }) => leaseId)).not.toContain(second.leases[0]?.leaseId);
+    expect((await page(5, 'gone', 'ann')).leases).toHaveLength(3);
+  });
+});
+
+describe('of all', () => {
+  test('pages show every lease once, and only the last has no next', async () => {
+    for (const limit of [1, 2, 3, 7, 8]) {
+      const { page } = await worldOf(7);
+      const seen: string[] = [];
+      let cursor: string | undefined;
+      let pages = 0;
+      do {
+        const { leases, next } = await page(limit, cursor);
+        seen.push(...leases.map(({ leaseId }) => leaseId));
+        cursor = next;
+        pages += 1;
+      } while (cursor !== undefined && pages < 50);
+      expect([seen.length, new Set(seen).size]).toEqual([7, 7]);
+    }
+  });
+
+  test('a page that is full at the end of a shard goes on with the next, and at the end of the last with none', async () => {
+    const { page } = await worldOf(4, 1);
+    expect((await page(4)).next).toBeUndefined();
+    expect((await page(3)).next).toMatch(/^0 ./);
+    const two = await worldOf(6, 2);
+    const first = await two.page(100);
+    expect([first.leases.length, first.next]).toEqual([6, undefined]);
+    const inFirstShard = (await two.ledger.due(0, Infinity, 100, undefined, Infinity)).leases.length;
+    expect((await two.page(inFirstShard)).next).toBe('1 ');
+  });
+
+  test('shards are asked in turn, each that there is, while there is time to answer', async () => {
+    const { page, ledger, clock } = await worldOf(2, 3);
+    const asked: unknown[] = [];
+    ledger.beforeCall = (call, [shard]) => void (call === 'due' && asked.push(shard));
+    await page(100);
+    expect(asked).toEqual([0, 1, 2]);
+    expect(await page(100, undefined, undefined, clock.now() + 1_000)).toEqual({ leases: [], next: '0 ' });
+    expect((await page(100, '2 ', undefined, clock.now() + 60_000)).next).toBeUndefined();
+    expect(asked).toEqual([0, 1, 2, 2]);
+  });
+});

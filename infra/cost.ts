@@ -37,9 +37,12 @@ export const ASSUMPTIONS = {
   mintSeconds: 0.4,
   reuseSeconds: 0.03,
   revokeSeconds: 0.3,
-  /** Reserve, live; then revoking, revoked (or expired). Each write also goes to the index on due rows while it is due. */
+  /** Reserve, live, revoking, revoked. A row is under 1 kB, one unit, if its token has up to 250 characters. */
   writesPerToken: 4,
-  indexWritesPerToken: 4,
+  /**
+   * Index of due rows: in 1, two moves to another time 2 each, out 1. Of callers and of unfinished rows: in 1, out 1 each.
+   */
+  indexWritesPerToken: 10,
   /** Units, strongly consistent: one for the query of the generations (up to 4 kB), one for each of the two cut-offs. */
   readsPerRequest: 3,
   logKilobytesPerRequest: 2,

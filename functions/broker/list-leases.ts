@@ -18,8 +18,8 @@ const EVER = Number.MAX_SAFE_INTEGER;
 const ANSWER_MS = 1_000;
 
 /**
- * At most `limit` leases; a page may hold fewer, or none, and still have a `next`. With `user`: read strongly, in the
- * order of the table. Without: over the due index, by shard and due time, which may lag; a row that changes between two
+ * At most `limit` leases; a page may hold fewer, or none, and still have a `next`. With `user`: read strongly, by
+ * fingerprint and generation. Without: over the due index, by shard and due time, which may lag; a row that changes between two
  * pages may be seen twice.
  */
 export function makeListLeases({ ledger, clock }: ListLeasesDeps): ListLeases {
@@ -43,6 +43,7 @@ async function ofUser(
 ): Promise<Page> {
   const all: Lease[] = [];
   for await (const lease of ledger.unfinishedOfUser(user, deadline)) all.push(lease);
+  all.sort(byKey);
   const start = cursor === undefined ? 0 : all.findIndex(({ leaseId }) => leaseId === cursor) + 1;
   const leases: Lease[] = [];
   for (const lease of all.slice(start)) {
@@ -52,6 +53,11 @@ async function ofUser(
     leases.push(lease);
   }
   return { leases };
+}
+
+function byKey(one: Lease, other: Lease): number {
+  if (one.fingerprint !== other.fingerprint) return one.fingerprint < other.fingerprint ? -1 : 1;
+  return one.generation - other.generation;
 }
 
 /** The cursor is a shard and the ledger's cursor in it. A page that would overflow the limit is read again next time. */

@@ -230,9 +230,9 @@ export interface TokenLedger {
   /** Newest generations of one fingerprint first, at most `limit`. One read. */
   newest(user: string, fingerprint: string, limit: number, deadline: number): Promise<readonly Lease[]>;
   get(key: LeaseKey, deadline: number): Promise<Lease | undefined>;
-  /** All unfinished leases of a ThoughtSpot user, every page. */
+  /** All unfinished leases of a ThoughtSpot user, every page, read strongly, in no order. */
   unfinishedOfUser(user: string, deadline: number): AsyncIterable<Lease>;
-  /** Unfinished leases of a caller, over all ThoughtSpot users: found by an index that may lag, each read strongly. */
+  /** Unfinished leases of a caller, over all ThoughtSpot users, in no order: found by an index that may lag. */
   unfinishedOfCaller(caller: CallerId, deadline: number): AsyncIterable<Lease>;
   /** The row behind a handle, or undefined if the handle is not ours or the row is gone. */
   byLeaseId(leaseId: string, deadline: number): Promise<Lease | undefined>;

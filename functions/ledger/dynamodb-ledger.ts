@@ -1,7 +1,7 @@
 /** The ledger on DynamoDB: single-item conditional writes, whose conditions are the lease machine's. */
 import { randomUUID } from 'node:crypto';
 import * as z from 'zod/mini';
-import { type CallerId, type Lease, type LeaseKey, UNFINISHED, isUnfinished } from '../broker/lease.ts';
+import { type CallerId, type Lease, type LeaseKey, isUnfinished } from '../broker/lease.ts';
 import type { TokenLedger } from '../broker/ports.ts';
 import { LEDGER_TABLE } from '../contract/table.ts';
 import { statesThatAllow } from './conditions.ts';
@@ -25,7 +25,7 @@ import {
 } from './item.ts';
 import { type NamesOptions, makeNames } from './names.ts';
 import { makeSealing } from './sealing.ts';
-import { type TableOptions, makeTable } from './table.ts';
+import { type Query, type TableOptions, makeTable } from './table.ts';
 import { reservedItem, updateOf } from './writes.ts';
 
 export interface DynamoDbLedgerOptions extends TableOptions, NamesOptions {
@@ -36,7 +36,7 @@ export interface DynamoDbLedgerOptions extends TableOptions, NamesOptions {
 
 /** Keys per strongly consistent batch read; DynamoDB takes up to 100. */
 const BATCH = 100;
-const { due: dueIndex, caller: callerIndex } = LEDGER_TABLE.indexes;
+const { due: dueIndex, caller: callerIndex, unfinished: unfinishedIndex } = LEDGER_TABLE.indexes;
 
 export function makeDynamoDbLedger(options: DynamoDbLedgerOptions): TokenLedger {
   const { shards, environment, dataKeys, clock } = options;
@@ -75,6 +75,21 @@ export function makeDynamoDbLedger(options: DynamoDbLedgerOptions): TokenLedger 
     return item && parseItem(writtenItem, item).write === write ? item : undefined;
   }
 
+  /** Rows that an index of keys finds. It may lag, and a row may change in between: what counts is the row as it is now. */
+  async function* unfinishedBy(query: Query, deadline: number): AsyncGenerator<Lease> {
+    const { leaseId } = await namesNow(deadline);
+    let from: Item | undefined;
+    do {
+      const { items, next } = await table.page({ ...query, Limit: BATCH, ExclusiveStartKey: from }, deadline);
+      const found = items.map((item) => parseItem(rowKey, item)).map(({ pk, sk }) => itemKey(pk, sk));
+      for (const item of await table.getMany(found, deadline)) {
+        const lease = leaseFrom(item, leaseId);
+        if (isUnfinished(lease.state)) yield lease;
+      }
+      from = next;
+    } while (from);
+  }
+
   return {
     shards,
     ...makeCutOffs(table),
@@ -99,20 +114,16 @@ export function makeDynamoDbLedger(options: DynamoDbLedgerOptions): TokenLedger 
 
     get: read,
 
-    async *unfinishedOfUser(user, deadline) {
-      const { leaseId } = await namesNow(deadline);
-      const states = UNFINISHED.map((state, index) => [`:state${index}`, text(state)] as const);
-      const rows = table.all(
+    unfinishedOfUser(user, deadline) {
+      return unfinishedBy(
         {
+          IndexName: unfinishedIndex.name,
           KeyConditionExpression: 'pk = :pk',
-          FilterExpression: `#state IN (${states.map(([name]) => name).join(', ')})`,
-          ExpressionAttributeNames: { '#state': 'state' },
-          ExpressionAttributeValues: { ':pk': text(userPartition(user)), ...Object.fromEntries(states) },
+          ExpressionAttributeValues: { ':pk': text(userPartition(user)) },
           ConsistentRead: true,
         },
         deadline,
       );
-      for await (const item of rows) yield leaseFrom(item, leaseId);
     },
 
     async withDigest(user, digest, deadline) {
@@ -131,25 +142,13 @@ export function makeDynamoDbLedger(options: DynamoDbLedgerOptions): TokenLedger 
     },
 
     async *unfinishedOfCaller(caller, deadline) {
-      const { leaseId } = await namesNow(deadline);
       const query = {
         IndexName: callerIndex.name,
         KeyConditionExpression: '#digest = :digest',
         ExpressionAttributeNames: { '#digest': callerIndex.partitionKey.name },
         ExpressionAttributeValues: { ':digest': text(callerDigest(caller)) },
-        Limit: BATCH,
       };
-      let from: Item | undefined;
-      do {
-        const { items, next } = await table.page({ ...query, ExclusiveStartKey: from }, deadline);
-        const found = items.map((item) => parseItem(rowKey, item)).map(({ pk, sk }) => itemKey(pk, sk));
-        // The index may lag: what counts is the row as it is now.
-        for (const item of await table.getMany(found, deadline)) {
-          const lease = leaseFrom(item, leaseId);
-          if (isUnfinished(lease.state) && isSame(lease.caller, caller)) yield lease;
-        }
-        from = next;
-      } while (from);
+      for await (const lease of unfinishedBy(query, deadline)) if (isSame(lease.caller, caller)) yield lease;
     },
 
     async byLeaseId(leaseId, deadline) {

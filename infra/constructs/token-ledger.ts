@@ -69,12 +69,17 @@ export class TokenLedger extends Construct {
       removalPolicy: retain ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
     });
     for (const index of LEDGER_INDEXES) {
-      this.table.addGlobalSecondaryIndex({
-        indexName: index.name,
-        partitionKey: attribute(index.partitionKey),
-        ...(index.sortKey ? { sortKey: attribute(index.sortKey) } : {}),
-        projectionType: ProjectionType[index.projection],
-      });
+      const { name: indexName, partitionKey, sortKey, projection } = index;
+      const projectionType = ProjectionType[projection];
+      if (index.scope === 'local')
+        this.table.addLocalSecondaryIndex({ indexName, sortKey: attribute(index.sortKey), projectionType });
+      else
+        this.table.addGlobalSecondaryIndex({
+          indexName,
+          partitionKey: attribute(partitionKey),
+          ...(sortKey ? { sortKey: attribute(sortKey) } : {}),
+          projectionType,
+        });
     }
   }
 

@@ -198,7 +198,6 @@ describeHere('the DynamoDB ledger when DynamoDB fails', () => {
       token: () => ledger.token(row, far),
       cutOffFor: () => ledger.cutOffFor(1, far),
       pendingCutOffs: () => ledger.pendingCutOffs(far),
-      unfinishedOfUser: () => collect(ledger.unfinishedOfUser(row.user, far)),
     };
     for (const [name, read] of Object.entries(reads)) {
       const before = endpoint.calls.length;
@@ -219,6 +218,22 @@ describeHere('the DynamoDB ledger when DynamoDB fails', () => {
     await collect(ledger.unfinishedOfCaller(row.caller, far));
     const [found, read] = endpoint.calls.slice(before);
     expect(found?.input).toMatchObject({ IndexName: 'caller' });
+    expect(JSON.stringify(read?.input)).toContain('"ConsistentRead":true');
+  });
+
+  it("finds a user's unfinished rows strongly, and reads none of those that are finished", async () => {
+    const user = 'somebody-with-history';
+    for (let generation = 1; generation <= 20; generation += 1) {
+      const row = reservation({ user, generation });
+      await ledger.reserve(row, far);
+      if (generation > 2) await ledger.transition(row, { to: 'failed', dueAt: null }, far);
+    }
+    const before = endpoint.calls.length;
+    expect(await collect(ledger.unfinishedOfUser(user, far))).toHaveLength(2);
+    const [found, read, ...more] = endpoint.calls.slice(before);
+    expect(more).toEqual([]);
+    expect(found?.input).toMatchObject({ IndexName: 'unfinished', ConsistentRead: true });
+    expect(JSON.stringify(read?.input).match(/"pk"/g)).toHaveLength(2);
     expect(JSON.stringify(read?.input)).toContain('"ConsistentRead":true');
   });
 });

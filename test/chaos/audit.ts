@@ -45,6 +45,15 @@ export async function makeAuditor(world: ChaosWorld, load: Load) {
         beingRevoked: underRevoke.length,
       };
     },
+    /** Once every token has had its time: none may live, and no row may be waiting for anything. */
+    async atRest(): Promise<readonly string[]> {
+      const { leases } = await ledgerRows(world.broker);
+      const open = leases.filter(({ state }) => isUnfinished(state));
+      return [
+        ...world.liveTokens().map(({ user }) => `a token of ${user} outlives its time`),
+        ...open.map(({ user, state }) => `a row of ${user} is ${state} though its token has had its time`),
+      ];
+    },
     /** Secrets in anything that was printed or answered. The whole run at once, as it is much text. */
     leaks: () => leaksAmong([...world.printed, ...load.bodies], world.secrets),
   };
@@ -59,14 +68,13 @@ function unaccounted(world: ChaosWorld, live: readonly NamedToken[], leases: rea
   );
   const blank = unfinished.filter(({ tokenDigest }) => tokenDigest === undefined);
   blank.sort((one, other) => one.latestEndAt - other.latestEndAt);
-  const offset = world.simulator.switches().clockOffsetMs;
   const problems: string[] = [];
   for (const token of [...live].sort((one, other) => one.expiresAt - other.expiresAt)) {
     if (byDigest.has(token.digest)) continue;
-    const endsAt = token.expiresAt - offset - world.setBackMs;
+    const endsAt = token.expiresAt - world.clusterAheadMs - world.setBackMs;
     // A cluster that sets its clock back makes tokens live longer than it said: nobody can have known. For those that
     // were handed out the world knows; this is for the others.
-    if (expired.has(token.digest) && endsAt <= Date.now()) continue;
+    if (expired.has(token.digest) && endsAt <= world.now()) continue;
     const index = blank.findIndex(({ user, latestEndAt }) => user === token.user && latestEndAt >= endsAt);
     if (index < 0) problems.push(`a live token of ${token.user} has no row that says so`);
     else blank.splice(index, 1);

@@ -3,16 +3,20 @@ import { fingerprintOf, FAULT_NAMES, planOf } from './plan.ts';
 import { runChaos } from './run.ts';
 import { leaksAmong } from '../support/canaries.ts';
 
-const SHORT = { durationMs: 16_000, users: 12, requestsPerSecond: 8 };
+const SHORT = { durationMs: 16_000, simulatedMs: 600_000, users: 12, requestsPerSecond: 8 };
 
 test('a seed gives one plan, with every kind of fault in it', () => {
-  const plan = planOf(7, SHORT.durationMs, SHORT.users, SHORT.requestsPerSecond);
-  expect(fingerprintOf(planOf(7, SHORT.durationMs, SHORT.users, SHORT.requestsPerSecond))).toBe(fingerprintOf(plan));
-  expect(fingerprintOf(planOf(8, SHORT.durationMs, SHORT.users, SHORT.requestsPerSecond))).not.toBe(
-    fingerprintOf(plan),
-  );
-  const long = planOf(7, 60_000, SHORT.users, SHORT.requestsPerSecond);
+  const plan = planOf({ seed: 7, ...SHORT });
+  expect(fingerprintOf(planOf({ seed: 7, ...SHORT }))).toBe(fingerprintOf(plan));
+  expect(fingerprintOf(planOf({ seed: 8, ...SHORT }))).not.toBe(fingerprintOf(plan));
+  const long = planOf({ ...SHORT, seed: 7, durationMs: 60_000 });
   expect(new Set(long.faults.map(({ name }) => name))).toEqual(new Set(FAULT_NAMES));
+});
+
+test('time passes as much as was asked for', () => {
+  const { passages } = planOf({ seed: 7, ...SHORT, durationMs: 300_000, simulatedMs: 3_600_000 });
+  expect(passages).toHaveLength(30);
+  expect(passages.reduce((sum, { ms }) => sum + ms, 0)).toBeCloseTo(3_300_000, -2);
 });
 
 test.each(['raw', 'base64'] as const)('a secret that was printed %s is found', (form) => {

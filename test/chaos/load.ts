@@ -76,7 +76,7 @@ export class Load {
     const event = {
       'detail-type': 'user.deprovisioned',
       source: 'idp.example',
-      time: new Date().toISOString(),
+      time: new Date(this.#world.now()).toISOString(),
       detail: { userNames },
     };
     const invocation = await this.#world.broker.invoke('revoketoken', event);

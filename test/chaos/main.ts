@@ -7,13 +7,15 @@ import { formatReport } from './report.ts';
 import { runChaos } from './run.ts';
 import { svgTimeline } from './timeline.ts';
 
-const HELP = `npm run chaos -- [--seed <n>] [--minutes <n>] [--users <n>] [--rate <n>] [--svg <file>]
+const HELP = `npm run chaos -- [--seed <n>] [--minutes <n>] [--simulated <n>] [--users <n>] [--rate <n>] [--svg <file>]
 
 Runs the whole broker on this machine, lets people use it, and breaks what it stands on: sandboxes, ledger, KMS,
 Secrets Manager, ThoughtSpot, its keys, its clock. Meanwhile and at the end it holds the ledger against the truth.
 
-  --seed <n>      the same seed, minutes, users and rate give the same faults and requests (default: drawn, and printed)
-  --minutes <n>   how long people use it (default 3)
+  --seed <n>      with the same other numbers it gives the same faults and requests (default: drawn, and printed)
+  --minutes <n>   how long people use it (default 5)
+  --simulated <n> how many minutes that is by the clocks of all who take part: time passes for them at once, now and
+                  then (default 60)
   --users <n>     how many people (default 200)
   --rate <n>      what they do per second, all together (default 12)
   --svg <file>    where the picture goes (default reports/chaos/<seed>.svg)
@@ -34,6 +36,7 @@ async function main(): Promise<number> {
       help: { type: 'boolean', short: 'h' },
       seed: option,
       minutes: option,
+      simulated: option,
       users: option,
       rate: option,
       svg: option,
@@ -44,7 +47,8 @@ async function main(): Promise<number> {
     return 0;
   }
   const seed = numberOf('seed', values.seed, 1 + Math.floor(Math.random() * 999_999));
-  const durationMs = numberOf('minutes', values.minutes, 3) * 60_000;
+  const durationMs = numberOf('minutes', values.minutes, 5) * 60_000;
+  const simulatedMs = Math.max(durationMs, numberOf('simulated', values.simulated, 60) * 60_000);
   const users = numberOf('users', values.users, 200);
   const requestsPerSecond = numberOf('rate', values.rate, 12);
   process.stderr.write(`seed ${seed}\n`);
@@ -53,6 +57,7 @@ async function main(): Promise<number> {
   const report = await runChaos({
     seed,
     durationMs,
+    simulatedMs,
     users,
     requestsPerSecond,
     checkpointEveryMs: Math.max(5_000, durationMs / 12),

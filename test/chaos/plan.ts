@@ -1,4 +1,4 @@
-/** What happens in a run, decided before it starts: the same seed, length and number of users give the same plan. */
+/** What happens in a run, decided before it starts: the same seed, lengths and numbers give the same plan. */
 import { createHash } from 'node:crypto';
 import { chance, type Chance } from '../support/seeded.ts';
 
@@ -40,22 +40,36 @@ export interface PlannedRequest {
   readonly action: Action;
 }
 
-export interface Plan {
+/** Time that goes by at once, for people, sandboxes and cluster alike, so that a short run is a long one by their clocks. */
+export interface PlannedPassage {
+  readonly at: number;
+  readonly ms: number;
+}
+
+/** What a run is drawn from. */
+export interface PlanOptions {
   readonly seed: number;
+  /** Length of the load, ms. */
   readonly durationMs: number;
+  /** Its length by the clocks of all who take part, ms; at least `durationMs`. */
+  readonly simulatedMs: number;
   readonly users: number;
+  readonly requestsPerSecond: number;
+}
+
+export interface Plan extends PlanOptions {
+  readonly passages: readonly PlannedPassage[];
   readonly faults: readonly PlannedFault[];
   readonly requests: readonly PlannedRequest[];
 }
 
 /** Every kind of fault comes once before any comes again. A part has one fault at a time. */
-export function planOf(seed: number, durationMs: number, users: number, requestsPerSecond: number): Plan {
-  const faults = faultsOf(chance(seed), durationMs);
+export function planOf(options: PlanOptions): Plan {
+  const { seed, durationMs, simulatedMs, users, requestsPerSecond } = options;
   return {
-    seed,
-    durationMs,
-    users,
-    faults,
+    ...options,
+    passages: passagesOf(chance(seed + 2), durationMs, simulatedMs),
+    faults: faultsOf(chance(seed), durationMs),
     requests: requestsOf(chance(seed + 1), durationMs, users, requestsPerSecond),
   };
 }
@@ -88,6 +102,17 @@ function faultsOf(random: Chance, durationMs: number): PlannedFault[] {
     faults.push({ at: begin, name, forMs, dice: [random(), random()] });
   }
   return faults.sort((one, other) => one.at - other.at);
+}
+
+/** About one in ten seconds, from a tenth of the usual one to twice it. */
+function passagesOf(random: Chance, durationMs: number, simulatedMs: number): PlannedPassage[] {
+  const count = Math.max(1, Math.floor(durationMs / 10_000));
+  const drawn = Array.from({ length: count }, () => 0.1 + 1.9 * random());
+  const share = Math.max(0, simulatedMs - durationMs) / drawn.reduce((sum, weight) => sum + weight, 0);
+  return drawn.map((weight, index) => ({
+    at: Math.round(((index + 0.5 + 0.5 * random()) * durationMs) / count),
+    ms: Math.round(weight * share),
+  }));
 }
 
 function requestsOf(random: Chance, durationMs: number, users: number, perSecond: number): PlannedRequest[] {

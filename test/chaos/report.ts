@@ -15,20 +15,21 @@ export function tallyOf({ answers }: ChaosReport): (readonly [outcome: string, c
 export function formatReport(report: ChaosReport): string {
   const { plan, planFingerprint, checkpoints, end, violations } = report;
   const rows = Object.entries(end.rows).map(([state, count]) => `${count} ${state}`);
-  const minutes = Math.round((plan.durationMs / 60_000) * 100) / 100;
+  const minutesOf = (ms: number) => Math.round((ms / 60_000) * 100) / 100;
+  const [minutes, simulated] = [minutesOf(plan.durationMs), minutesOf(plan.simulatedMs)];
   return [
     textTimeline(report),
     '',
-    `seed ${plan.seed}, plan ${planFingerprint}: ${plan.requests.length} requests of ${plan.users} people, ${plan.faults.length} faults`,
+    `seed ${plan.seed}, plan ${planFingerprint}: ${plan.requests.length} requests of ${plan.users} people, ${plan.faults.length} faults, in ${minutes} minutes that are ${simulated} by the clocks of all who take part`,
     `${report.answers.length} answers: ${tallyOf(report)
       .map(([outcome, count]) => `${count} x ${outcome}`)
       .join(', ')}`,
     `${report.mints} tokens minted, ${report.tokens} handed out, ${report.lostReplies} lost on the way, ${report.acceptedRevokes} revocations accepted`,
-    `${checkpoints.length} audits; rows at the end: ${rows.join(', ')}; ${end.live} tokens still live, each with a row that says so`,
+    `${checkpoints.length} audits; rows at the end: ${rows.join(', ')}; ${end.live} tokens still live, each with a row that says so, until its time was over`,
     `${report.printedLines} printed lines searched: ${report.leaks.length === 0 ? 'no secret in them' : report.leaks.join(', ')}`,
     ...(violations.length === 0
       ? ['Every promise was kept.']
       : [`${violations.length} broken promises:`, ...violations.map((each) => `  - ${each}`)]),
-    `Again: npm run chaos -- --seed ${plan.seed} --minutes ${minutes} --users ${plan.users}`,
+    `Again: npm run chaos -- --seed ${plan.seed} --minutes ${minutes} --simulated ${simulated} --users ${plan.users} --rate ${plan.requestsPerSecond}`,
   ].join('\n');
 }

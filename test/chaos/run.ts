@@ -2,15 +2,10 @@
 import { makeAuditor, type AuditReport } from './audit.ts';
 import { BEGIN } from './faults.ts';
 import { Load } from './load.ts';
-import { fingerprintOf, planOf, type FaultName, type Plan } from './plan.ts';
+import { fingerprintOf, planOf, type FaultName, type Plan, type PlannedPassage, type PlanOptions } from './plan.ts';
 import { startWorld } from './world.ts';
 
-export interface ChaosOptions {
-  readonly seed: number;
-  /** Length of the load, ms. */
-  readonly durationMs: number;
-  readonly users: number;
-  readonly requestsPerSecond: number;
+export interface ChaosOptions extends PlanOptions {
   readonly checkpointEveryMs: number;
   /** `elapsedMs` of the load, and what is going on. */
   readonly onProgress?: (elapsedMs: number, label: string) => void;
@@ -31,6 +26,8 @@ export interface ChaosReport {
   readonly plan: Plan;
   readonly planFingerprint: string;
   readonly spans: readonly Span[];
+  /** Times that went by at once, `at` as it was, not as planned. */
+  readonly passages: readonly PlannedPassage[];
   readonly answers: readonly {
     readonly at: number;
     readonly action: string;
@@ -52,23 +49,49 @@ export interface ChaosReport {
 
 /** How long the sweep may take to end what was revoked, once nothing is wrong any more, ms. */
 const CALM_LIMIT_MS = 120_000;
+/** Longer than any token of the run lives. */
+const EVERY_END_MS = 3_600_000;
+/** Runs of the sweep that end whatever has had its time, with some to spare. */
+const LAST_SWEEPS = 20;
 
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
-  const { seed, durationMs, users, requestsPerSecond, checkpointEveryMs, onProgress } = options;
-  const plan = planOf(seed, durationMs, users, requestsPerSecond);
+  const { durationMs, checkpointEveryMs, onProgress } = options;
+  const { seed, simulatedMs, users, requestsPerSecond } = options;
+  const plan = planOf({ seed, durationMs, simulatedMs, users, requestsPerSecond });
   const world = await startWorld(users);
   try {
     const load = new Load(world);
     const auditor = await makeAuditor(world, load);
     const startedAt = performance.now();
     const since = () => performance.now() - startedAt;
-    const until = (at: number) => new Promise<void>((resolve) => setTimeout(resolve, Math.max(0, at - since())));
+    // While time passes at once nobody asks for anything: the plan is held up, and goes on as much later.
+    let heldUpMs = 0;
+    let going = Promise.resolve();
+    const until = async (at: number) => {
+      for (;;) {
+        await going;
+        const left = at + heldUpMs - since();
+        if (left <= 0) return;
+        await new Promise<void>((resolve) => setTimeout(resolve, left));
+      }
+    };
 
     const requests = async () => {
       for (const request of plan.requests) {
         await until(request.at);
         load.start(request);
       }
+    };
+    const passages: PlannedPassage[] = [];
+    const pass = async ({ ms }: PlannedPassage) => {
+      const from = since();
+      const { promise, resolve } = Promise.withResolvers<void>();
+      going = promise;
+      await load.settled();
+      world.passTime(ms);
+      passages.push({ at: since(), ms });
+      heldUpMs += since() - from;
+      resolve();
     };
     const spans: Span[] = [];
     const faults = plan.faults.map(async (fault) => {
@@ -81,13 +104,17 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       spans.push({ name: fault.name, from, to: since() });
     });
     const checkpoints: Checkpoint[] = [];
-    const checks = async () => {
-      for (let at = checkpointEveryMs; at < durationMs; at += checkpointEveryMs) {
+    const check = async () => void checkpoints.push({ at: since(), ...(await auditor.audit()) });
+    // One after the other: an audit reads the ledger and ThoughtSpot at one time.
+    const passagesAndChecks = async () => {
+      const due = [...plan.passages.map((passage) => ({ at: passage.at, act: () => pass(passage) }))];
+      for (let at = checkpointEveryMs; at < durationMs; at += checkpointEveryMs) due.push({ at, act: check });
+      for (const { at, act } of due.sort((one, other) => one.at - other.at)) {
         await until(at);
-        checkpoints.push({ at: since(), ...(await auditor.audit()) });
+        await act();
       }
     };
-    await Promise.all([requests(), checks(), ...faults]);
+    await Promise.all([requests(), passagesAndChecks(), ...faults]);
     onProgress?.(durationMs, 'waiting for the last answers');
     await load.settled();
     const settledAt = since();
@@ -102,6 +129,15 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     if (end.beingRevoked > 0) load.violations.add(`${end.beingRevoked} tokens outlive their accepted revoke`);
     checkpoints.push({ at: settledAt, ...end });
 
+    onProgress?.(durationMs, 'letting the last token have its time');
+    world.passTime(EVERY_END_MS);
+    let unended = await auditor.atRest();
+    for (let run = 0; run < LAST_SWEEPS && unended.length > 0; run += 1) {
+      await world.broker.sweep();
+      unended = await auditor.atRest();
+    }
+    for (const each of unended) load.violations.add(each);
+
     const leaks = auditor.leaks();
     const state = world.simulator.state();
     const violations = new Set([...checkpoints, end].flatMap((each) => each.violations));
@@ -111,6 +147,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       plan,
       planFingerprint: fingerprintOf(plan),
       spans: spans.sort((one, other) => one.from - other.from),
+      passages,
       answers: load.answers.map(({ at, code, ...rest }) => ({ at: at - startedAt, ...(code && { code }), ...rest })),
       checkpoints,
       end,

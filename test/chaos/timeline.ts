@@ -50,6 +50,7 @@ export function textTimeline(report: ChaosReport, width = 72): string {
     ['answers: granted', spark(good)],
     ['answers: refused', spark(refused)],
     ...FAULT_NAMES.map((name) => [name, lane(report.spans.filter((span) => span.name === name))] as const),
+    ['time passes', lane(report.passages.map(({ at }) => ({ from: at, to: at })))],
     ['audit', audits.join('')],
   ];
   return rows.map(([name, line]) => `${name.padStart(22)} ${line}`.trimEnd()).join('\n');
@@ -105,6 +106,10 @@ export function svgTimeline(report: ChaosReport): string {
     const title = `<title>${second(at)}: ${live} live tokens, ${fine ? 'each with its row' : violations.length + ' faults'}</title>`;
     return `<text class="${fine ? 'fine' : 'wrong'}" x="${x(at)}" y="${bottom + 16}" text-anchor="middle">${fine ? '✓' : '✗'}${title}</text>`;
   });
+  const passages = report.passages.map(({ at, ms }) => {
+    const title = `<title>${second(at)}: ${Math.round(ms / 1000)} s pass at once</title>`;
+    return `<line class="passage" x1="${x(at)}" x2="${x(at)}" y1="${top + 14}" y2="${bottom}">${title}</line>`;
+  });
   const every = [5, 10, 20, 30, 60, 120, 300].find((step) => lengthMs / 1000 / step <= 12) ?? 600;
   const ticks = Array.from({ length: Math.floor(lengthMs / 1000 / every) + 1 }, (_, index) => {
     const at = index * every * 1000;
@@ -115,17 +120,21 @@ export function svgTimeline(report: ChaosReport): string {
 <style>
   svg { background: #fff; font: 12px system-ui, sans-serif; }
   text { fill: #24292f; } .tick { fill: #57606a; } .grid { stroke: #d0d7de; stroke-dasharray: 2 4; }
+  .passage { stroke: #8250df; stroke-width: 1.5; }
   .good { fill: #2da44e; } .bad { fill: #bf8700; } .fault { fill: #cf222e; } .fine { fill: #1a7f37; } .wrong { fill: #cf222e; }
   @media (prefers-color-scheme: dark) {
     svg { background: #0d1117; } text { fill: #e6edf3; } .tick { fill: #8b949e; } .grid { stroke: #30363d; }
+    .passage { stroke: #a371f7; }
     .good { fill: #3fb950; } .bad { fill: #d29922; } .fault { fill: #f85149; } .fine { fill: #3fb950; } .wrong { fill: #f85149; }
   }
 </style>
 <text x="${LEFT}" y="20">seed ${report.plan.seed}: ${report.answers.length} answers, ${report.spans.length} faults, ${report.checkpoints.length} audits</text>
 <rect class="good" x="${LEFT}" y="29" width="10" height="10"/><text x="${LEFT + 16}" y="38">granted</text>
 <rect class="bad" x="${LEFT + 80}" y="29" width="10" height="10"/><text x="${LEFT + 96}" y="38">refused with a code, or by the gateway</text>
+<line class="passage" x1="${LEFT + 345}" x2="${LEFT + 345}" y1="28" y2="40"/><text x="${LEFT + 352}" y="38">time passes at once: ${Math.round(report.plan.simulatedMs / 60_000)} minutes by the clocks of all in this run</text>
 <text x="${LEFT - 10}" y="${top - 4}" text-anchor="end">answers</text>
 ${chart.join('\n')}
+${passages.join('\n')}
 ${lanes.join('\n')}
 <text x="${LEFT - 10}" y="${bottom + 16}" text-anchor="end">audit</text>
 ${audits.join('\n')}

@@ -30,9 +30,15 @@ export interface ChaosWorld {
   liveTokens(): LiveToken[];
   /** When tokens that were handed out end, as the broker said, epoch ms. */
   readonly promisedEnds: Map<string, number>;
-  /** Sets the cluster's clock, ms ahead of this machine's. */
-  setClusterClock(offsetMs: number): void;
-  /** How far that clock has been set back altogether, ms. */
+  /** The time of all who take part, epoch ms: this machine's, and what has passed at once. */
+  now(): number;
+  /** Lets time go by at once, for sandboxes and cluster. Nothing may be under way that holds a clock's reading. */
+  passTime(ms: number): void;
+  /** Sets the cluster's clock, ms ahead of everybody else's. */
+  setClusterClock(aheadMs: number): void;
+  /** How far that clock is ahead now, ms. */
+  readonly clusterAheadMs: number;
+  /** How far it has been set back altogether, ms. */
   readonly setBackMs: number;
   /** A new key at the cluster and, right after it, in the secret. */
   rotateKey(org: number | undefined): void;
@@ -90,7 +96,7 @@ export async function startWorld(userCount: number): Promise<ChaosWorld> {
 
   const jwts = new Map<string, string>();
   for (const name of Object.keys(people)) {
-    const jwt = await broker.issuer.accessToken(name);
+    const jwt = await broker.issuer.accessToken(name, { exp: Math.floor(Date.now() / 1_000) + JWT_LIFE_SECONDS });
     jwts.set(name, jwt);
     secrets.set(jwt, 'a JWT');
   }
@@ -98,6 +104,9 @@ export async function startWorld(userCount: number): Promise<ChaosWorld> {
   broker.output.listen(({ text }) => printed.push(text));
   const promisedEnds = new Map<string, number>();
   let policies = 1;
+  let passedMs = 0;
+  const now = () => Date.now() + passedMs;
+  let aheadMs = 0;
   let setBackMs = 0;
   /** The latest time that the cluster's clock has shown before it was set back. */
   let latestShown = -Infinity;
@@ -115,11 +124,20 @@ export async function startWorld(userCount: number): Promise<ChaosWorld> {
     get setBackMs() {
       return setBackMs;
     },
-    setClusterClock(offsetMs) {
-      const before = simulator.switches().clockOffsetMs;
-      latestShown = Math.max(latestShown, Date.now() + before);
-      setBackMs += Math.max(0, before - offsetMs);
-      simulator.set({ clockOffsetMs: offsetMs });
+    now,
+    passTime(ms) {
+      passedMs += ms;
+      simulator.set({ clockOffsetMs: passedMs + aheadMs });
+      for (const local of broker.functions.values()) local.replace({ clockOffsetMs: passedMs });
+    },
+    setClusterClock(ms) {
+      latestShown = Math.max(latestShown, now() + aheadMs);
+      setBackMs += Math.max(0, aheadMs - ms);
+      aheadMs = ms;
+      simulator.set({ clockOffsetMs: passedMs + aheadMs });
+    },
+    get clusterAheadMs() {
+      return aheadMs;
     },
     liveTokens() {
       const texts = simulator.tokens();
@@ -128,7 +146,7 @@ export async function startWorld(userCount: number): Promise<ChaosWorld> {
       });
       return live.filter(({ text, expiresAt }) => {
         const lives = expiresAt > latestShown;
-        const beyondPromise = setBackMs > 0 && (promisedEnds.get(text) ?? Infinity) <= Date.now();
+        const beyondPromise = setBackMs > 0 && (promisedEnds.get(text) ?? Infinity) <= now();
         return lives && !beyondPromise;
       });
     },
@@ -149,15 +167,18 @@ export async function startWorld(userCount: number): Promise<ChaosWorld> {
   };
 }
 
-/** The local policy with lives short enough to end within a run, and a little different each time. */
+/** Longer than any run by its own clocks. */
+const JWT_LIFE_SECONDS = 7 * 86_400;
+
+/** The local policy, a little different each time. */
 async function policyDocument(edition: number): Promise<string> {
   const document = JSON.parse(await readFile(DEFAULT_POLICY, 'utf8')) as {
     rules: { grants: { validity: object }[] }[];
   };
   for (const { grants } of document.rules) {
     for (const grant of grants) {
-      const validity = { ...grant.validity, defaultSeconds: 90 + (edition % 30) };
-      Object.assign(grant, { validity, reuse: { minLifeLeftSeconds: 45 } });
+      const validity = { ...grant.validity, defaultSeconds: 300 + (edition % 30) };
+      Object.assign(grant, { validity });
     }
   }
   return JSON.stringify(document);

@@ -16,7 +16,10 @@ export interface ProberCredential extends OidcClient {
   readonly unentitled?: OidcClient | undefined;
 }
 
-const text = z.string('is missing or not a string').check(z.minLength(1, 'is empty'));
+const text = z.string('is missing or not a string').check(
+  z.minLength(1, 'is empty'),
+  z.refine((value) => value.isWellFormed(), 'holds half a character'),
+);
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 const tokenUrl = text.check(
   z.refine((value) => {

@@ -57,6 +57,11 @@ export class LocalFunction {
     return this.#settings.functionName;
   }
 
+  /** Environment variables of the sandboxes to come, beside Lambda's own. */
+  get variables(): Readonly<Record<string, string>> {
+    return this.#settings.variables;
+  }
+
   get timeoutMs(): number {
     return this.#settings.timeoutMs;
   }

@@ -133,6 +133,7 @@ describe("the prober's secret", () => {
     [JSON.stringify({ ...SECRET, clientSecret: '' }), '$.clientSecret: is empty'],
     [JSON.stringify({ ...SECRET, tokenUrl: 'http://login.example.com/canary' }), '$.tokenUrl: is no https URL'],
     [JSON.stringify({ ...SECRET, unentitled: { clientId: 'x' } }), '$.unentitled.clientSecret: is missing'],
+    [JSON.stringify({ ...SECRET, clientId: 'canary \ud800' }), '$.clientId: holds half a character'],
   ])('%s is refused without a value of it', (text, reason) => {
     const parse = () => parseProberSecret(text);
     expect(parse).toThrow(Failure);

@@ -1,9 +1,9 @@
 /** Lambda leases: `GET /leases`, and the same for operators who call it with AWS credentials. */
 import type { Context } from 'aws-lambda';
-import { isHttp, listingOf } from './http/direct-events.ts';
+import { isHttp } from './http/direct-events.ts';
 import { eventEntry } from './http/event-entry.ts';
 import { httpEntry } from './http/http-entry.ts';
-import { page } from './http/leases.ts';
+import { listingOf, page } from './http/leases.ts';
 import { start } from './wiring/start.ts';
 import { wireLeases } from './wiring/leases.ts';
 

@@ -1,5 +1,7 @@
 import { Failure } from '../../../functions/broker/failure.ts';
-import { isHttp, isOperator, listingOf, revocationOf } from '../../../functions/http/direct-events.ts';
+import { isHttp } from '../../../functions/http/direct-events.ts';
+import { listingOf } from '../../../functions/http/leases.ts';
+import { isOperator, revocationOf } from '../../../functions/http/revocation-events.ts';
 import { makeFakeClock, START } from '../../support/fake-clock.ts';
 import { httpEvent } from '../../support/http-event.ts';
 

@@ -15,7 +15,7 @@ import type { TokenRequest } from './use-cases.ts';
 export type * from './entitlement-rules.ts';
 export { describeFailure, firstFailure } from './entitlement-match.ts';
 export { isPlainText } from './entitlement-values.ts';
-export { canonicalJson, type Json } from './fingerprint.ts';
+export { canonicalJson } from './fingerprint.ts';
 export type { Caller, Claims, ClaimValue, Grant, PersistOption, Sha256 } from './ports.ts';
 export type { TokenRequest } from './use-cases.ts';
 

@@ -1,21 +1,16 @@
 import type { CallerId } from './lease.ts';
 import type { Grant, Sha256 } from './ports.ts';
 
-export type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json | undefined };
-
-/** JSON with the members of every object in order of their names: equal values give equal texts. */
-export function canonicalJson(value: Json): string {
+/** JSON with the members of every object in order of their names: equal values give equal texts. `value`: as JSON has it. */
+export function canonicalJson(value: unknown): string {
   if (isList(value)) return `[${value.map(canonicalJson).join(',')}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
-  const members: string[] = [];
-  for (const name of Object.keys(value).sort()) {
-    const member = value[name];
-    if (member !== undefined) members.push(`${JSON.stringify(name)}:${canonicalJson(member)}`);
-  }
-  return `{${members.join(',')}}`;
+  const members = Object.entries(value).filter(([, member]) => member !== undefined);
+  members.sort(([one], [other]) => (one < other ? -1 : 1));
+  return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${canonicalJson(member)}`).join(',')}}`;
 }
 
-function isList(value: Json): value is readonly Json[] {
+function isList(value: unknown): value is readonly unknown[] {
   return Array.isArray(value);
 }
 
@@ -43,22 +38,10 @@ export function fingerprint(shape: TokenShape, sha256: Sha256): string {
       user,
       serviceAccount,
       orgId,
-      rights: rightsJson(rights),
-      provisioning: provisioning === null ? null : { ...provisioning },
+      rights,
+      provisioning,
       requestedSeconds,
       caller: shape.share ? null : { issuer, subject },
     }),
   );
-}
-
-function rightsJson(rights: Grant['rights']): Json {
-  if (rights.kind !== 'custom') return { ...rights };
-  const { filters, objects, parameters, variables } = rights;
-  return {
-    ...rights,
-    filters: filters.map((filter) => ({ ...filter })),
-    objects: objects.map((object) => ({ ...object })),
-    parameters: parameters.map((parameter) => ({ ...parameter })),
-    variables: variables.map((variable) => ({ ...variable })),
-  };
 }

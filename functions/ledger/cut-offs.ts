@@ -1,7 +1,7 @@
 /** Cut-offs: one row each, all in one partition, so that what covers an org is one read and what is pending one query. */
 import * as z from 'zod/mini';
 import type { CutOff, CutOffScope, TokenLedger } from '../broker/ports.ts';
-import { type Item, flag, itemKey, numeric, parseItem, text, wireFlag, wireNumber, wireText } from './item.ts';
+import { type Item, flag, itemKey, numeric, parseItem, text } from './item.ts';
 import type { Table } from './table.ts';
 
 type CutOffs = Pick<TokenLedger, 'cutOffFor' | 'raiseCutOff' | 'pendingCutOffs' | 'advanceCutOff'>;
@@ -10,10 +10,10 @@ const PARTITION = 'cutoffs';
 const ORG_PREFIX = 'org#';
 
 const cutOffItem = z.object({
-  sk: wireText,
-  before: wireNumber,
-  pending: wireFlag,
-  cursor: z.exactOptional(wireText),
+  sk: z.string(),
+  before: z.number(),
+  pending: z.boolean(),
+  cursor: z.exactOptional(z.string()),
 });
 
 export function makeCutOffs(table: Table): CutOffs {

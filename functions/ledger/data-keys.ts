@@ -10,7 +10,7 @@ import * as z from 'zod/mini';
 import { Failure } from '../broker/failure.ts';
 import type { Clock, Signals } from '../broker/ports.ts';
 import { isFailedCondition, makeKeyCalls, makeTableCalls } from './calls.ts';
-import { bytes, itemKey, numeric, parseItem, wireBytes } from './item.ts';
+import { bytes, itemKey, numeric, parseItem } from './item.ts';
 
 export interface DataKeys {
   /** The key to seal with now, by its hour (hours since the epoch). */
@@ -38,7 +38,7 @@ const HOUR_MS = 3_600_000;
 /** A load is shared by callers of different deadlines, so it has a limit of its own. */
 const LOAD_TIMEOUT_MS = 5_000;
 
-const dataKeyItem = z.object({ wrapped: wireBytes });
+const dataKeyItem = z.object({ wrapped: z.instanceof(Uint8Array) });
 
 export function makeDataKeys(options: DataKeysOptions): DataKeys {
   const { dynamodb, kms, table, keyId, environment, clock, maxHeld = 48 } = options;

@@ -2,11 +2,11 @@
 import * as z from 'zod/mini';
 import { Failure } from '../broker/failure.ts';
 import { LEDGER_TABLE } from '../contract/table.ts';
-import { type Item, dueShardName, itemKey, numeric, parseItem, text, wireNumber, wireText } from './item.ts';
+import { type Item, dueShardName, itemKey, numeric, parseItem, text } from './item.ts';
 
 const { due } = LEDGER_TABLE.indexes;
 
-const lastKey = z.object({ pk: wireText, sk: wireText, dueAt: wireNumber });
+const lastKey = z.object({ pk: z.string(), sk: z.string(), dueAt: z.number() });
 const cursorParts = z.tuple([z.string(), z.string(), z.number()]);
 
 export function encodeCursor(lastEvaluatedKey: Item): string {

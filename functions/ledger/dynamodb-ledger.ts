@@ -20,8 +20,6 @@ import {
   parseItem,
   text,
   userPartition,
-  wireBytes,
-  wireText,
 } from './item.ts';
 import { type NamesOptions, makeNames } from './names.ts';
 import { makeSealing } from './sealing.ts';
@@ -211,9 +209,9 @@ export function makeDynamoDbLedger(options: DynamoDbLedgerOptions): TokenLedger 
   };
 }
 
-const rowKey = z.object({ pk: wireText, sk: wireText });
-const writtenItem = z.object({ write: wireText });
-const tokenItem = z.object({ token: z.exactOptional(wireBytes) });
+const rowKey = z.object({ pk: z.string(), sk: z.string() });
+const writtenItem = z.object({ write: z.string() });
+const tokenItem = z.object({ token: z.exactOptional(z.instanceof(Uint8Array)) });
 
 function isSame(one: CallerId, other: CallerId): boolean {
   return one.issuer === other.issuer && one.subject === other.subject;

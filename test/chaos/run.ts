@@ -107,7 +107,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     const check = async () => void checkpoints.push({ at: since(), ...(await auditor.audit()) });
     // One after the other: an audit reads the ledger and ThoughtSpot at one time.
     const passagesAndChecks = async () => {
-      const due = [...plan.passages.map((passage) => ({ at: passage.at, act: () => pass(passage) }))];
+      const due = plan.passages.map((passage) => ({ at: passage.at, act: () => pass(passage) }));
       for (let at = checkpointEveryMs; at < durationMs; at += checkpointEveryMs) due.push({ at, act: check });
       for (const { at, act } of due.sort((one, other) => one.at - other.at)) {
         await until(at);

@@ -38,7 +38,12 @@ describe('the rules', () => {
   it('are tried in order, and the first that holds decides', () => {
     const second = { ...rule, name: 'second', when: 'always', org: 7 };
     const document = { ...policy, rules: [rule, second] };
-    expect(grantFor(document, alice)).toMatchObject({ rule: 'members', user: 'alice', orgId: 1 });
+    expect(grantFor(document, alice)).toMatchObject({
+      rule: 'members',
+      user: 'alice',
+      orgId: 1,
+      serviceAccount: false,
+    });
     expect(grantFor(document, { ...alice, tenant: 'x' })).toMatchObject({ rule: 'second', orgId: 7 });
   });
 
@@ -151,6 +156,12 @@ describe('the user', () => {
     if (name === name.trim()) expect(refused.reasons.join()).toContain('refuse list');
   });
 
+  it('is not one that two readers could take for two, and operators are told what one has to be', () => {
+    expect(refusalOf(policyWith({}), { tenant: 'acme', name: '\uff41lice' }).reasons).toEqual([
+      'rule "members" decides: the user name is malformed: at most 254 plain characters in Unicode form NFKC',
+    ]);
+  });
+
   it('is checked after mapping: a pattern or a template cannot make a refused name', () => {
     const captured = policyWith({ user: { claim: 'name', pattern: '^x-([a-z]+)$' } });
     expect(refusalOf(captured, { tenant: 'acme', name: 'x-tsadmin' }).reasons.join()).toContain('refuse list');
@@ -216,15 +227,18 @@ describe('the validity', () => {
     const caller = callerWith(alice, 200);
     expect(grantFor(bound, caller)).toMatchObject({ validitySeconds: 200, notAfter: caller.expiresAt });
     expect(grantFor(bound, callerWith(alice, 200.9)).validitySeconds).toBe(200);
+    expect(grantFor(bound, callerWith(alice, 60)).validitySeconds).toBe(60);
     expect(grantFor(bound, callerWith(alice, 3_600)).validitySeconds).toBe(300);
     expect(grantFor(policy, caller)).toMatchObject({ validitySeconds: 300 });
     expect(grantFor(policy, caller)).not.toHaveProperty('notAfter');
   });
 
   it.each([59.9, 0, -5, Number.NaN])('asks for a newer token where only %d s of the caller’s are left', (left) => {
+    const detail = 'your access token ends in less than 60 s, the shortest life of grant "full": renew it';
     expect(refusalOf(bound, callerWith(alice, left))).toMatchObject({
       code: 'invalid-request',
-      errors: [{ field: 'authorization' }],
+      errors: [{ field: 'authorization', detail }],
+      reasons: [`rule "members" decides: invalid request: authorization ${detail}`],
     });
   });
 });
@@ -237,7 +251,11 @@ describe('the request', () => {
     expect(grantFor(document, alice).name).toBe('full');
     expect(grantFor(document, alice, { grant: 'second' })).toMatchObject({ name: 'second', validitySeconds: 100 });
     for (const grant of ['third', '', '__proto__', 'Full']) {
-      expect(refusalOf(document, alice, { grant })).toMatchObject({ code: 'not-entitled', errors: [] });
+      expect(refusalOf(document, alice, { grant })).toMatchObject({
+        code: 'not-entitled',
+        errors: [],
+        reasons: ['rule "members" decides: the rule has no grant of the name asked for'],
+      });
     }
   });
 
@@ -376,5 +394,6 @@ describe('the users of a caller', () => {
     const document = compilePolicy({ ...policy, rules: [second, third, rule] });
     expect(usersOf(document, callerWith({ ...alice, mail: 'a@x', root: 'tsadmin' }))).toEqual(['a@x', 'alice']);
     expect(usersOf(document, callerWith({}))).toEqual([]);
+    expect(usersOf(document, callerWith({ ...alice, tenant: 'globex', mail: 'a@x' }))).toEqual(['a@x']);
   });
 });

@@ -36,7 +36,7 @@ export class Load {
   readonly revokes: AcceptedRevoke[] = [];
   readonly answers: Answered[] = [];
   readonly violations = new Set<string>();
-  /** Bodies of all answers that hold no token. */
+  /** Bodies of all answers, without the token that was asked for. */
   readonly bodies: string[] = [];
   readonly #world: ChaosWorld;
   readonly #running = new Set<Promise<void>>();
@@ -129,7 +129,8 @@ export class Load {
     const json = parsed(answer.text);
     const code = typeof json['code'] === 'string' ? json['code'] : undefined;
     this.#note(path, answer.status, code);
-    if (typeof json['token'] !== 'string') this.bodies.push(answer.text);
+    const { token } = json;
+    this.bodies.push(typeof token === 'string' ? answer.text.replaceAll(token, '') : answer.text);
     // The gateway's own answers, to a sandbox that died or a function that has no place left, are told by their message.
     if (answer.status >= 500 && code === undefined && typeof json['message'] !== 'string') {
       this.violations.add(`${path} answered ${answer.status} without a code`);

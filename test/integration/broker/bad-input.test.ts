@@ -14,9 +14,9 @@ afterEach(async () => {
   expect(await seen.unaccounted()).toEqual([]);
 });
 
-async function raw(method: string, path: string, authorization?: string) {
-  const response = await fetch(broker.url + path, { method, ...(authorization && { headers: { authorization } }) });
-  return { status: response.status, body: (await response.json()) as unknown };
+async function raw(method: string, path: string, authorization: string | null) {
+  const { status, json } = await seen.ask('alice', path, { method, authorization });
+  return { status, body: json };
 }
 const bearer = async (user: string, overrides: Record<string, unknown>) =>
   `Bearer ${await broker.issuer.accessToken(user, overrides)}`;
@@ -24,8 +24,8 @@ const SECOND = 1 / 1_000;
 const now = () => Math.floor(Date.now() * SECOND);
 
 describe('an access token that the gateway does not take runs no function', () => {
-  test.each<[name: string, authorization: () => Promise<string | undefined>, status: number]>([
-    ['none', async () => undefined, 401],
+  test.each<[name: string, authorization: () => Promise<string | null>, status: number]>([
+    ['none', async () => null, 401],
     ['something else', async () => 'Bearer not-a-jwt', 401],
     ['an expired one', () => bearer('alice', { iat: now() - 7_200, exp: now() - 3_600 }), 401],
     ['one that is not valid yet', () => bearer('alice', { nbf: now() + 3_600 }), 401],

@@ -2,6 +2,7 @@
 import { makeGetToken, type MintSettings } from '../functions/broker/mint.ts';
 import { makeRevokeTokens } from '../functions/broker/revoke.ts';
 import { gettokenRoute } from '../functions/http/gettoken.ts';
+import { wireDataKeys } from '../functions/wiring/data-keys.ts';
 import { wireLedger } from '../functions/wiring/ledger.ts';
 import { wirePolicy } from '../functions/wiring/policy.ts';
 import { scopeOf } from '../functions/wiring/scope.ts';
@@ -21,7 +22,7 @@ export async function useCasesOn(
   const config = configOf(stand);
   const telemetry = quietTelemetry('gettoken');
   const timing = <T extends object>(port: Port, one: T): T => clocks[port]?.timing(one) ?? one;
-  const { credentials, dataKeys, ledger } = wireLedger(config, telemetry);
+  const { credentials, dataKeys, ledger } = wireLedger(config, telemetry, wireDataKeys(config, telemetry));
   const issuer = wireThoughtSpot(config, credentials, telemetry);
   const deadline = Date.now() + 10_000;
   await Promise.all([credentials.warm(deadline), dataKeys.warm(deadline), issuer.warm(deadline)]);

@@ -1,13 +1,11 @@
 /** The least that leases could load: the AWS clients and calls that it uses. */
 import { BatchGetItemCommand, DynamoDBClient, GetItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
-import { DecryptCommand, KMSClient } from '@aws-sdk/client-kms';
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 
 const kept = [
   new DynamoDBClient({}),
-  new KMSClient({}),
   new SecretsManagerClient({}),
-  [BatchGetItemCommand, GetItemCommand, QueryCommand, DecryptCommand, GetSecretValueCommand],
+  [BatchGetItemCommand, GetItemCommand, QueryCommand, GetSecretValueCommand],
 ];
 
 export const handler = async () => kept.length;

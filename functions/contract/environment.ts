@@ -28,17 +28,16 @@ const everywhere = [
   'THOUGHTSPOT_DIALECT',
   'THOUGHTSPOT_SECRET_ID',
   'LEDGER_TABLE',
-  'LEDGER_KEY_ID',
   'LEDGER_DUE_SHARDS',
 ] as const;
 
 /** Which function needs which variables: no more, no fewer. */
 export const ENVIRONMENT = {
-  gettoken: [...everywhere, 'POLICY_FILE', 'SCOPE_TOKEN'],
-  revoketoken: [...everywhere, 'POLICY_FILE', 'SCOPE_TOKEN', 'SCOPE_REVOKE', 'SWEEP_RATE'],
-  sessioninfo: [...everywhere, 'POLICY_FILE', 'SCOPE_TOKEN'],
+  gettoken: [...everywhere, 'LEDGER_KEY_ID', 'POLICY_FILE', 'SCOPE_TOKEN'],
+  revoketoken: [...everywhere, 'LEDGER_KEY_ID', 'POLICY_FILE', 'SCOPE_TOKEN', 'SCOPE_REVOKE', 'SWEEP_RATE'],
+  sessioninfo: [...everywhere, 'LEDGER_KEY_ID', 'POLICY_FILE', 'SCOPE_TOKEN'],
   leases: [...everywhere, 'SCOPE_REVOKE'],
-  sweep: [...everywhere, 'SWEEP_RATE'],
+  sweep: [...everywhere, 'LEDGER_KEY_ID', 'SWEEP_RATE'],
   prober: [
     'BROKER_ENVIRONMENT',
     'BROKER_LOG_LEVEL',

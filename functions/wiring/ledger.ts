@@ -1,9 +1,8 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { KMSClient } from '@aws-sdk/client-kms';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import type { ENVIRONMENT } from '../contract/environment.ts';
 import { CLIENT_OPTIONS } from '../ledger/calls.ts';
-import { makeDataKeys } from '../ledger/data-keys.ts';
+import type { DataKeys } from '../ledger/data-keys.ts';
 import { makeDynamoDbLedger } from '../ledger/dynamodb-ledger.ts';
 import { makeCredentialSource } from '../secrets/credential-source.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
@@ -14,7 +13,7 @@ import { clock, randomness } from './system.ts';
 /** Every function has at least the variables of this one. */
 type LedgerConfig = Pick<
   Config<keyof typeof ENVIRONMENT>,
-  'BROKER_ENVIRONMENT' | 'THOUGHTSPOT_SECRET_ID' | 'LEDGER_TABLE' | 'LEDGER_KEY_ID' | 'LEDGER_DUE_SHARDS'
+  'BROKER_ENVIRONMENT' | 'THOUGHTSPOT_SECRET_ID' | 'LEDGER_TABLE' | 'LEDGER_DUE_SHARDS'
 >;
 
 /** One read is ended by its deadline besides; without `throwOnRequestTimeout` the SDK only warns of a late answer. */
@@ -23,8 +22,15 @@ export const SECRETS_CLIENT_OPTIONS = {
   requestHandler: { connectionTimeout: 1_000, requestTimeout: 1_500, throwOnRequestTimeout: true },
 } as const;
 
-/** The credential and the ledger. Region, endpoints and the role's keys are the AWS clients' own to find. */
-export function wireLedger(config: LedgerConfig, { log, signals, conceal }: Telemetry) {
+/**
+ * The credential and the ledger, with the keys that `keysOn` makes of its client. Region, endpoints and the role's keys
+ * are the AWS clients' own to find.
+ */
+export function wireLedger(
+  config: LedgerConfig,
+  { log, signals, conceal }: Telemetry,
+  keysOn: (dynamodb: DynamoDBClient) => DataKeys,
+) {
   const credentials = makeCredentialSource({
     client: new SecretsManagerClient(SECRETS_CLIENT_OPTIONS),
     secretId: config.THOUGHTSPOT_SECRET_ID,
@@ -34,15 +40,7 @@ export function wireLedger(config: LedgerConfig, { log, signals, conceal }: Tele
     conceal,
   });
   const dynamodb = new DynamoDBClient(CLIENT_OPTIONS);
-  const dataKeys = makeDataKeys({
-    dynamodb,
-    kms: new KMSClient(CLIENT_OPTIONS),
-    table: config.LEDGER_TABLE,
-    keyId: config.LEDGER_KEY_ID,
-    environment: config.BROKER_ENVIRONMENT,
-    clock,
-    signals,
-  });
+  const dataKeys = keysOn(dynamodb);
   const ledger = makeDynamoDbLedger({
     client: dynamodb,
     table: config.LEDGER_TABLE,

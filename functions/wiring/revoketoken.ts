@@ -2,6 +2,7 @@ import { makeRevokeTokens } from '../broker/revoke.ts';
 import { revoketokenRoute } from '../http/revoketoken.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { Config } from './config.ts';
+import { wireDataKeys } from './data-keys.ts';
 import { wireLedger } from './ledger.ts';
 import { wirePolicy } from './policy.ts';
 import { scopeOf } from './scope.ts';
@@ -11,7 +12,7 @@ import { warmUp } from './warm-up.ts';
 
 export async function wireRevoketoken(config: Config<'revoketoken'>, telemetry: Telemetry) {
   const policy = await wirePolicy(config);
-  const { credentials, dataKeys, ledger } = wireLedger(config, telemetry);
+  const { credentials, dataKeys, ledger } = wireLedger(config, telemetry, wireDataKeys(config, telemetry));
   const issuer = wireThoughtSpot(config, credentials, telemetry);
   warmUp(telemetry, credentials, dataKeys, issuer);
   const settings = { ratePerSecond: config.SWEEP_RATE };

@@ -14,11 +14,8 @@ export interface EndDeps {
   readonly log: Log;
 }
 
-/** `failure`: not confirmed, put off. Absent: the token is dead. `attempts`: how often this row's revocation has failed. */
-export interface Ending {
-  readonly failure?: Failure;
-  readonly attempts: number;
-}
+/** With `failure` the token's end is not confirmed and put off, for the `attempts`th time; without, the token is dead. */
+export type Ending = { readonly failure?: undefined } | { readonly failure: Failure; readonly attempts: number };
 
 /**
  * Presents the token of a `revoking` row to ThoughtSpot and writes down what became of it. Never gives up: a failure is
@@ -29,7 +26,7 @@ export async function endAtThoughtSpot(deps: EndDeps, lease: Lease, callBy: numb
   if (outcome.outcome === 'dead') {
     const row = await write(deps, lease, { to: 'revoked', dueAt: null }, deadline);
     if (row) deps.audit.record({ action: 'revoke', ...leaseFacts(row) });
-    return { attempts: lease.attempts };
+    return {};
   }
   const attempts = lease.attempts + 1;
   const dueAt = Math.min(deps.clock.now() + backOffMs(attempts, deps.randomness), certainEnd(lease));

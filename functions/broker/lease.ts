@@ -80,27 +80,6 @@ export interface Lease extends LeaseKey {
   readonly attempts: number;
 }
 
-/** When a row needs the sweep, by state, if no step says otherwise. A finished row is never due. */
-export function dueAt(
-  lease: Pick<Lease, 'state' | 'mintDeadlineAt' | 'latestEndAt' | 'endsAt'>,
-  now: number,
-): number | undefined {
-  switch (lease.state) {
-    case 'reserved':
-      return lease.mintDeadlineAt;
-    case 'live':
-      return lease.endsAt ?? lease.latestEndAt;
-    case 'revoking':
-      return now;
-    case 'orphaned':
-      return lease.latestEndAt;
-    case 'revoked':
-    case 'failed':
-    case 'expired':
-      return undefined;
-  }
-}
-
 /** When the token is certainly dead by its own time. */
 export function certainEnd(lease: Pick<Lease, 'endsAt' | 'latestEndAt'>): number {
   return lease.endsAt ?? lease.latestEndAt;

@@ -11,12 +11,14 @@ export interface SelectionDeps extends OwnLeasesDeps {
   readonly issuer: Pick<SessionIssuer, 'sessionInfo'>;
 }
 
-/** A live token at ThoughtSpot that no row of the ledger knows; `gone`: ThoughtSpot does not accept it any more. */
-export type Unledgered = { readonly gone: true } | { readonly gone: false; readonly session: SessionInfo };
+/** A token that no row of the ledger knows; without a session ThoughtSpot does not accept it any more. */
+export interface Unledgered {
+  readonly token: string;
+  readonly session: SessionInfo | undefined;
+}
 
 export type Selected =
-  | { readonly kind: 'leases'; readonly leases: Iterable<Lease> | AsyncIterable<Lease> }
-  | { readonly kind: 'token'; readonly unledgered: Unledgered };
+  { readonly leases: Iterable<Lease> | AsyncIterable<Lease> } | { readonly unledgered: Unledgered };
 
 /** Selections by row. Throws `insufficient-scope`, or `lease-not-found` for a row that is not there or not one's own. */
 export async function selectLeases(
@@ -29,14 +31,14 @@ export async function selectLeases(
   switch (selection.kind) {
     case 'mine':
       if (revoker.kind !== 'caller') throw new Failure('invalid-request', { reason: 'an event has no leases' });
-      return { kind: 'leases', leases: ownLeases(deps, revoker.caller, deadline) };
+      return { leases: ownLeases(deps, revoker.caller, deadline) };
     case 'lease':
-      return { kind: 'leases', leases: [await leaseFor(deps, revoker, selection.leaseId, deadline)] };
+      return { leases: [await leaseFor(deps, revoker, selection.leaseId, deadline)] };
     case 'token':
       return leaseOfToken(deps, revoker, selection.token, deadline);
     case 'user':
       requireOperator(revoker);
-      return { kind: 'leases', leases: leasesOfUsers(deps, revoker, selection.userNames, asOf, deadline) };
+      return { leases: leasesOfUsers(deps, revoker, selection.userNames, asOf, deadline) };
   }
 }
 
@@ -61,15 +63,15 @@ async function leaseOfToken(deps: SelectionDeps, revoker: Revoker, token: string
     const own =
       (await withDigest(ownLeases(deps, revoker.caller, deadline), digest)) ??
       (await endedAlready(deps, revoker.caller, digest, deadline));
-    if (own) return { kind: 'leases', leases: [own] };
+    if (own) return { leases: [own] };
   }
   // ThoughtSpot is not asked on behalf of somebody who may revoke only what is their own.
   if (!isOperator(revoker)) throw new Failure('lease-not-found');
   const session = await deps.issuer.sessionInfo(token, deadline);
-  if (!session) return { kind: 'token', unledgered: { gone: true } };
+  if (!session) return { unledgered: { token, session } };
   const rows = deps.ledger.unfinishedOfUser(normaliseUser(session.userName), deadline);
   const row = await withDigest(rows, digest);
-  return row ? { kind: 'leases', leases: [row] } : { kind: 'token', unledgered: { gone: false, session } };
+  return row ? { leases: [row] } : { unledgered: { token, session } };
 }
 
 /** A token that was revoked before counts as revoked again. */

@@ -59,10 +59,7 @@ export function makeRevokeTokens(deps: RevokeTokensDeps): RevokeTokens {
       return cutOff(deps, settings, revoker, selection, asOf, deadline);
     }
     const selected = await selectLeases(deps, revoker, selection, asOf, deadline);
-    if (selected.kind === 'token') {
-      const token = selection.kind === 'token' ? selection.token : '';
-      return endUnledgered(deps, revoker, token, selected.unledgered, deadline);
-    }
+    if ('unledgered' in selected) return endUnledgered(deps, revoker, selected.unledgered, deadline);
     return endLeases(deps, settings, revoker, selected.leases, deadline);
   };
 }
@@ -164,12 +161,11 @@ async function accept(
 async function endUnledgered(
   deps: RevokeTokensDeps,
   revoker: Revoker,
-  token: string,
-  unledgered: Unledgered,
+  { token, session }: Unledgered,
   deadline: number,
 ): Promise<RevokeTally> {
-  if (unledgered.gone) return { revoked: 1, pending: 0 };
-  const outcome = await deps.issuer.revoke(token, unledgered.session.userName, deadline);
+  if (!session) return { revoked: 1, pending: 0 };
+  const outcome = await deps.issuer.revoke(token, session.userName, deadline);
   if (outcome.outcome === 'retry') throw outcome.failure;
   const { reasons = [], ...who } = requester(revoker);
   deps.audit.record({ action: 'revoke', ...who, reasons: [...reasons, 'no lease knew the token'] });

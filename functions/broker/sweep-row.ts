@@ -25,7 +25,6 @@ export async function sweepRow(deps: RowDeps, lease: Lease, stopAt: number, dead
     case 'reserved':
       return now >= lease.mintDeadlineAt ? orphan(deps, lease, deadline) : 'passed';
     case 'live':
-      return atEnd ? expire(deps, lease, deadline) : revoke(deps, lease, stopAt, deadline);
     case 'revoking':
       if (atEnd) return expire(deps, lease, deadline);
       if (lease.sealed) return revoke(deps, lease, stopAt, deadline);

@@ -28,7 +28,7 @@ export type NoTurn = 'circuit-open' | 'no-time';
 
 /** What a call tells the circuit: its failure, if it failed. */
 export interface Heard {
-  readonly failure?: Failure;
+  readonly failure?: Failure | undefined;
 }
 
 export interface UpstreamBudget {

@@ -1,5 +1,5 @@
 /** What a reservation and a change write: the item and the update expression's parts, with their conditions. */
-import { dueAt as usualDueAt, isUnfinished } from '../broker/lease.ts';
+import { isUnfinished } from '../broker/lease.ts';
 import type { Change, Reservation } from '../broker/ports.ts';
 import { LEDGER_TABLE } from '../contract/table.ts';
 import { statesThatAllow } from './conditions.ts';
@@ -21,10 +21,9 @@ export interface WriteContext {
   readonly write: string;
 }
 
-export function reservedItem(reservation: Reservation, { shards, now, write }: WriteContext): Item {
+export function reservedItem(reservation: Reservation, { shards, write }: WriteContext): Item {
   const { user: _user, fingerprint: _fingerprint, generation: _generation, caller, ...facts } = reservation;
   const key = leaseItemKey(reservation);
-  const due = usualDueAt({ ...facts, state: 'reserved' }, now) ?? now;
   return {
     pk: text(key.pk),
     sk: text(key.sk),
@@ -44,7 +43,7 @@ export function reservedItem(reservation: Reservation, { shards, now, write }: W
     write: text(write),
     [CALLER_DIGEST]: text(callerDigest(caller)),
     [DUE_SHARD]: text(dueShardName(dueShardOf(key, shards))),
-    [DUE_AT]: numeric(due),
+    [DUE_AT]: numeric(facts.mintDeadlineAt),
   };
 }
 

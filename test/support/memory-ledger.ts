@@ -6,7 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import { Failure } from '../../functions/broker/failure.ts';
-import { type CallerId, type Lease, type LeaseKey, dueAt, isUnfinished } from '../../functions/broker/lease.ts';
+import { type CallerId, type Lease, type LeaseKey, isUnfinished } from '../../functions/broker/lease.ts';
 import type { Change, Clock, CutOff, CutOffScope, Reservation, TokenLedger } from '../../functions/broker/ports.ts';
 import { statesThatAllow } from '../../functions/ledger/conditions.ts';
 import { type Names, makeNames } from '../../functions/ledger/names.ts';
@@ -193,7 +193,7 @@ export function makeMemoryLedger(options: MemoryLedgerOptions): MemoryLedger {
         const fingerprints = users.get(user) ?? new Map<string, Map<number, Row>>();
         const generations = fingerprints.get(fingerprint) ?? new Map<number, Row>();
         users.set(user, fingerprints.set(fingerprint, generations.set(generation, row)));
-        setDue(row, dueAt(facts, clock.now()));
+        setDue(row, facts.mintDeadlineAt);
         setCaller(row);
         return true;
       }),

@@ -1,9 +1,6 @@
 import { readFileSync } from 'node:fs';
 import * as path from 'node:path';
-import * as fc from 'fast-check';
 import {
-  certainEnd,
-  dueAt,
   FINISHED,
   isUnfinished,
   type LeaseState,
@@ -14,11 +11,6 @@ import {
 import { leaseDiagram } from '../../support/lease-diagram.ts';
 
 const STATES = Object.keys(MAY_ENTER_FROM) as LeaseState[];
-const state = fc.constantFrom(...STATES);
-const times = fc.record({
-  mintDeadlineAt: fc.integer({ min: 0, max: 1_000 }),
-  latestEndAt: fc.integer({ min: 1_001, max: 2_000 }),
-});
 
 test('every state is either finished or not', () => {
   expect([...UNFINISHED, ...FINISHED].sort()).toEqual([...STATES].sort());
@@ -50,21 +42,6 @@ test('states go forward only: a finished lease stays as it is, and none comes ba
 test('only a lease that is live can have been served, and only a reserved one can become it', () => {
   expect(MAY_ENTER_FROM.live).toEqual(['reserved']);
   expect(MAY_ENTER_FROM.failed).toEqual(['reserved']);
-});
-
-test('an unfinished lease is always due at some time, no later than the end of its token; a finished one never', () => {
-  const property = fc.property(
-    state,
-    times,
-    fc.option(fc.integer({ min: 1_001, max: 2_000 }), { nil: undefined }),
-    (at, facts, endsAt) => {
-      const lease = { state: at, ...facts, ...(endsAt === undefined ? {} : { endsAt }) };
-      const due = dueAt(lease, 500);
-      expect(due === undefined).toBe(!isUnfinished(at));
-      if (due !== undefined) expect(due).toBeLessThanOrEqual(at === 'orphaned' ? facts.latestEndAt : certainEnd(lease));
-    },
-  );
-  fc.assert(property);
 });
 
 test('the diagram in docs/architecture.md is the one that the table gives', () => {

@@ -131,3 +131,44 @@ test('one that is not complete does not keep another from being worked off', asy
   expect(await work()).toBe(true);
   expect(new Set(Object.values(await states()).map(([state]) => state))).toEqual(new Set(['revoking']));
 });
+
+test('a pass writes down where it stands after each page, and touches no row that needs nothing', async () => {
+  const { work, ledger } = await worldWith([
+    { user: 'orphan', steps: [{ to: 'orphaned', dueAt: END }] },
+    { user: 'revoking', steps: [LIVE, { to: 'revoking', dueAt: END - 5 }] },
+  ]);
+  const calls: string[] = [];
+  ledger.beforeCall = (call) => void calls.push(call);
+  await work();
+  expect(calls.filter((call) => call === 'advanceCutOff')).toHaveLength(calls.filter((call) => call === 'due').length);
+  expect(calls).not.toContain('transition');
+});
+
+test('a pass goes on in any shard, whatever its number, and at the page where it stood', async () => {
+  const { work, ledger, clock } = await worldWith(
+    USERS.map((user) => ({ user })),
+    { kind: 'all' },
+    12,
+  );
+  const [cutOff] = await ledger.pendingCutOffs(Infinity);
+  if (!cutOff) throw new Error('there is no cut-off');
+  const asked: unknown[] = [];
+  const paged = {
+    ...ledger,
+    due: async (...[shard, , , page]: Parameters<typeof ledger.due>) => {
+      asked.push([shard, page]);
+      return Promise.resolve({ leases: [] });
+    },
+  };
+  for (const [cursor, first] of [
+    [`${NOW} 11 `, [11, undefined]],
+    [`${NOW} 10 a page`, [10, 'a page']],
+  ] as const) {
+    asked.length = 0;
+    await ledger.advanceCutOff(cutOff, cursor, Infinity);
+    await workOffCutOffs({ ledger: paged, clock }, SETTINGS, Infinity, Infinity);
+    expect(asked[0]).toEqual(first);
+    await ledger.raiseCutOff({ kind: 'all' }, START + 1_000, Infinity);
+  }
+  expect(await work()).toBe(true);
+});

@@ -1,5 +1,8 @@
 /** Where pages of a listing end and begin. */
+import type { Lease } from '../../../functions/broker/lease.ts';
+import type { TokenLedger } from '../../../functions/broker/ports.ts';
 import { makeWorld } from '../../support/broker-world.ts';
+import { START } from '../../support/fake-clock.ts';
 
 async function worldOf(leases: number, shards = 2) {
   const world = makeWorld({ shards });
@@ -38,6 +41,31 @@ describe('of a user', () => {
   });
 });
 
+test('leases of a user come by fingerprint and generation, in whatever order the ledger finds them', async () => {
+  const { process, ledger } = await worldOf(3);
+  const about = { shared: false, orgId: 1, kind: 'full', rule: 'r', grant: 'g', policyVersion: 'v' } as const;
+  const times = { reservedAt: START, mintDeadlineAt: START, latestEndAt: START };
+  const caller = { issuer: 'i', subject: 's' };
+  for (const generation of [9, 2, 10, 1, 11, 5, 7, 3]) {
+    await ledger.reserve({ user: 'ann', fingerprint: 'print', generation, ...about, ...times, caller }, Infinity);
+  }
+  const found: Lease[] = [];
+  for await (const lease of ledger.unfinishedOfUser('ann', Infinity)) found.push(lease);
+  expect(found.length).toBeGreaterThan(10);
+  const orders = [found, [...found].reverse(), [...found.slice(5), ...found.slice(0, 5)]];
+  const shown = orders.map(async (order) => {
+    const shuffled: TokenLedger = {
+      ...ledger,
+      async *unfinishedOfUser() {
+        yield* order;
+      },
+    };
+    const { leases } = await process({ ledger: shuffled }).listLeases({ user: 'ann' }, 100, undefined, Infinity);
+    return leases.map(({ fingerprint, generation }) => `${fingerprint} ${String(generation).padStart(3, '0')}`);
+  });
+  for (const keys of await Promise.all(shown)) expect(keys).toEqual([...keys].sort());
+});
+
 describe('of all', () => {
   test('pages show every lease once, and only the last has no next', async () => {
     for (const limit of [1, 2, 3, 7, 8]) {
@@ -47,6 +75,7 @@ describe('of all', () => {
       let pages = 0;
       do {
         const { leases, next } = await page(limit, cursor);
+        expect(leases.length).toBeLessThanOrEqual(limit);
         seen.push(...leases.map(({ leaseId }) => leaseId));
         cursor = next;
         pages += 1;
@@ -63,7 +92,15 @@ describe('of all', () => {
     const first = await two.page(100);
     expect([first.leases.length, first.next]).toEqual([6, undefined]);
     const inFirstShard = (await two.ledger.due(0, Infinity, 100, undefined, Infinity)).leases.length;
+    const asked: unknown[] = [];
+    two.ledger.beforeCall = (call, [shard]) => void (call === 'due' && asked.push(shard));
     expect((await two.page(inFirstShard)).next).toBe('1 ');
+    expect(asked).toEqual([0]);
+  });
+
+  test('a cursor leads into any shard, whatever its number', async () => {
+    const { page } = await worldOf(1, 12);
+    expect(Object.keys(await page(5, '11 '))).toEqual(['leases']);
   });
 
   test('shards are asked in turn, each that there is, while there is time to answer', async () => {

@@ -308,6 +308,14 @@ describe('a mint without a token is written down', () => {
     });
   });
 
+  test('nowhere, if its row is finished already: whoever finished it wrote it down', async () => {
+    const { audit, issuer, ledger, lines, process } = worldWithLog();
+    issuer.mintFault = () => 'refused';
+    const finished = { ...ledger, transition: async () => Promise.resolve(undefined) };
+    expect(await failureOf(process({ ledger: finished }).getToken('ann'))).toMatchObject({ code: 'upstream-refused' });
+    expect([lines, audit.map(({ action }) => action)]).toEqual([[], ['allow']]);
+  });
+
   test('in the log, if it cannot be in the ledger', async () => {
     const { audit, issuer, ledger, lines, process } = worldWithLog();
     issuer.mintFault = () => 'refused';

@@ -55,17 +55,38 @@ describe('a caller', () => {
     await process().getToken('ann', { grant: 'viewer' });
     const one: RevokeSelection = { kind: 'lease', leaseId: lease.leaseId };
     expect(await process().revoke('ann', one)).toEqual({ revoked: 1, pending: 0 });
+    world.signals.clear();
+    const calls: string[] = [];
+    world.ledger.beforeCall = (call) => void calls.push(call);
     expect(await process().revoke('ann', one)).toEqual({ revoked: 1, pending: 0 });
+    expect([calls, [...world.signals]]).toEqual([['byLeaseId'], []]);
     expect(await states(world)).toEqual(['ann live', 'ann revoked']);
   });
 
   test('ends one lease by its token', async () => {
     const world = makeWorld();
-    const { token } = await world.process().getToken('ann');
-    await world.process().getToken('ann', { grant: 'viewer' });
-    expect(await world.process().revoke('ann', { kind: 'token', token })).toEqual({ revoked: 1, pending: 0 });
-    expect(await states(world)).toEqual(['ann live', 'ann revoked']);
+    const held = ['one', 'two', 'three'].map((grant) => world.process().getToken('ann', { grant }));
+    const [one, two, three] = await Promise.all(held);
+    for (const issued of [two, three]) {
+      const token = issued?.token ?? '';
+      expect(await world.process().revoke('ann', { kind: 'token', token })).toEqual({ revoked: 1, pending: 0 });
+      expect(world.issuer.isLive(token)).toBe(false);
+    }
+    expect(world.issuer.live().map(({ token }) => token)).toEqual([one?.token]);
     expect(world.issuer.calls.sessionInfo).toBe(0);
+  });
+
+  test('whose lease ends while it is revoked has it counted, and ThoughtSpot is not told', async () => {
+    const world = makeWorld();
+    const { lease } = await world.process().getToken('ann');
+    await world.ledger.transition(lease, { to: 'expired', dueAt: null }, Infinity);
+    world.signals.clear();
+    const calls: string[] = [];
+    world.ledger.beforeCall = (call) => void calls.push(call);
+    const late = { ...world.ledger, byLeaseId: async () => Promise.resolve(lease) };
+    const tally = await world.process({ ledger: late }).revoke('ann', { kind: 'lease', leaseId: lease.leaseId });
+    expect(tally).toEqual({ revoked: 1, pending: 0 });
+    expect([calls, [...world.signals]]).toEqual([['transition', 'get'], []]);
   });
 
   test('counts a token that was revoked before as revoked, for its owner only', async () => {
@@ -208,9 +229,11 @@ describe('an operator', () => {
 
   test("ends somebody else's token, whose ever it is", async () => {
     const world = makeWorld();
+    await world.process().getToken('bob', { grant: 'viewer' });
     const { token } = await world.process().getToken('bob');
     expect(await world.process().revoke(asOperator(), { kind: 'token', token })).toEqual({ revoked: 1, pending: 0 });
-    expect(await states(world)).toEqual(['bob revoked']);
+    expect(await states(world)).toEqual(['bob live', 'bob revoked']);
+    expect(world.issuer.isLive(token)).toBe(false);
     expect(await world.process().revoke(asOperator(), { kind: 'token', token })).toEqual({ revoked: 1, pending: 0 });
   });
 

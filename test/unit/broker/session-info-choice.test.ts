@@ -1,5 +1,7 @@
 /** Which of a caller's tokens sessioninfo asks about. */
 import type { Failure } from '../../../functions/broker/failure.ts';
+import type { Lease } from '../../../functions/broker/lease.ts';
+import type { TokenLedger } from '../../../functions/broker/ports.ts';
 import { asOperator, EVENT, makeWorld, type World } from '../../support/broker-world.ts';
 
 /** The token that ThoughtSpot is asked about, or why none is. */
@@ -32,6 +34,18 @@ test('of several live ones the newest, in whatever order they are found', async 
       await world.clock.advance(1_000);
     }
     expect(await askedAbout(world)).toBe(last);
+    const { ledger } = world;
+    const reversed: TokenLedger = {
+      ...ledger,
+      async *unfinishedOfCaller(...asked) {
+        const found: Lease[] = [];
+        for await (const lease of ledger.unfinishedOfCaller(...asked)) found.unshift(lease);
+        yield* found;
+      },
+    };
+    expect(await askedAbout({ ...world, process: (ports) => world.process({ ledger: reversed, ...ports }) })).toBe(
+      last,
+    );
   }
 });
 

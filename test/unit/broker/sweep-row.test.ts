@@ -94,6 +94,13 @@ test.each(['live', 'revoking, without a token', 'reserved', 'orphaned'])(
   },
 );
 
+test('a row that somebody else has claimed since is passed over, and ThoughtSpot is not told', async () => {
+  const { clock, deps, row, key, ledger, calls } = await rowIn('revoking', [LIVE, REVOKING]);
+  await ledger.transition(key, { to: 'revoking', dueAt: START + CLAIM_MS }, Infinity);
+  expect(await clock.drive(sweepRow(deps, row, START + 20_000, START + 50_000))).toBe('passed');
+  expect(calls).toEqual([]);
+});
+
 test('the token is presented in the name it is for, within the time of a call, while the row is claimed', async () => {
   const { clock, deps, row, issuer, calls, now } = await rowIn('revoking', [LIVE, { ...REVOKING, userName: 'Ann' }]);
   issuer.revokeMs = 1_000;

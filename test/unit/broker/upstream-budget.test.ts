@@ -140,6 +140,15 @@ test('whoever waits for room or for a turn when the circuit opens is turned away
   expect(ends.slice(1).map(({ end }) => end)).toEqual(['circuit-open', 'circuit-open']);
 });
 
+test('with the circuit open nobody waits for a turn', async () => {
+  const { clock, spend } = budgetWith({ openAfter: 1, ratePerSecond: 1 });
+  await spend(OK);
+  await clock.drive(spend(failed('upstream-timeout')));
+  const at = clock.now();
+  expect((await spend(OK)).end).toBe('circuit-open');
+  expect(clock.now()).toBe(at);
+});
+
 test('a turn is not taken if the circuit opens while it is waited for', async () => {
   const { clock, budget, spend } = budgetWith({ openAfter: 1, ratePerSecond: 1 });
   await spend(OK);

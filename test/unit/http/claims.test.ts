@@ -12,6 +12,15 @@ const codeOf = (options: EventOptions) => {
   }
 };
 
+const reasonOf = (options: EventOptions) => {
+  try {
+    callerOf(httpEvent(options));
+    return undefined;
+  } catch (error) {
+    return error instanceof Failure ? error.reason : error;
+  }
+};
+
 describe('who calls', () => {
   test('is read typed from the token in the Authorization header', () => {
     const caller = callerOf(httpEvent());
@@ -59,6 +68,40 @@ describe('who calls', () => {
     ['an empty subject', { claims: { ...CLAIMS, sub: '' } }, 'not-entitled'],
   ])('is refused for %s', (_name, options, code) => {
     expect(codeOf(options)).toBe(code);
+  });
+
+  test.each<[EventOptions, string]>([
+    [{ flattened: null }, 'the event carries no claims of a JWT authorizer'],
+    [{ authorization: null }, 'the Authorization header holds no JWT'],
+    [{ authorization: 'opaque' }, 'the Authorization header holds no JWT'],
+    [{ authorization: 'a.e30' }, 'the Authorization header holds no JWT'],
+    [{ authorization: 'a.e30.c.d' }, 'the Authorization header holds no JWT'],
+    [{ authorization: 'Basic bearer a.e30.c' }, 'the token lacks iss or exp'],
+    [{ authorization: `xbearer ${jwtOf(CLAIMS)}` }, 'none'],
+    [{ authorization: 'Bearer e30.bm90IGpzb24.c2ln' }, 'the payload of the JWT is not JSON'],
+    [
+      { authorization: `Bearer e30.${Buffer.from('{"a":"\xff"}', 'latin1').toString('base64url')}.c2ln` },
+      'the payload of the JWT is not JSON',
+    ],
+    [{ authorization: 'Bearer e30.W10.c2ln' }, 'the payload of the JWT is not an object'],
+    [{ authorization: 'Bearer e30.bnVsbA.c2ln' }, 'the payload of the JWT is not an object'],
+    [{ claims: { ...CLAIMS, iss: undefined } }, 'the token lacks iss or exp'],
+    [
+      { flattened: { ...flattenClaims(CLAIMS), sub: 'bob', exp: '1' } },
+      'claims of the token and of the authorizer differ: sub, exp',
+    ],
+    [{ claims: { ...CLAIMS, sub: '' } }, 'the token has no sub'],
+  ])('that it is refused for %j is told to operators in words', (options, reason) => {
+    expect(reasonOf(options)).toBe(reason === 'none' ? undefined : reason);
+  });
+
+  test('is refused where an event has no headers, or a copy of claims that is null', () => {
+    const { headers: _headers, ...bare } = httpEvent();
+    expect(() => callerOf(bare as never)).toThrow(Failure);
+    const event = httpEvent();
+    const requestContext = { ...event.requestContext, authorizer: { jwt: { claims: null } } };
+    expect(() => callerOf({ ...event, requestContext } as never)).toThrow('no claims of a JWT authorizer');
+    expect(() => callerOf({ ...event, requestContext: { authorizer: {} } } as never)).toThrow(Failure);
   });
 
   test('finds no claim that the issuer did not sign', () => {

@@ -89,6 +89,43 @@ describe('events that do not come through the gateway', () => {
     expect(() => read(event)).toThrow(Failure);
   });
 
+  test.each<[unknown, string[]]>([
+    ['all', ['event must be an object']],
+    [[], ['event must be an object']],
+    [schedule({}), ['select must have exactly one of all, orgId, userName, olderThanSeconds']],
+    [schedule({ all: true, orgId: 1 }), ['select must have exactly one of all, orgId, userName, olderThanSeconds']],
+    [schedule({ all: true }, at(300_001)), ['time is no time, or lies in the future']],
+    [schedule({ all: true }, '2026-13-05T09:00:00Z'), ['time is no time, or lies in the future']],
+    [{ 'detail-type': 'other', source: 'operator', select: { all: true } }, ['detail-type is not a known field']],
+    [{ 'detail-type': 'other', source: 'schedule' }, ['detail-type', 'name', 'scheduledTime', 'select']],
+    [{ source: 'user.deprovisioned', select: { all: true } }, ['source']],
+  ])('of %j the faults are named', (event, faults) => {
+    let thrown: unknown;
+    try {
+      read(event);
+    } catch (error) {
+      thrown = error;
+    }
+    expect(thrown).toBeInstanceOf(Failure);
+    const named = (thrown as Failure).errors.map(({ field, detail }) => `${field} ${detail}`);
+    expect(named).toEqual(
+      faults.map((fault) => (fault.includes(' ') ? fault : (expect.stringMatching(`^${fault} `) as string))),
+    );
+  });
+
+  test('a time five minutes ahead is still taken, as now', () => {
+    expect(read(schedule({ all: true }, at(300_000))).asOf).toBe(START);
+  });
+
+  test('an event of an operator names its source', () => {
+    expect(read({ source: 'operator', select: { all: true } }).revoker).toEqual({
+      kind: 'event',
+      source: 'operator',
+      name: 'operator',
+    });
+    expect([null, 'operator', {}, [], { source: 'x' }].map(isOperator)).toEqual([false, false, false, false, false]);
+  });
+
   test('an operator lists leases by the same filters as over HTTP', () => {
     expect(listingOf({ source: 'operator', filter: { org: 1 }, limit: 5, cursor: 'c' })).toEqual({
       filter: { org: 1 },

@@ -6,8 +6,9 @@ import { recordTelemetry } from '../../support/telemetry-record.ts';
 
 function entry(handle: (event: unknown, deadline: number) => Promise<object>) {
   const record = recordTelemetry();
-  const edge = { name: 'sweep', telemetry: record.telemetry, clock: makeFakeClock() } as const;
-  return { ...record, handler: eventEntry(edge, () => 'sweep-failed', handle) };
+  const clock = makeFakeClock();
+  const edge = { name: 'sweep', telemetry: record.telemetry, clock } as const;
+  return { ...record, clock, handler: eventEntry(edge, () => 'sweep-failed', handle) };
 }
 
 describe('an event without a caller', () => {
@@ -41,6 +42,24 @@ describe('an event without a caller', () => {
     expect(thrown).toMatchObject({ message });
     expect(thrown).not.toHaveProperty('cause');
     expect({ alarms: counted('sweep-failed'), life }).toEqual({ alarms: 1, life: ['begin invocation-1', 'end'] });
-    expect(lines).toMatchObject([{ level: 'error', fields: { error } }]);
+    expect(lines).toMatchObject([{ level: 'error', message: 'event failed', fields: { error } }]);
+  });
+
+  test.each([
+    [async () => ({ done: true }), { level: 'info', fields: { done: true, durationMs: 1_500 } }],
+    [() => Promise.reject(new Failure('ledger-unavailable')), { level: 'error', fields: { durationMs: 1_500 } }],
+  ])('says how long it took (%#)', async (end: () => Promise<object>, line) => {
+    const one = entry(() => {
+      one.clock.set(START + 1_500);
+      return end();
+    });
+    await one.handler({}, lambdaContext()).catch(() => undefined);
+    expect(one.lines).toMatchObject([line]);
+  });
+
+  test('names every fault of an event in what it throws', async () => {
+    const errors = ['one', 'two'].map((field) => ({ field, detail: 'is wrong' }));
+    const { handler } = entry(() => Promise.reject(new Failure('invalid-request', { errors })));
+    await expect(handler({}, lambdaContext())).rejects.toThrow('invalid-request: one is wrong; two is wrong');
   });
 });

@@ -60,9 +60,59 @@ describe('the edge', () => {
     expect(life).toEqual(['begin request-1', 'end']);
   });
 
-  test('conceals the token of the caller before anything else can fail', async () => {
-    const { concealed } = await invoke(fine, { ready: failing(new Error('cold')) });
-    expect(concealed).toContain(jwtOf(CLAIMS));
+  test.each(['Bearer ', 'bearer   ', ''])(
+    'conceals the token after %j, and its parts, before anything else can fail',
+    async (prefix) => {
+      const authorization = prefix + jwtOf(CLAIMS);
+      const { concealed } = await invoke(fine, { authorization, ready: failing(new Error('cold')) });
+      expect(concealed).toEqual([jwtOf(CLAIMS), ...jwtOf(CLAIMS).split('.')]);
+    },
+  );
+
+  test('conceals nothing where there is no token, and takes no part of one for its prefix', async () => {
+    expect((await invoke(fine, { authorization: null })).concealed).toEqual([]);
+    expect((await invoke(fine, { authorization: 'a bearer b' })).concealed).toEqual(['a bearer b', 'a bearer b']);
+  });
+
+  test('tells callers apart in the log', async () => {
+    const digests = ['user-alice', 'user-bob'].map(async (sub) => {
+      const { lines } = await invoke(fine, { claims: { ...CLAIMS, sub } });
+      return lines.at(-1)?.fields['caller'];
+    });
+    expect(new Set(await Promise.all(digests)).size).toBe(2);
+  });
+
+  const cause = new Error('socket hang up');
+  test.each<[string, Failure, object[]]>([
+    ['a refusal without a reason in no line but its own', new Failure('lease-not-found'), []],
+    [
+      'a refusal with a reason as a warning',
+      new Failure('not-entitled', { reason: 'no rule decides' }),
+      [{ level: 'warn', message: 'request refused', fields: { code: 'not-entitled', reason: 'no rule decides' } }],
+    ],
+    [
+      'a failure with a cause as an error',
+      new Failure('ledger-unavailable', { reason: 'it is away', cause }),
+      [{ level: 'error', message: 'request failed', fields: { code: 'ledger-unavailable', reason: 'it is away' } }],
+    ],
+    [
+      'what rings as an error, and it rings once',
+      new Failure('misconfigured', { reason: 'no table' }),
+      [{ level: 'error', message: 'request failed', fields: { code: 'misconfigured', reason: 'no table' } }],
+    ],
+  ])('writes %s', async (_name, failure, expected) => {
+    const { lines, signals } = await invoke(failing(failure));
+    expect(lines.slice(0, -1)).toMatchObject(expected);
+    expect(lines).toHaveLength(expected.length + 1);
+    expect(lines.at(-1)).toMatchObject({ level: 'info', message: 'request', fields: { code: failure.code } });
+    if (lines.length > 1 && lines[0]?.level === 'error') expect(lines[0].fields['error']).toBe(failure);
+    expect(signals).toEqual(failure.code === 'misconfigured' ? [['misconfigured', 1]] : []);
+  });
+
+  test('keeps what was thrown as the cause of an internal error', async () => {
+    const { lines } = await invoke(failing(cause));
+    expect(lines[0]?.fields['error']).toMatchObject({ code: 'internal-error', cause });
+    expect(lines.at(-1)?.fields).not.toHaveProperty('reason');
   });
 
   test.each([
@@ -158,13 +208,16 @@ describe('the edge', () => {
   });
 });
 
-test.each([null, 'text', 7, []])('an event that is no object at all (%j) is answered, not thrown', async (event) => {
-  const { telemetry } = recordTelemetry();
-  const handler = httpEntry({ name: 'gettoken', telemetry, clock: makeFakeClock() }, async () => ({
-    scope: undefined,
-    answer: fine,
-  }));
-  const answer = await handler(event as unknown as Parameters<typeof handler>[0], lambdaContext());
-  expect(answer.statusCode).toBe(500);
-  expect(JSON.parse(answer.body ?? '')).toMatchObject({ correlationId: 'invocation-1' });
-});
+test.each([null, 'text', 7, [], { requestContext: {} }, { requestContext: null }, { headers: {} }])(
+  'an event that is no object at all (%j) is answered, not thrown',
+  async (event) => {
+    const { telemetry } = recordTelemetry();
+    const handler = httpEntry({ name: 'gettoken', telemetry, clock: makeFakeClock() }, async () => ({
+      scope: undefined,
+      answer: fine,
+    }));
+    const answer = await handler(event as unknown as Parameters<typeof handler>[0], lambdaContext());
+    expect(answer.statusCode).toBe(500);
+    expect(JSON.parse(answer.body ?? '')).toMatchObject({ correlationId: 'invocation-1' });
+  },
+);

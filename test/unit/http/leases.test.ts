@@ -70,11 +70,19 @@ describe('GET /leases', () => {
     [{ org: '1.5' }],
     [{ state: 'dead' }],
     [{ users: 'a' }],
+    [{ org: 'x1' }],
+    [{ org: '1x' }],
+    [{ org: '-1' }],
+    [{ limit: '' }],
   ])('refuses %j', async (query) => {
     await expect(ask(query)).rejects.toMatchObject({
       code: 'invalid-request',
       errors: [expect.objectContaining({ field: Object.keys(query)[0] })],
     });
+  });
+
+  test('takes digits for a number only where one is asked for', async () => {
+    expect((await ask({ user: '42', cursor: '7' })).call?.slice(0, 3)).toEqual([{ user: '42' }, 50, '7']);
   });
 
   test('is closed to everybody where the issuer mints no scope for operators', async () => {

@@ -91,7 +91,14 @@ describe('POST /revoketoken', () => {
     expect((await ask(undefined, { held, scopes })).call?.[0]).toMatchObject({ mayRevokeOthers: expected });
   });
 
+  test('says of two selections that one is enough', async () => {
+    await expect(ask('{"leaseId":"a","orgId":1}')).rejects.toMatchObject({
+      errors: ['leaseId', 'orgId'].map((field) => ({ field, detail: 'give at most one field' })),
+    });
+  });
+
   test('keeps the token it is given out of every line', async () => {
     expect((await ask('{"token":"dG9r"}')).concealed).toEqual(['dG9r']);
+    expect((await ask('{"leaseId":"dG9r"}')).concealed).toEqual([]);
   });
 });

@@ -1,0 +1,89 @@
+import * as z from 'zod/mini';
+import { Failure } from '../../../functions/broker/failure.ts';
+import { LARGEST_BODY, readBody } from '../../../functions/http/body.ts';
+import { text } from '../../../functions/http/fields.ts';
+import { httpEvent, type EventOptions } from '../../support/http-event.ts';
+
+const FIELDS = { name: z.optional(text(20_000)), list: z.optional(z.array(z.unknown())) };
+const read = (body: string, options: EventOptions = {}) => readBody(httpEvent({ body, ...options }), FIELDS);
+const faultOf = (body: string, options: EventOptions = {}) => {
+  try {
+    return read(body, options);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    return [error.code, ...error.errors.map(({ field, detail }) => `${field} ${detail}`)];
+  }
+};
+
+describe('a body', () => {
+  test.each<[string, string, EventOptions, object]>([
+    ['none', '', {}, {}],
+    ['an empty object', '{}', {}, {}],
+    ['base64 of JSON', Buffer.from('{"name":"é"}').toString('base64'), { isBase64Encoded: true }, { name: 'é' }],
+    [
+      'a content type with parameters',
+      '{"name":"a"}',
+      { headers: { 'content-type': 'Application/JSON ; charset=utf-8' } },
+      { name: 'a' },
+    ],
+    [
+      'names inside of values',
+      '{"list":[{"name":1},{"name":2}],"name":"a"}',
+      {},
+      { list: [{ name: 1 }, { name: 2 }], name: 'a' },
+    ],
+    ['text that looks like a member', '{"name":"x\\",\\"name\\":{[:"}', {}, { name: 'x","name":{[:' }],
+    [
+      'the largest that is taken',
+      `{"name":"${'a'.repeat(LARGEST_BODY - 11)}"}`,
+      {},
+      { name: 'a'.repeat(LARGEST_BODY - 11) },
+    ],
+  ])('may be %s', (_name, body, options, fields) => {
+    expect(read(body, options)).toEqual(fields);
+  });
+
+  test.each<[string, string, EventOptions, string[]]>([
+    [
+      'one byte too many',
+      `{"name":"${'a'.repeat(LARGEST_BODY - 10)}"}`,
+      {},
+      ['invalid-request', 'body has more than 16384 bytes'],
+    ],
+    ['no text', 'gIA=', { isBase64Encoded: true }, ['invalid-request', 'body is not UTF-8 text']],
+    ['no JSON', '{name:1}', {}, ['invalid-request', 'body is not JSON']],
+    ['a list', '[]', {}, ['invalid-request', 'body is not a JSON object']],
+    ['null', 'null', {}, ['invalid-request', 'body is not a JSON object']],
+    ['another type', '{}', { headers: { 'content-type': 'text/plain' } }, ['unsupported-media-type']],
+    ['no type', '{}', { headers: { 'content-type': '' } }, ['unsupported-media-type']],
+    ['a name twice', '{"name":"a","list":[],"name":"b"}', {}, ['invalid-request', 'name is given more than once']],
+    [
+      'a name twice, once in escapes',
+      '{"name":"a","n\\u0061me":"b"}',
+      {},
+      ['invalid-request', 'name is given more than once'],
+    ],
+    [
+      'a name twice, after values that close',
+      '{"list":[[{}]],"name":"a" , "name" : "b"}',
+      {},
+      ['invalid-request', 'name is given more than once'],
+    ],
+    ['an unknown name', '{"x":1}', {}, ['invalid-request', 'x is not a known field']],
+    [
+      'an unknown name of 64 characters',
+      `{"${'x'.repeat(64)}":1}`,
+      {},
+      ['invalid-request', `${'x'.repeat(64)} is not a known field`],
+    ],
+    ['a longer one', `{"${'x'.repeat(65)}":1}`, {}, ['invalid-request', `${'x'.repeat(64)}... is not a known field`]],
+    ['a value of another shape inside', '{"list":5}', {}, ['invalid-request', 'list Invalid input']],
+  ])('may not be %s', (_name, body, options, fault) => {
+    expect(faultOf(body, options)).toEqual(fault);
+  });
+
+  test('is taken for no JSON where there are no headers at all', () => {
+    const { headers: _headers, ...bare } = httpEvent({ body: '{}' });
+    expect(() => readBody(bare as never, FIELDS)).toThrow(Failure);
+  });
+});

@@ -51,8 +51,8 @@ export function makeDynamoDbLedger(options: DynamoDbLedgerOptions): TokenLedger 
 
   function leaseFrom(item: Item, leaseId: (key: LeaseKey) => string): Lease {
     const lease = leaseOf(item, leaseId);
-    const { token } = parseItem(tokenItem, item);
-    if (token) sealedOf.set(lease, token);
+    const sealed = item['token']?.B;
+    if (sealed) sealedOf.set(lease, sealed);
     return lease;
   }
 

@@ -7,8 +7,8 @@ const text = (longest: number) =>
     z.refine((value) => value === value.trim() && !/[\r\n\0]/.test(value), 'has white space at an end or a line break'),
   );
 
-const name = text(256);
-const secretKey = name;
+const short = text(256);
+const secretKey = short;
 const digestKey = z
   .string('is missing or not a string')
   .check(
@@ -30,11 +30,11 @@ export const keyDocument = z.strictObject({
     ),
   ),
   /** The user that dialect session-v2 would sign in as; needed by no other. */
-  serviceUser: z.optional(name),
+  serviceUser: z.optional(short),
 });
 
 /** A service account. */
-export const passwordDocument = z.strictObject({ userName: name, password: text(1024), digestKey });
+export const passwordDocument = z.strictObject({ userName: short, password: text(1024), digestKey });
 
 function isBase64(value: string): boolean {
   return /^[A-Za-z0-9+/]+={0,2}$/.test(value) && value.length % 4 === 0;

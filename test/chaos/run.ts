@@ -55,9 +55,9 @@ const EVERY_END_MS = 3_600_000;
 const LAST_SWEEPS = 20;
 
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
-  const { durationMs, checkpointEveryMs, onProgress } = options;
-  const { seed, simulatedMs, users, requestsPerSecond } = options;
-  const plan = planOf({ seed, durationMs, simulatedMs, users, requestsPerSecond });
+  const { checkpointEveryMs, onProgress, ...drawn } = options;
+  const { durationMs, users } = drawn;
+  const plan = planOf(drawn);
   const world = await startWorld(users);
   try {
     const load = new Load(world);

@@ -60,6 +60,19 @@ test.each(FUNCTION_NAMES)('the bundle of %s keeps its budget', (name) => {
   expect(verdict).toBe('within budget');
 });
 
+test.each(FUNCTION_NAMES)('the bundle of %s has a client of AWS exactly for what its role may touch', (name) => {
+  const metafile = bundleFunction(name, path.join(folder, 'clients', name));
+  const [output] = Object.values(metafile.outputs);
+  const loaded = Object.entries(output?.inputs ?? {}).filter(([, { bytesInOutput }]) => bytesInOutput > 0);
+  const clients = new Set(loaded.flatMap(([file]) => /@aws-sdk\/client-([\w-]+)/.exec(file)?.[1] ?? []));
+  const { may } = FUNCTIONS[name];
+  expect([...clients].sort()).toEqual([
+    ...(may.ledger === 'none' ? [] : ['dynamodb']),
+    ...(may.seal ? ['kms'] : []),
+    'secrets-manager',
+  ]);
+});
+
 test('the deployed bundles are, byte for byte, those of the local set', async () => {
   const policy = path.join(import.meta.dirname, '..', '..', 'infra', 'environments', 'policy.dev.json');
   const local = path.join(folder, 'local');

@@ -84,6 +84,6 @@ describe('a body', () => {
 
   test('is taken for no JSON where there are no headers at all', () => {
     const { headers: _headers, ...bare } = httpEvent({ body: '{}' });
-    expect(() => readBody(bare as never, FIELDS)).toThrow(Failure);
+    expect(() => readBody(bare as never, FIELDS)).toThrow(new Failure('unsupported-media-type'));
   });
 });

@@ -209,14 +209,14 @@ describe('the edge', () => {
 });
 
 test.each([null, 'text', 7, [], { requestContext: {} }, { requestContext: null }, { headers: {} }])(
-  'an event that is no object at all (%j) is answered, not thrown',
+  'an event that is no request (%j) is answered, not thrown',
   async (event) => {
     const { telemetry } = recordTelemetry();
     const handler = httpEntry({ name: 'gettoken', telemetry, clock: makeFakeClock() }, async () => ({
       scope: undefined,
       answer: fine,
     }));
-    const answer = await handler(event as unknown as Parameters<typeof handler>[0], lambdaContext());
+    const answer = await handler(event as never, lambdaContext());
     expect(answer.statusCode).toBe(500);
     expect(JSON.parse(answer.body ?? '')).toMatchObject({ correlationId: 'invocation-1' });
   },

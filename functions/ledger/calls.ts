@@ -1,4 +1,5 @@
 /** How the ledger calls AWS: never past the deadline, and every failure as one that callers know. */
+import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import type { Clock, Signals } from '../broker/ports.ts';
 import { Failure } from '../broker/failure.ts';
 
@@ -83,8 +84,8 @@ export function makeKeyCalls({ clock, signals }: CallsOptions): Call {
   };
 }
 
-export function isFailedCondition(error: unknown): boolean {
-  return nameOf(error) === 'ConditionalCheckFailedException';
+export function isFailedCondition(error: unknown): error is ConditionalCheckFailedException {
+  return error instanceof ConditionalCheckFailedException;
 }
 
 /** Lets go at the deadline even where the work does not heed the signal, as between two attempts of the SDK. */

@@ -57,11 +57,8 @@ export function makeCutOffs(table: Table): CutOffs {
       // Not if it was raised meanwhile (all rows anew), nor if another sweep has finished it.
       const when = '#before = :before AND #pending = :true';
       const values = { before: numeric(before), true: flag(true) };
-      const update =
-        cursor === null
-          ? { set: { pending: flag(false) }, remove: ['cursor'], when, values }
-          : { set: { cursor: text(cursor) }, when, values };
-      await table.update(keyOf(scope), update, deadline);
+      const set = cursor === null ? { pending: flag(false) } : { cursor: text(cursor) };
+      await table.update(keyOf(scope), { set, when, values }, deadline);
     },
   };
 }

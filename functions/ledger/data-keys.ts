@@ -92,9 +92,8 @@ export function makeDataKeys(options: DataKeysOptions): DataKeys {
         abortSignal,
       }),
     );
-    if (made.CiphertextBlob && made.Plaintext && (await put(hour, made.CiphertextBlob, deadline))) {
-      return keyFrom(made.Plaintext);
-    }
+    const key = keyFrom(made.Plaintext);
+    if (made.CiphertextBlob && (await put(hour, made.CiphertextBlob, deadline))) return key;
     // Another sandbox was first: its key is the hour's.
     return find(hour, deadline);
   }

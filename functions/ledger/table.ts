@@ -4,6 +4,7 @@ import {
   type DynamoDBClient,
   GetItemCommand,
   PutItemCommand,
+  type PutItemCommandOutput,
   QueryCommand,
   type QueryCommandInput,
   UpdateItemCommand,
@@ -31,14 +32,6 @@ export interface Update {
   readonly values?: Item;
 }
 
-export interface Written {
-  readonly written: boolean;
-  /** The item after the update; absent after a put and where the condition failed. */
-  readonly item?: Item;
-  /** More than one try was made: a failed condition may be the trace of an earlier one whose answer was lost. */
-  readonly retried: boolean;
-}
-
 export interface Table {
   get(key: Item, deadline: number): Promise<Item | undefined>;
   /** Up to 100 items by key, in no order; those that do not exist are left out. */
@@ -47,8 +40,14 @@ export interface Table {
   /** All pages. */
   all(query: Query, deadline: number): AsyncIterable<Item>;
   /** Puts on condition that there is no such item. */
-  create(item: Item, deadline: number): Promise<Written>;
-  update(key: Item, update: Update, deadline: number): Promise<Written>;
+  create(item: Item, deadline: number): Promise<{ readonly written: boolean } & Tried>;
+  /** The item after the update; undefined where the condition failed. */
+  update(key: Item, update: Update, deadline: number): Promise<{ readonly item: Item | undefined } & Tried>;
+}
+
+export interface Tried {
+  /** More than one try was made: a failed condition may be the trace of an earlier one whose answer was lost. */
+  readonly retried: boolean;
 }
 
 /** Rounds for the keys that a batch left unprocessed; DynamoDB does that when it throttles. */
@@ -95,19 +94,19 @@ export function makeTable(options: TableOptions): Table {
     } while (from);
   };
 
-  const create: Table['create'] = (item, deadline) => {
+  const create: Table['create'] = async (item, deadline) => {
     const command = new PutItemCommand({
       TableName: table,
       Item: item,
       ConditionExpression: 'attribute_not_exists(pk)',
     });
-    return write('PutItem', deadline, async (abortSignal) => {
-      const { $metadata } = await client.send(command, { abortSignal });
-      return { written: true, retried: isRetried($metadata) };
-    });
+    const { output, retried } = await write('PutItem', deadline, (abortSignal) =>
+      client.send(command, { abortSignal }),
+    );
+    return { written: output !== undefined, retried };
   };
 
-  const update: Table['update'] = (key, { set, remove = [], when, values = {} }, deadline) => {
+  const update: Table['update'] = async (key, { set, remove = [], when, values = {} }, deadline) => {
     const sets = Object.keys(set).map((name) => `#${name} = :${name}`);
     const removes = remove.map((name) => `#${name}`);
     const expression = `SET ${sets.join(', ')}${removes.length > 0 ? ` REMOVE ${removes.join(', ')}` : ''}`;
@@ -123,32 +122,30 @@ export function makeTable(options: TableOptions): Table {
       ),
       ReturnValues: 'ALL_NEW',
     });
-    return write('UpdateItem', deadline, async (abortSignal) => {
-      const { Attributes: item, $metadata } = await client.send(command, { abortSignal });
-      return { written: true, retried: isRetried($metadata), ...(item && { item }) };
-    });
+    const { output, retried } = await write('UpdateItem', deadline, (abortSignal) =>
+      client.send(command, { abortSignal }),
+    );
+    return { item: output?.Attributes, retried };
   };
 
-  async function write(operation: string, deadline: number, send: (abortSignal: AbortSignal) => Promise<Written>) {
+  /** No output where the condition failed. */
+  async function write<Output extends Pick<PutItemCommandOutput, '$metadata'>>(
+    operation: string,
+    deadline: number,
+    send: (abortSignal: AbortSignal) => Promise<Output>,
+  ): Promise<{ readonly output?: Output } & Tried> {
     try {
-      return await call(operation, deadline, send);
+      const output = await call(operation, deadline, send);
+      return { output, retried: isRetried(output) };
     } catch (error) {
       if (!isFailedCondition(error)) throw error;
-      return { written: false, retried: isRetried(metadataOf(error)) };
+      return { retried: isRetried(error) };
     }
   }
 
   return { get, getMany, page, all, create, update };
 }
 
-function isRetried(metadata: { readonly attempts?: number | undefined } | undefined): boolean {
-  return (metadata?.attempts ?? 1) > 1;
-}
-
-/** The SDK hangs `$metadata` on its errors. */
-function metadataOf(error: unknown): { readonly attempts?: number } {
-  if (!(error instanceof Error) || !('$metadata' in error)) return {};
-  const metadata = error.$metadata;
-  const counted = typeof metadata === 'object' && metadata !== null && 'attempts' in metadata;
-  return counted && typeof metadata.attempts === 'number' ? { attempts: metadata.attempts } : {};
+function isRetried({ $metadata: { attempts = 1 } }: Pick<PutItemCommandOutput, '$metadata'>): boolean {
+  return attempts > 1;
 }

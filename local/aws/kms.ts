@@ -61,8 +61,7 @@ export async function startKms(port = 0): Promise<Kms> {
     },
     GenerateDataKey(input) {
       const key = usable(required(input, 'KeyId'));
-      const bytes = input['KeySpec'] === 'AES_128' ? 16 : Number(input['NumberOfBytes'] ?? 32);
-      const plaintext = randomBytes(bytes);
+      const plaintext = randomBytes(bytesOf(required(input, 'KeySpec')));
       return {
         KeyId: key.arn,
         Plaintext: plaintext.toString('base64'),
@@ -101,6 +100,12 @@ export async function startKms(port = 0): Promise<Kms> {
       return arn;
     },
   };
+}
+
+function bytesOf(keySpec: string): number {
+  if (keySpec === 'AES_256') return 32;
+  if (keySpec === 'AES_128') return 16;
+  throw new AwsError('ValidationException', `Value '${keySpec}' at 'keySpec' failed to satisfy constraint`);
 }
 
 /** The encryption context in one canonical form: the order of its pairs does not count. */

@@ -14,11 +14,11 @@ import {
 import { KMSClient } from '@aws-sdk/client-kms';
 import { createTableInput } from '../../functions/contract/table.ts';
 import { CLIENT_OPTIONS } from '../../functions/ledger/calls.ts';
-import { type DataKeys, makeDataKeys } from '../../functions/ledger/data-keys.ts';
+import { type DataKeys, type DataKeysOptions, makeDataKeys } from '../../functions/ledger/data-keys.ts';
 import { type DynamoDbLedgerOptions, makeDynamoDbLedger } from '../../functions/ledger/dynamodb-ledger.ts';
 import type { Item } from '../../functions/ledger/item.ts';
 import type { TokenLedger } from '../../functions/broker/ports.ts';
-import type { Clock, Signals } from '../../functions/broker/ports.ts';
+import type { Clock } from '../../functions/broker/ports.ts';
 import { startDynamoDb } from '../../local/aws/dynamodb.ts';
 import type { AwsEndpoint } from '../../local/aws/json-endpoint.ts';
 import { type Kms, startKms } from '../../local/aws/kms.ts';
@@ -33,10 +33,11 @@ export interface LedgerStand {
   readonly table: string;
   readonly keyId: string;
   readonly kms: Kms;
+  readonly kmsClient: KMSClient;
   /** Faults and calls of DynamoDB; absent on a foreign endpoint, which has no fault switch. */
   readonly endpoint: AwsEndpoint | undefined;
   /** A ledger with caches of its own, as another sandbox would have. */
-  sandbox(overrides?: Partial<DynamoDbLedgerOptions> & { signals?: Signals; maxHeld?: number }): Sandbox;
+  sandbox(overrides?: Partial<DynamoDbLedgerOptions & DataKeysOptions>): Sandbox;
   /** Every item of the table. */
   scan(): Promise<readonly Item[]>;
   close(): Promise<void>;
@@ -63,10 +64,11 @@ export async function startLedgerStand(clock: Clock, client: object = {}): Promi
     table,
     keyId,
     kms,
+    kmsClient,
     endpoint,
     sandbox(overrides = {}) {
       const base = { table, environment: 'test', clock, randomness: Math.random, ...overrides };
-      const dataKeys = makeDataKeys({ ...base, dynamodb, kms: kmsClient, keyId });
+      const dataKeys = makeDataKeys({ dynamodb, kms: kmsClient, keyId, ...base });
       const digestKey = async () => TEST_DIGEST_KEY;
       const ledger = makeDynamoDbLedger({ client: dynamodb, shards: 4, dataKeys, digestKey, ...base });
       return { ledger, dataKeys };

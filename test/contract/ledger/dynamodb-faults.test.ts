@@ -1,4 +1,5 @@
 /** What DynamoDB does wrong, and what the ledger makes of it. Needs the fault switch of the local endpoint. */
+import { once } from 'node:events';
 import {
   type DynamoDBClient,
   type BatchGetItemCommandOutput,
@@ -9,9 +10,12 @@ import { itemKey, leaseItemKey } from '../../../functions/ledger/item.ts';
 import type { AwsEndpoint } from '../../../local/aws/json-endpoint.ts';
 import type { Fault } from '../../../local/aws/faults.ts';
 import type { SignalName } from '../../../functions/contract/signals.ts';
+import type { Failure } from '../../../functions/broker/failure.ts';
 import type { TokenLedger } from '../../../functions/broker/ports.ts';
 import { type LedgerStand, startLedgerStand } from '../../support/dynalite.ts';
 import { START, TestClock, collect, reservation } from './fixtures.ts';
+
+const HOUR = 3_600_000;
 
 const describeHere = process.env['LEDGER_ENDPOINT'] === undefined ? describe : describe.skip;
 
@@ -62,6 +66,7 @@ describeHere('the DynamoDB ledger when DynamoDB fails', () => {
     const row = reservation();
     const { result, calls } = await during('PutItem', [fault], () => ledger.reserve(row, far));
     expect(result).toMatchObject({ code: 'ledger-unavailable', retryAfterMs: 1_000 });
+    expect((result as Failure).reason).toMatch(/^DynamoDB PutItem: \w+$/);
     expect(calls).toBe(3);
     expect(signals).toEqual([]);
     expect(await ledger.get(row, far)).toBeUndefined();
@@ -77,7 +82,7 @@ describeHere('the DynamoDB ledger when DynamoDB fails', () => {
     async (type) => {
       const fault: Fault = { kind: 'error', type };
       const { result, calls } = await during('Query', [fault], () => ledger.newest('alice', 'f', 1, far));
-      expect(result).toMatchObject({ code: 'ledger-denied' });
+      expect(result).toMatchObject({ code: 'ledger-denied', reason: `DynamoDB Query: ${type}` });
       expect(calls).toBe(1);
       expect(signals).toEqual(['access-denied']);
     },
@@ -86,7 +91,7 @@ describeHere('the DynamoDB ledger when DynamoDB fails', () => {
   it('calls a request that DynamoDB does not understand its own fault, without the message of the SDK', async () => {
     const fault: Fault = { kind: 'error', type: 'ValidationException', message: 'value canary-4711 is bad' };
     const { result } = await during('GetItem', [fault], () => ledger.get(reservation(), far));
-    expect(result).toMatchObject({ code: 'internal-error' });
+    expect(result).toMatchObject({ code: 'internal-error', reason: 'DynamoDB GetItem: ValidationException' });
     expect(String((result as Error).stack)).not.toContain('canary-4711');
   });
 
@@ -100,6 +105,74 @@ describeHere('the DynamoDB ledger when DynamoDB fails', () => {
       reason: 'DynamoDB GetItem: DeadlineError',
     });
     await slow.close();
+  });
+
+  it.each<[string, (ledger: TokenLedger, deadline: number) => Promise<unknown>]>([
+    ['GetItem', (stuck, deadline) => stuck.get(reservation(), deadline)],
+    ['BatchGetItem', (stuck, deadline) => stuck.cutOffFor(1, deadline)],
+    ['Query', (stuck, deadline) => stuck.newest('alice', 'f', 1, deadline)],
+    ['PutItem', (stuck, deadline) => stuck.reserve(reservation(), deadline)],
+    ['UpdateItem', (stuck, deadline) => stuck.transition(reservation(), { to: 'failed', dueAt: null }, deadline)],
+  ])('ends %s itself at the deadline, and leaves no timer behind where there was an answer', async (name, work) => {
+    const aborted: boolean[] = [];
+    const send = async (_command: unknown, options: object) => {
+      const { abortSignal } = options as { abortSignal: AbortSignal };
+      await once(abortSignal, 'abort');
+      aborted.push(abortSignal.aborted);
+      throw abortSignal.reason;
+    };
+    const { dataKeys } = stand.sandbox();
+    await dataKeys.warm(far);
+    const { ledger: stuck } = stand.sandbox({ client: { send: send as DynamoDBClient['send'] }, dataKeys });
+    await expect(work(stuck, clock.now() + 20)).rejects.toMatchObject({
+      code: 'ledger-unavailable',
+      reason: `DynamoDB ${name}: DeadlineError`,
+    });
+    expect(aborted).toEqual([true]);
+
+    const timers = () => process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length;
+    const before = timers();
+    const { ledger: quick } = stand.sandbox({ client: { send: async () => ({ $metadata: {} }) }, dataKeys });
+    await work(quick, far);
+    expect(timers()).toBeLessThanOrEqual(before);
+  });
+
+  it.each([
+    ['GetItem', throttled],
+    ['PutItem', throttled],
+  ])('says that it is unavailable, not that a data key is lost, when %s of one fails', async (operation, fault) => {
+    clock.advance(HOUR);
+    const { dataKeys } = stand.sandbox();
+    const { result } = await during(operation, [fault], () => dataKeys.warm(far));
+    expect(result).toMatchObject({
+      code: 'ledger-unavailable',
+      reason: `DynamoDB ${operation}: ProvisionedThroughputExceededException`,
+    });
+  });
+
+  it('says no more of what is thrown than its name', async () => {
+    const { ledger: broken } = stand.sandbox({ client: { send: () => Promise.reject(new TypeError('canary-4711')) } });
+    await expect(broken.get(reservation(), far)).rejects.toMatchObject({
+      code: 'ledger-unavailable',
+      reason: 'DynamoDB GetItem: TypeError',
+    });
+  });
+
+  it('looks no second time where the first answer is certain', async () => {
+    await ledger.reserve(reservation(), far);
+    const row = reservation();
+    const callsOf = async (work: () => Promise<unknown>) => {
+      const before = endpoint.calls.length;
+      await work();
+      return endpoint.calls.slice(before).map(({ operation }) => operation);
+    };
+    expect(await callsOf(() => ledger.reserve(row, far))).toEqual(['PutItem']);
+    expect(await callsOf(() => ledger.reserve(row, far))).toEqual(['PutItem']);
+    const change = { to: 'failed', dueAt: null } as const;
+    expect(await callsOf(() => ledger.transition(row, change, far))).toEqual(['UpdateItem']);
+    expect(await callsOf(() => ledger.transition(row, change, far))).toEqual(['UpdateItem']);
+    const again = () => during('PutItem', [throttled, undefined], () => ledger.reserve(reservation(), far));
+    expect(await callsOf(again)).toEqual(['PutItem', 'PutItem']);
   });
 
   describe('knows its own work where the answer was lost', () => {
@@ -164,22 +237,70 @@ describeHere('the DynamoDB ledger when DynamoDB fails', () => {
       expect(await other.cutOffFor(5, far)).toBe(77);
     });
 
+    it('waits twice as long before each round', async () => {
+      const slept: number[] = [];
+      const patience = { now: clock.now, sleep: async (ms: number) => void slept.push(ms) };
+      const caller = { issuer: 'i', subject: 'backed-off' };
+      for (let i = 1; i <= 4; i += 1) await ledger.reserve(reservation({ caller, generation: i }), far);
+      const options = { clock: patience, randomness: () => 0.5, client: leavingKeys(3) };
+      expect(await collect(stand.sandbox(options).ledger.unfinishedOfCaller(caller, far))).toHaveLength(4);
+      expect(slept).toEqual([50, 100, 200]);
+    });
+
+    it('takes an answer without a single row for what it is', async () => {
+      const row = reservation();
+      await ledger.reserve(row, far);
+      let nothing = true;
+      const send = async (command: unknown, options: object) => {
+        if (!(command instanceof BatchGetItemCommand) || !nothing) {
+          return stand.dynamodb.send(command as never, options);
+        }
+        nothing = false;
+        return { UnprocessedKeys: command.input.RequestItems };
+      };
+      const { ledger: patient } = stand.sandbox({ client: { send: send as DynamoDBClient['send'] } });
+      const found = await collect(patient.unfinishedOfUser(row.user, far));
+      expect(found.map(({ fingerprint }) => fingerprint)).toContain(row.fingerprint);
+    });
+
     it('fails rather than leave any out', async () => {
       const caller = { issuer: 'i', subject: 'never' };
       for (let i = 1; i <= 9; i += 1) await ledger.reserve(reservation({ caller, generation: i }), far);
       const { ledger: throttledLedger } = stand.sandbox({ client: leavingKeys(99) });
       await expect(collect(throttledLedger.unfinishedOfCaller(caller, far))).rejects.toMatchObject({
         code: 'ledger-unavailable',
+        reason: 'DynamoDB BatchGetItem: throttled',
       });
+    });
+
+    it('reads on until the last page', async () => {
+      const rows = [1, 2, 3].map((generation) => reservation({ user: 'of-many-pages', generation }));
+      for (const [i, row] of rows.entries()) {
+        await ledger.reserve(row, far);
+        await ledger.transition(row, { to: 'live', dueAt: START, token: `token ${i}` }, far);
+      }
+      const send = async (command: unknown, options: object) =>
+        stand.dynamodb.send(
+          (command instanceof QueryCommand ? new QueryCommand({ ...command.input, Limit: 1 }) : command) as never,
+          options,
+        );
+      const { ledger: paged } = stand.sandbox({ client: { send: send as DynamoDBClient['send'] } });
+      for (const [i, row] of rows.entries()) {
+        const found = await paged.withDigest(row.user, await ledger.digest(`token ${i}`), far);
+        expect(found).toMatchObject({ fingerprint: row.fingerprint });
+      }
     });
   });
 
   it('believes the row and not the index, which lags', async () => {
     const caller = { issuer: 'i', subject: 'lag' };
-    const [live, finished, foreign] = [reservation({ caller }), reservation({ caller }), reservation()];
-    for (const row of [live, finished, foreign]) await ledger.reserve(row, far);
+    const [live, finished] = [reservation({ caller }), reservation({ caller })];
+    const foreign = [{ issuer: 'i' }, { subject: 'lag' }].map((half) =>
+      reservation({ caller: { issuer: 'other', subject: 'other', ...half } }),
+    );
+    for (const row of [live, finished, ...foreign]) await ledger.reserve(row, far);
     await ledger.transition(finished, { to: 'failed', dueAt: null }, far);
-    const Items = [live, finished, foreign].map(leaseItemKey).map(({ pk, sk }) => itemKey(pk, sk));
+    const Items = [live, finished, ...foreign].map(leaseItemKey).map(({ pk, sk }) => itemKey(pk, sk));
     const send = async (command: unknown, options: object) =>
       command instanceof QueryCommand ? { Items } : stand.dynamodb.send(command as never, options);
     const { ledger: lagging } = stand.sandbox({ client: { send: send as DynamoDBClient['send'] } });
@@ -198,6 +319,8 @@ describeHere('the DynamoDB ledger when DynamoDB fails', () => {
       token: () => ledger.token(row, far),
       cutOffFor: () => ledger.cutOffFor(1, far),
       pendingCutOffs: () => ledger.pendingCutOffs(far),
+      withDigest: () => ledger.withDigest(row.user, 'digest', far),
+      'data key': () => stand.sandbox().dataKeys.warm(far),
     };
     for (const [name, read] of Object.entries(reads)) {
       const before = endpoint.calls.length;

@@ -1,10 +1,14 @@
 /** Tokens in the table: sealed, bound to their rows, and KMS out of the way of a warm sandbox. */
 import { DeleteItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
+import type { GenerateDataKeyCommandOutput, KMSClient } from '@aws-sdk/client-kms';
 import type { SignalName } from '../../../functions/contract/signals.ts';
 import type { Reservation, TokenLedger } from '../../../functions/broker/ports.ts';
+import type { DataKeys } from '../../../functions/ledger/data-keys.ts';
 import { leaseItemKey, itemKey, text } from '../../../functions/ledger/item.ts';
 import { type LedgerStand, TEST_DIGEST_KEY, startLedgerStand } from '../../support/dynalite.ts';
 import { START, TestClock, reservation } from './fixtures.ts';
+
+type DataKeyOutput = Partial<Pick<GenerateDataKeyCommandOutput, 'CiphertextBlob' | 'Plaintext'>>;
 
 const HOUR = 3_600_000;
 const DAY_SECONDS = 86_400;
@@ -161,6 +165,69 @@ describe('sealed tokens', () => {
     expect(await kmsCallsDuring(() => ledger.token(third, far))).toEqual([]);
     expect(await kmsCallsDuring(() => ledger.token(first, far))).toEqual(['Decrypt']);
     expect(await kmsCallsDuring(() => ledger.token(second, far))).toEqual(['Decrypt']);
+    // First is held still, and used last now: it is second that makes room for third.
+    expect(await kmsCallsDuring(() => ledger.token(first, far))).toEqual([]);
+    expect(await kmsCallsDuring(() => ledger.token(third, far))).toEqual(['Decrypt']);
+    expect(await kmsCallsDuring(() => ledger.token(first, far))).toEqual([]);
+    expect(await kmsCallsDuring(() => ledger.token(second, far))).toEqual(['Decrypt']);
+  });
+
+  it('are sealed in a second sandbox under the key that the first one made', async () => {
+    await stand.sandbox().dataKeys.warm(far);
+    expect(await kmsCallsDuring(() => stand.sandbox().dataKeys.warm(far))).toEqual(['Decrypt']);
+  });
+
+  /** The real KMS client, whose outputs `touch` sees and may change. */
+  const kmsWith = (touch: (output: DataKeyOutput) => unknown): Pick<KMSClient, 'send'> => {
+    const send = async (command: never, options: never) => {
+      const output = (await stand.kmsClient.send(command, options)) as DataKeyOutput;
+      await touch(output);
+      return output;
+    };
+    return { send: send as KMSClient['send'] };
+  };
+
+  it.each<[string, boolean, (output: DataKeyOutput) => unknown]>([
+    ['made without a key in the answer', false, (output) => delete output.Plaintext],
+    ['made too short', false, (output) => (output.Plaintext = output.Plaintext?.subarray(16))],
+    ['unwrapped without a key in the answer', true, (output) => delete output.Plaintext],
+    ['unwrapped too long', true, (output) => (output.Plaintext = new Uint8Array(33))],
+  ])('are not sealed under a data key that KMS has %s', async (_case, isThere, touch) => {
+    if (isThere) await stand.sandbox().dataKeys.warm(far);
+    const { dataKeys } = stand.sandbox({ kms: kmsWith(touch) });
+    await expect(dataKeys.current(far)).rejects.toMatchObject({
+      code: 'key-unavailable',
+      reason: 'KMS returned no 256-bit key',
+    });
+    // Nothing was stored that would stand in the way of the next sandbox.
+    await stand.sandbox().dataKeys.warm(far);
+  });
+
+  it('are not sealed under a data key that could not be kept: nobody else would open them', async () => {
+    const { dataKeys } = stand.sandbox({ kms: kmsWith((output) => delete output.CiphertextBlob) });
+    const hour = new Date(clock.now()).toISOString().slice(0, 13);
+    await expect(dataKeys.current(far)).rejects.toMatchObject({
+      code: 'key-unavailable',
+      reason: `the data key of ${hour} is not in the table`,
+    });
+  });
+
+  it.each<[string, (dataKeys: DataKeys) => unknown]>([
+    ['made', () => undefined],
+    ['made when another sandbox was first', (other) => other.warm(far)],
+  ])('leave no copy of their key in the buffers of the SDK once it is %s', async (_case, meanwhile) => {
+    const returned: Uint8Array[] = [];
+    const { dataKeys } = stand.sandbox({
+      kms: kmsWith(async ({ Plaintext: plaintext }) => {
+        if (plaintext) returned.push(plaintext);
+        if (returned.length === 1) await meanwhile(stand.sandbox().dataKeys);
+      }),
+    });
+    const { key } = await dataKeys.current(far);
+    expect(key.symmetricKeySize).toBe(32);
+    expect(returned.length).toBeGreaterThan(0);
+    for (const buffer of returned) expect(buffer).toEqual(new Uint8Array(32));
+    expect((await stand.sandbox().dataKeys.current(far)).key.equals(key)).toBe(true);
   });
 
   describe('without their key', () => {
@@ -174,13 +241,27 @@ describe('sealed tokens', () => {
         const live = { to: 'live', dueAt: START, token: 'unsealable' } as const;
         clock.advance(HOUR);
         stand.kms.faults.inject(() => ({ kind: 'error', type }));
-        await expect(ledger.transition(row, live, far)).rejects.toMatchObject({ code: 'key-unavailable' });
+        await expect(ledger.transition(row, live, far)).rejects.toMatchObject({
+          code: 'key-unavailable',
+          reason: `KMS GenerateDataKey: ${type}`,
+        });
         expect(await ledger.get(row, far)).toMatchObject({ state: 'reserved', sealed: false });
         expect(signals).toEqual(['access-denied']);
         stand.kms.faults.clear();
         expect(await ledger.transition(row, live, far)).toMatchObject({ state: 'live', sealed: true });
       },
     );
+
+    it('tell nobody to act where waiting helps', async () => {
+      const signals: SignalName[] = [];
+      const { dataKeys } = stand.sandbox({ signals: { emit: (signal) => signals.push(signal) } });
+      stand.kms.faults.inject(() => ({ kind: 'error', type: 'KMSInternalException', status: 500 }));
+      await expect(dataKeys.warm(far)).rejects.toMatchObject({
+        code: 'key-unavailable',
+        reason: 'KMS GenerateDataKey: KMSInternalException',
+      });
+      expect(signals).toEqual([]);
+    });
 
     it('are not even asked for: nothing is reserved', async () => {
       const { ledger } = stand.sandbox();
@@ -202,7 +283,11 @@ describe('sealed tokens', () => {
       const row = await putToken(stand.sandbox().ledger, 'locked in');
       stand.kms.setEnabled(stand.keyId, false);
       const { ledger } = stand.sandbox();
-      await expect(ledger.token(row, far)).rejects.toMatchObject({ code: 'key-unavailable', retryAfterMs: 1_000 });
+      await expect(ledger.token(row, far)).rejects.toMatchObject({
+        code: 'key-unavailable',
+        retryAfterMs: 1_000,
+        reason: 'KMS Decrypt: DisabledException',
+      });
       // Taking it back needs no key but the token does: the row itself can still be worked on.
       expect(await ledger.transition(row, { to: 'revoking', dueAt: START }, far)).toMatchObject({ sealed: true });
     });
@@ -213,7 +298,10 @@ describe('sealed tokens', () => {
       await stand.dynamodb.send(new DeleteItemCommand({ TableName: stand.table, Key: itemKey('key#test', hour) }));
       const { ledger } = stand.sandbox();
       const calls = await kmsCallsDuring(() =>
-        expect(ledger.token(row, far)).rejects.toMatchObject({ code: 'key-unavailable' }),
+        expect(ledger.token(row, far)).rejects.toMatchObject({
+          code: 'key-unavailable',
+          reason: `the data key of ${hour} is not in the table`,
+        }),
       );
       expect(calls).toEqual([]);
     });
@@ -245,7 +333,10 @@ describe('sealed tokens', () => {
         ExpressionAttributeValues: { ':token': { B: Buffer.concat([Buffer.of(2), Buffer.alloc(60)]) } },
       }),
     );
-    await expect(ledger.token(row, far)).rejects.toMatchObject({ code: 'key-unavailable' });
+    await expect(ledger.token(row, far)).rejects.toMatchObject({
+      code: 'key-unavailable',
+      reason: 'a sealed token does not open: altered, moved from another row, or sealed by a newer version',
+    });
   });
 
   it('are not mistaken where a row makes no sense, and its values stay out of the error', async () => {

@@ -15,7 +15,7 @@ describe('a cursor of the due index', () => {
     expect(() => decodeCursor(cursor, 0)).toThrow(
       expect.objectContaining({
         code: 'invalid-request',
-        errors: [expect.objectContaining({ field: 'cursor' })],
+        errors: [{ field: 'cursor', detail: 'is not a cursor of the ledger' }],
       }) as Error,
     );
   });

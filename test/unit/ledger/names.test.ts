@@ -59,6 +59,14 @@ describe('a leaseId', () => {
   });
 });
 
+it('names never change: what they are is in tables and in the hands of clients', async () => {
+  const names = await namesOf(1);
+  expect(names.tokenDigest('tok')).toBe('Mujkm4-TKjZV-whGOzU3Pb7VbwrfzMvgZHgWw8G6dmk');
+  expect(names.leaseId({ user: 'alice', fingerprint: 'f', generation: 1 })).toBe(
+    'ARI7BlzWzY66Gmiz-lm9kjGYn8g61aedskxejHlLv_ZLRr6kuqwNMJHXjtI',
+  );
+});
+
 describe('a token digest', () => {
   it('is keyed, and bound to the environment', async () => {
     const digests = [await namesOf(1), await namesOf(2), await namesOf(1, 'prod')].map((one) => one.tokenDigest('tok'));
@@ -72,6 +80,14 @@ describe('a token digest', () => {
     expect((await names()).tokenDigest('tok')).toBe(before);
     byte = 2;
     expect((await names()).tokenDigest('tok')).toBe((await namesOf(2)).tokenDigest('tok'));
+  });
+
+  it('follows a rotation to a longer digest key', async () => {
+    let digestKey = keyOfBytes(1);
+    const names = makeNames({ environment: 'test', digestKey: async () => digestKey });
+    const before = (await names()).tokenDigest('tok');
+    digestKey = Buffer.alloc(64, 1);
+    expect((await names()).tokenDigest('tok')).not.toBe(before);
   });
 
   it('fails as the source of the digest key fails', async () => {

@@ -23,9 +23,8 @@ export function eventEntry<Result extends object>(
       telemetry.log.info('event', { ...result, durationMs: clock.now() - startedAt });
       return result;
     } catch (error) {
-      const failure = error instanceof Failure ? error : new Failure('internal-error', { cause: error });
-      for (const signal of [signalOf(event), alarmOf(failure)])
-        if (signal !== undefined) telemetry.signals.emit(signal);
+      const code = error instanceof Failure ? error.code : 'internal-error';
+      for (const signal of [signalOf(event), alarmOf(code)]) if (signal !== undefined) telemetry.signals.emit(signal);
       telemetry.log.error('event failed', { error, durationMs: clock.now() - startedAt });
       throw new Error(sentence(error));
     } finally {

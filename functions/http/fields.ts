@@ -20,15 +20,14 @@ export function readFields<F extends Fields>(fields: F, members: readonly (reado
     if (!Object.hasOwn(fields, name)) faults.push({ field: printable(name), detail: 'is not a known field' });
     else if (count > 1) faults.push({ field: name, detail: 'is given more than once' });
   }
-  const known = Object.fromEntries(members.filter(([name]) => Object.hasOwn(fields, name)));
-  const parsed = z.object(fields).safeParse(known);
+  const parsed = z.object(fields).safeParse(Object.fromEntries(members));
   if (parsed.success && faults.length === 0) return parsed.data;
   const shapes = parsed.success ? [] : parsed.error.issues.map(faultOf);
   throw new Failure('invalid-request', { errors: [...faults, ...shapes].slice(0, MOST_FAULTS) });
 }
 
 function faultOf(issue: z.core.$ZodIssue): FieldError {
-  return { field: issue.path.map(String).join('.') || 'body', detail: issue.message };
+  return { field: issue.path.map(String).join('.'), detail: issue.message };
 }
 
 function printable(name: string): string {

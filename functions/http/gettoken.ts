@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 import type { Clock } from '../broker/ports.ts';
-import type { GetToken, IssuedToken, TokenRequest } from '../broker/use-cases.ts';
+import type { GetToken, IssuedToken } from '../broker/use-cases.ts';
 import { prefersText } from './accept.ts';
 import { json, plain } from './answer.ts';
 import { readBody } from './body.ts';
@@ -8,14 +8,14 @@ import { integer } from './fields.ts';
 import type { Route } from './http-entry.ts';
 
 const FIELDS = {
-  grant: z.optional(
+  grant: z.exactOptional(
     z.string('must be a string').check(z.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'is not the name of a grant')),
   ),
-  objectId: z.optional(
+  objectId: z.exactOptional(
     z.string('must be a string').check(z.regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i, 'must be a GUID')),
   ),
-  validitySeconds: z.optional(integer(1, 2_147_483_647)),
-  fresh: z.optional(z.boolean('must be true or false')),
+  validitySeconds: z.exactOptional(integer(1, 2_147_483_647)),
+  fresh: z.exactOptional(z.boolean('must be true or false')),
 };
 
 /** `POST /gettoken`: the token as JSON, or bare where the caller prefers text/plain. */
@@ -23,7 +23,7 @@ export function gettokenRoute(getToken: GetToken, scope: string | undefined, clo
   return {
     scope,
     async answer({ event, caller, deadline }) {
-      const issued = await getToken(caller, withoutAbsent(readBody(event, FIELDS)), deadline);
+      const issued = await getToken(caller, readBody(event, FIELDS), deadline);
       return prefersText(event.headers?.['accept']) ? plain(200, issued.token) : json(200, bodyOf(issued, clock.now()));
     },
   };
@@ -45,19 +45,5 @@ function bodyOf({ token, lease, userName, orgId, expiresAt, refreshAfter }: Issu
     refreshAfter,
     // A browser's clock may be wrong: with this it can still tell when to refresh.
     servedAt,
-  };
-}
-
-function withoutAbsent({
-  grant,
-  objectId,
-  validitySeconds,
-  fresh,
-}: z.infer<z.ZodMiniObject<typeof FIELDS>>): TokenRequest {
-  return {
-    ...(grant === undefined ? {} : { grant }),
-    ...(objectId === undefined ? {} : { objectId }),
-    ...(validitySeconds === undefined ? {} : { validitySeconds }),
-    ...(fresh === undefined ? {} : { fresh }),
   };
 }

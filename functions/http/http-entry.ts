@@ -3,6 +3,7 @@ import type { APIGatewayProxyEventV2WithJWTAuthorizer, Context } from 'aws-lambd
 import { Failure } from '../broker/failure.ts';
 import type { Caller, Clock } from '../broker/ports.ts';
 import { FUNCTIONS, type FunctionName } from '../contract/functions.ts';
+import type { ProblemCode } from '../contract/problems.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { Answer } from './answer.ts';
 import { callerOf } from './claims.ts';
@@ -92,7 +93,7 @@ function concealToken({ telemetry }: Edge, event: APIGatewayProxyEventV2WithJWTA
 /** Why, for operators. Refusals that are the caller's affair are no warning. */
 function report({ telemetry }: Edge, failure: Failure): void {
   const fields = { code: failure.code, reason: failure.reason };
-  const alarm = alarmOf(failure);
+  const alarm = alarmOf(failure.code);
   if (alarm !== undefined) telemetry.signals.emit(alarm);
   if (alarm !== undefined || failure.cause !== undefined)
     telemetry.log.error('request failed', { ...fields, error: failure });
@@ -100,7 +101,7 @@ function report({ telemetry }: Edge, failure: Failure): void {
 }
 
 /** What a failure of our own making rings; others ring where they are met. */
-export function alarmOf({ code }: Failure): 'misconfigured' | 'internal-error' | undefined {
+export function alarmOf(code: ProblemCode): 'misconfigured' | 'internal-error' | undefined {
   return code === 'misconfigured' || code === 'internal-error' ? code : undefined;
 }
 

@@ -31,6 +31,8 @@ describe('the Accept header', () => {
     ['text/*, application/json;q=0.5', true],
     ['text/*, application/json', false],
     ['text/plain;q=0.5, */*;q=0.4', true],
+    ['text/plain;q=0.5, */*', false],
+    ['text/plain;q=1, application/json;q=0.5', true],
     ['text/plain;q=1.000, application/json;q=0.999', true],
     ['text/plain;q=1., application/json;q=0.', true],
     ['text/plain;q=1.01, */*;q=0.1', false],

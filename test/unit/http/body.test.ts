@@ -71,6 +71,12 @@ describe('a body', () => {
     ],
     ['an unknown name', '{"x":1}', {}, ['invalid-request', 'x is not a known field']],
     [
+      'an unknown name after text that looks like an end',
+      '{"name":"}","x":1}',
+      {},
+      ['invalid-request', 'x is not a known field'],
+    ],
+    [
       'an unknown name of 64 characters',
       `{"${'x'.repeat(64)}":1}`,
       {},
@@ -82,8 +88,8 @@ describe('a body', () => {
     expect(faultOf(body, options)).toEqual(fault);
   });
 
-  test('is taken for no JSON where there are no headers at all', () => {
-    const { headers: _headers, ...bare } = httpEvent({ body: '{}' });
-    expect(() => readBody(bare as never, FIELDS)).toThrow(new Failure('unsupported-media-type'));
+  test.each([undefined, {}])('is taken for no JSON where nothing says that it is (headers: %p)', (headers) => {
+    const event = { ...httpEvent({ body: '{}' }), headers };
+    expect(() => readBody(event as never, FIELDS)).toThrow(new Failure('unsupported-media-type'));
   });
 });

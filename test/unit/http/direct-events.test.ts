@@ -99,6 +99,11 @@ describe('events that do not come through the gateway', () => {
     [{ 'detail-type': 'other', source: 'operator', select: { all: true } }, ['detail-type is not a known field']],
     [{ 'detail-type': 'other', source: 'schedule' }, ['detail-type', 'name', 'scheduledTime', 'select']],
     [{ source: 'user.deprovisioned', select: { all: true } }, ['source']],
+    [{ source: 'operator', requestedAt: 'schedule', select: { all: true } }, ['requestedAt']],
+    [
+      { 'detail-type': 'user.deprovisioned', time: at(0), detail: { userNames: ['a', ''] } },
+      ['userNames.1 must not be empty'],
+    ],
   ])('of %j the faults are named', (event, faults) => {
     let thrown: unknown;
     try {

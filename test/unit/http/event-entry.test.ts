@@ -1,14 +1,18 @@
 import { Failure } from '../../../functions/broker/failure.ts';
 import { eventEntry } from '../../../functions/http/event-entry.ts';
+import type { SignalName } from '../../../functions/contract/signals.ts';
 import { makeFakeClock, START } from '../../support/fake-clock.ts';
 import { lambdaContext } from '../../support/http-event.ts';
 import { recordTelemetry } from '../../support/telemetry-record.ts';
 
-function entry(handle: (event: unknown, deadline: number) => Promise<object>) {
+function entry(
+  handle: (event: unknown, deadline: number) => Promise<object>,
+  rings: readonly SignalName[] = ['sweep-failed'],
+) {
   const record = recordTelemetry();
   const clock = makeFakeClock();
   const edge = { name: 'sweep', telemetry: record.telemetry, clock } as const;
-  return { ...record, clock, handler: eventEntry(edge, () => 'sweep-failed', handle) };
+  return { ...record, clock, handler: eventEntry(edge, () => rings[0], handle) };
 }
 
 describe('an event without a caller', () => {
@@ -27,6 +31,12 @@ describe('an event without a caller', () => {
     const { handler, signals } = entry(() => Promise.reject(error));
     await handler({}, lambdaContext()).catch(() => undefined);
     expect(signals.map(([name]) => name)).toEqual(['sweep-failed', ...(alarm === undefined ? [] : [alarm])]);
+  });
+
+  test('rings for nothing where somebody waits for the answer and nothing is of our own making', async () => {
+    const { handler, signals } = entry(() => Promise.reject(new Failure('invalid-request')), []);
+    await handler({}, lambdaContext()).catch(() => undefined);
+    expect(signals).toEqual([]);
   });
 
   test.each([

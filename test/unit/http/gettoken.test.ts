@@ -56,6 +56,11 @@ describe('POST /gettoken', () => {
       servedAt: START,
     });
     expect(schemaAt('/components/schemas/Token')(body)).toBe(true);
+    expect(answer.headers).toEqual({
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      'content-type': 'application/json',
+    });
   });
 
   test('keeps all five strings where ThoughtSpot told neither creation nor validity', async () => {

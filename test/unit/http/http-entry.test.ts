@@ -70,7 +70,11 @@ describe('the edge', () => {
   );
 
   test('conceals nothing where there is no token, and takes no part of one for its prefix', async () => {
-    expect((await invoke(fine, { authorization: null })).concealed).toEqual([]);
+    const without = await invoke(fine, { authorization: null });
+    expect({ concealed: without.concealed, code: without.body['code'] }).toEqual({
+      concealed: [],
+      code: 'misconfigured',
+    });
     expect((await invoke(fine, { authorization: 'a bearer b' })).concealed).toEqual(['a bearer b', 'a bearer b']);
   });
 

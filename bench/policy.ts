@@ -82,11 +82,13 @@ async function run(context: Context): Promise<Result> {
     warmUp: 10,
     onRound: () => context.progress((0.7 * (done += 1)) / (rounds + 10), 'deciding'),
   });
-  const large = documentOf(1_000);
+  const documents = SIZES.map((size) => [size, documentOf(size)] as const);
   const compileRounds = context.quick ? 3 : 30;
   done = 0;
   const compiled = await interleave(
-    { 'compile-1000': () => milliseconds(() => compilePolicy(large)) },
+    Object.fromEntries(
+      documents.map(([size, document]) => [`compile-${size}`, () => milliseconds(() => compilePolicy(document))]),
+    ),
     {
       rounds: compileRounds,
       warmUp: 5,
@@ -97,7 +99,8 @@ async function run(context: Context): Promise<Result> {
   const us = (size: number) => median(decisions[`decide-${size}`] ?? []);
   const perRule = (few: number, many: number) => (us(many) - us(few)) / (many - few);
   const growth = perRule(100, 1_000) / perRule(1, 100);
-  const compileMs = median(compiled['compile-1000']);
+  const compileMs = (size: number) => median(compiled[`compile-${size}`] ?? []);
+  const table = SIZES.map((size) => `| ${size} | ${us(size).toFixed(1)} | ${compileMs(size).toFixed(2)} |`);
   return {
     goals: [
       {
@@ -112,8 +115,8 @@ async function run(context: Context): Promise<Result> {
       },
       {
         goal: `1,000 rules compiled in ${COMPILE_GOAL_MS} ms (median, warm)`,
-        measured: `${compileMs.toFixed(0)} ms`,
-        met: compileMs < COMPILE_GOAL_MS,
+        measured: `${compileMs(1_000).toFixed(0)} ms`,
+        met: compileMs(1_000) < COMPILE_GOAL_MS,
       },
     ],
     charts: [
@@ -129,7 +132,9 @@ async function run(context: Context): Promise<Result> {
     method:
       'Rules with three conditions each (equality, membership, pattern) and a caller whom only the last one matches; ' +
       `${rounds} rounds of ${DECISIONS} decisions per size in turn, fingerprint included. Compiling covers parsing the ` +
-      'shape, checking 2,000 patterns, the search for rules that are never reached, and the version.',
+      'shape, checking the patterns (two per rule), the search for rules that are never reached, and the version. ' +
+      'Medians by the number of rules:\n\n' +
+      `| rules | a decision, µs | compiling, ms |\n| --- | --- | --- |\n${table.join('\n')}`,
     samples: { ...decisions, ...compiled },
   };
 }

@@ -24,7 +24,7 @@ export function gettokenRoute(getToken: GetToken, scope: string | undefined, clo
     scope,
     async answer({ event, caller, deadline }) {
       const issued = await getToken(caller, readBody(event, FIELDS), deadline);
-      return prefersText(event.headers?.['accept']) ? plain(200, issued.token) : json(200, bodyOf(issued, clock.now()));
+      return prefersText(event.headers['accept']) ? plain(200, issued.token) : json(200, bodyOf(issued, clock.now()));
     },
   };
 }

@@ -60,6 +60,7 @@ const STEPS: Readonly<Record<string, readonly [LeaseState, readonly Change[]]>> 
 test.each<[string, number, RowEnd, LeaseState, number | undefined, string | undefined]>([
   ['reserved', MINT_BY - 1, 'passed', 'reserved', MINT_BY, undefined],
   ['reserved', MINT_BY, 'orphaned', 'orphaned', END, 'orphan'],
+  ['reserved', END, 'orphaned', 'orphaned', END, 'orphan'],
   ['live', END - 1, 'revoked', 'revoked', undefined, 'revoke'],
   ['live', END, 'expired', 'expired', undefined, 'expire'],
   ['revoking, with a token', END - 1, 'revoked', 'revoked', undefined, 'revoke'],

@@ -118,10 +118,7 @@ async function beforeDeadline<Output>(
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 class DeadlineError extends Error {
-  constructor() {
-    super('the deadline has passed');
-    this.name = 'DeadlineError';
-  }
+  override readonly name = 'DeadlineError';
 }
 
 /** Only the name is told: messages of the SDK can hold parts of a request. */

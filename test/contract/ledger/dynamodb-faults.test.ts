@@ -85,6 +85,9 @@ describeHere('the DynamoDB ledger when DynamoDB fails', () => {
       expect(result).toMatchObject({ code: 'ledger-denied', reason: `DynamoDB Query: ${type}` });
       expect(calls).toBe(1);
       expect(signals).toEqual(['access-denied']);
+      const { ledger: unheard } = stand.sandbox();
+      const { result: told } = await during('Query', [fault], () => unheard.newest('alice', 'f', 1, far));
+      expect(told).toMatchObject({ code: 'ledger-denied' });
     },
   );
 

@@ -230,6 +230,24 @@ describe('sealed tokens', () => {
     expect((await stand.sandbox().dataKeys.current(far)).key.equals(key)).toBe(true);
   });
 
+  it('give every call for their key a signal by which it is let go of', async () => {
+    const sent: string[] = [];
+    const heard = (client: { send: (command: never, options: object) => Promise<unknown> }) => ({
+      send: (command: object, options: object) => {
+        expect(options).toEqual({ abortSignal: expect.any(AbortSignal) as AbortSignal });
+        sent.push(command.constructor.name);
+        return client.send(command as never, options);
+      },
+    });
+    const clients = { dynamodb: heard(stand.dynamodb) as never, kms: heard(stand.kmsClient) as never };
+    for (const first of [true, false]) {
+      sent.length = 0;
+      await stand.sandbox(clients).dataKeys.warm(far);
+      const calls = first ? ['GenerateDataKeyCommand', 'PutItemCommand'] : ['DecryptCommand'];
+      expect(sent).toEqual(['GetItemCommand', ...calls]);
+    }
+  });
+
   describe('without their key', () => {
     it.each(['DisabledException', 'AccessDeniedException', 'KMSInvalidStateException', 'NotFoundException'])(
       'fail closed, tell people, and work again once it is back (%s)',
@@ -316,6 +334,7 @@ describe('sealed tokens', () => {
       const patient = ledger.transition(rows[1], live, far);
       await expect(ledger.transition(rows[0], live, clock.now() + 30)).rejects.toMatchObject({
         code: 'key-unavailable',
+        reason: 'KMS data key: DeadlineError',
       });
       expect(await patient).toMatchObject({ state: 'live' });
     });

@@ -99,6 +99,6 @@ describe('POST /revoketoken', () => {
 
   test('keeps the token it is given out of every line', async () => {
     expect((await ask('{"token":"dG9r"}')).concealed).toEqual(['dG9r']);
-    expect((await ask('{"leaseId":"dG9r"}')).concealed).toEqual([]);
+    expect((await ask('{"leaseId":"dG9r"}')).concealed).toStrictEqual([]);
   });
 });

@@ -60,7 +60,7 @@ describe('GET /leases', () => {
       'c',
     ],
   ])('reads %j', async (query, filter, limit, cursor) => {
-    expect((await ask(query)).call).toEqual([filter, limit, cursor, 9]);
+    expect((await ask(query)).call).toStrictEqual([filter, limit, cursor, 9]);
   });
 
   test.each([
@@ -74,6 +74,10 @@ describe('GET /leases', () => {
     [{ org: '1x' }],
     [{ org: '-1' }],
     [{ limit: '' }],
+    [{ limit: ' 5' }],
+    [{ limit: '5 ' }],
+    [{ limit: '0x10' }],
+    [{ org: '1e1' }],
   ])('refuses %j', async (query) => {
     await expect(ask(query)).rejects.toMatchObject({
       code: 'invalid-request',

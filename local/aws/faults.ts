@@ -4,6 +4,8 @@ export interface AwsCall {
   /** As in X-Amz-Target without the service's prefix: `GetSecretValue`, `PutItem`. */
   readonly operation: string;
   readonly input: Readonly<Record<string, unknown>>;
+  /** Which try of the SDK it is: 2 after a lost or late answer. */
+  readonly attempt: number;
 }
 
 export type Fault =

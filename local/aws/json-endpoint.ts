@@ -47,7 +47,8 @@ export async function startAwsEndpoint(purpose: string, port: number, carryOut: 
       String(request.headers['x-amz-target'] ?? '')
         .split('.')
         .pop() ?? '';
-    const call = { operation, input: parse(body) };
+    const attempt = Number(/attempt=(\d+)/.exec(String(request.headers['amz-sdk-request']))?.[1] ?? 1);
+    const call = { operation, input: parse(body), attempt };
     calls.push(call);
     if (calls.length > KEEP_CALLS) calls.shift();
     if (!String(request.headers.authorization ?? '').startsWith('AWS4-HMAC-SHA256 '))

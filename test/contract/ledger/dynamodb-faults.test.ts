@@ -68,6 +68,7 @@ describeHere('the DynamoDB ledger when DynamoDB fails', () => {
     expect(result).toMatchObject({ code: 'ledger-unavailable', retryAfterMs: 1_000 });
     expect((result as Failure).reason).toMatch(/^DynamoDB PutItem: \w+$/);
     expect(calls).toBe(3);
+    expect(endpoint.calls.slice(-3).map(({ attempt }) => attempt)).toEqual([1, 2, 3]);
     expect(signals).toEqual([]);
     expect(await ledger.get(row, far)).toBeUndefined();
   });

@@ -73,8 +73,9 @@ describe(`a key rotated at ThoughtSpot while ${SANDBOXES} sandboxes mint`, () =>
     const [before, after] = [names.slice(0, SANDBOXES), names.slice(PEOPLE, PEOPLE + SANDBOXES)];
     expect(await everywhere(broker, seen, before)).toEqual(before.map(() => 200));
     const reads: string[] = [];
-    broker.aws.secrets.faults.inject(({ input }) => {
-      reads.push(String((input as { VersionStage?: string }).VersionStage ?? 'AWSCURRENT'));
+    broker.aws.secrets.faults.inject(({ input, attempt }) => {
+      // With fifty processes on two cores an answer can be so late that the SDK asks once more: that is no other read.
+      if (attempt === 1) reads.push(String((input as { VersionStage?: string }).VersionStage ?? 'AWSCURRENT'));
       return undefined;
     });
     const secret = JSON.parse(broker.aws.secrets.values(SECRET_ID).at(-1) ?? '{}') as object;

@@ -181,10 +181,15 @@ function report(needs: readonly Record<FunctionName, Need>[], rows: number): Res
     goals: FUNCTION_NAMES.map((name) => {
       const smallest = smallestThatServes(of(name));
       const { memoryMb } = FUNCTIONS[name];
+      const given = of(name).find(({ sizeMb }) => sizeMb === memoryMb);
+      const against = given === undefined ? [] : objections(given);
       return {
         goal: `\`${name}\` is given the smallest memory that serves by the rule`,
         measured: `${smallest === undefined ? 'none' : `${smallest} MB`} serves; it is given ${memoryMb} MB`,
         met: smallest === memoryMb,
+        ...(smallest !== memoryMb && {
+          cause: against.length > 0 ? `at ${memoryMb} MB: ${against.join(', ')}` : 'less would do',
+        }),
       };
     }),
     charts: [

@@ -10,22 +10,20 @@ export interface OwnLeasesDeps {
 }
 
 /**
- * A caller's unfinished leases, each once, shared ones left out. Looked for by caller (finds leases of ThoughtSpot users
- * that the policy no longer names, but through an index that may lag) and by user (which never lags).
+ * A caller's unfinished leases, each once, shared ones left out. Looked for by user (which never lags) and by caller
+ * (finds leases of ThoughtSpot users that the policy no longer names, but through an index that may lag).
  */
 export async function* ownLeases(deps: OwnLeasesDeps, caller: Caller, deadline: number): AsyncGenerator<Lease> {
-  const seen = new Set<string>();
-  const users = new Set(deps.usersOf(caller).map(normaliseUser));
-  const sources = [
-    deps.ledger.unfinishedOfCaller({ issuer: caller.issuer, subject: caller.subject }, deadline),
-    ...[...users].map((user) => deps.ledger.unfinishedOfUser(user, deadline)),
-  ];
-  for (const source of sources) {
-    for await (const lease of source) {
-      if (seen.has(lease.leaseId) || !isOwn(lease, caller)) continue;
-      seen.add(lease.leaseId);
-      yield lease;
+  const known: Lease[] = [];
+  for (const user of new Set(deps.usersOf(caller).map(normaliseUser))) {
+    for await (const lease of deps.ledger.unfinishedOfUser(user, deadline)) {
+      known.push(lease);
+      if (isOwn(lease, caller)) yield lease;
     }
+  }
+  const { issuer, subject } = caller;
+  for await (const lease of deps.ledger.unfinishedOfCaller({ issuer, subject }, deadline, known)) {
+    if (isOwn(lease, caller)) yield lease;
   }
 }
 

@@ -232,8 +232,11 @@ export interface TokenLedger {
   get(key: LeaseKey, deadline: number): Promise<Lease | undefined>;
   /** All unfinished leases of a ThoughtSpot user, every page, read strongly, in no order. */
   unfinishedOfUser(user: string, deadline: number): AsyncIterable<Lease>;
-  /** Unfinished leases of a caller, over all ThoughtSpot users, in no order: found by an index that may lag. */
-  unfinishedOfCaller(caller: CallerId, deadline: number): AsyncIterable<Lease>;
+  /**
+   * Unfinished leases of a caller, over all ThoughtSpot users, in no order: found by an index that may lag. Those in
+   * `known` are left out, and not read again.
+   */
+  unfinishedOfCaller(caller: CallerId, deadline: number, known?: readonly LeaseKey[]): AsyncIterable<Lease>;
   /** The row behind a handle, or undefined if the handle is not ours or the row is gone. */
   byLeaseId(leaseId: string, deadline: number): Promise<Lease | undefined>;
   /** The lease of a user whose token has that digest, in whatever state it is. */

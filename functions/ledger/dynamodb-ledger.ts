@@ -73,14 +73,20 @@ export function makeDynamoDbLedger(options: DynamoDbLedgerOptions): TokenLedger 
     return item && parseItem(writtenItem, item).write === write ? item : undefined;
   }
 
-  /** Rows that an index of keys finds. It may lag, and a row may change in between: what counts is the row as it is now. */
-  async function* unfinishedBy(query: Query, deadline: number): AsyncGenerator<Lease> {
+  /**
+   * Rows that an index of keys finds, but for those `known`. It may lag, and a row may change in between: what counts is
+   * the row as it is now.
+   */
+  async function* unfinishedBy(query: Query, deadline: number, known: readonly LeaseKey[] = []): AsyncGenerator<Lease> {
     const { leaseId } = await namesNow(deadline);
+    const nameOf = ({ pk, sk }: { pk: string; sk: string }) => `${pk}\n${sk}`;
+    const leftOut = new Set(known.map((key) => nameOf(leaseItemKey(key))));
     let from: Item | undefined;
     do {
       const { items, next } = await table.page({ ...query, Limit: BATCH, ExclusiveStartKey: from }, deadline);
-      const found = items.map((item) => parseItem(rowKey, item)).map(({ pk, sk }) => itemKey(pk, sk));
-      for (const item of await table.getMany(found, deadline)) {
+      const found = items.map((item) => parseItem(rowKey, item)).filter((row) => !leftOut.has(nameOf(row)));
+      const keys = found.map(({ pk, sk }) => itemKey(pk, sk));
+      for (const item of await table.getMany(keys, deadline)) {
         const lease = leaseFrom(item, leaseId);
         if (isUnfinished(lease.state)) yield lease;
       }
@@ -139,14 +145,14 @@ export function makeDynamoDbLedger(options: DynamoDbLedgerOptions): TokenLedger 
       return undefined;
     },
 
-    async *unfinishedOfCaller(caller, deadline) {
+    async *unfinishedOfCaller(caller, deadline, known) {
       const query = {
         IndexName: callerIndex.name,
         KeyConditionExpression: '#digest = :digest',
         ExpressionAttributeNames: { '#digest': callerIndex.partitionKey.name },
         ExpressionAttributeValues: { ':digest': text(callerDigest(caller)) },
       };
-      for await (const lease of unfinishedBy(query, deadline)) if (isSame(lease.caller, caller)) yield lease;
+      for await (const lease of unfinishedBy(query, deadline, known)) if (isSame(lease.caller, caller)) yield lease;
     },
 
     async byLeaseId(leaseId, deadline) {

@@ -168,10 +168,11 @@ export function makeMemoryLedger(options: MemoryLedgerOptions): MemoryLedger {
         return row && leaseOf(row);
       }),
 
-    async *unfinishedOfCaller(caller, deadline) {
-      const rows = await call('unfinishedOfCaller', [caller], deadline, () => [
-        ...(callers.get(callerKey(caller)) ?? []),
-      ]);
+    async *unfinishedOfCaller(caller, deadline, known = []) {
+      const leftOut = new Set(known.map(find));
+      const rows = await call('unfinishedOfCaller', [caller], deadline, () =>
+        [...(callers.get(callerKey(caller)) ?? [])].filter((row) => !leftOut.has(row)),
+      );
       yield* each(rows);
     },
 

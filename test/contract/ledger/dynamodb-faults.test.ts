@@ -350,17 +350,24 @@ describeHere('the DynamoDB ledger when DynamoDB fails', () => {
 
   it("finds a user's unfinished rows strongly, and reads none of those that are finished", async () => {
     const user = 'somebody-with-history';
+    const caller = { issuer: 'i', subject: user };
     for (let generation = 1; generation <= 20; generation += 1) {
-      const row = reservation({ user, generation });
+      const row = reservation({ user, generation, caller });
       await ledger.reserve(row, far);
       if (generation > 2) await ledger.transition(row, { to: 'failed', dueAt: null }, far);
     }
-    const before = endpoint.calls.length;
-    expect(await collect(ledger.unfinishedOfUser(user, far))).toHaveLength(2);
+    let before = endpoint.calls.length;
+    const known = await collect(ledger.unfinishedOfUser(user, far));
+    expect(known).toHaveLength(2);
     const [found, read, ...more] = endpoint.calls.slice(before);
     expect(more).toEqual([]);
     expect(found?.input).toMatchObject({ IndexName: 'unfinished', ConsistentRead: true });
     expect(JSON.stringify(read?.input).match(/"pk"/g)).toHaveLength(2);
     expect(JSON.stringify(read?.input)).toContain('"ConsistentRead":true');
+
+    // What was read so is not read again by whoever looks for the caller's rows too.
+    before = endpoint.calls.length;
+    expect(await collect(ledger.unfinishedOfCaller(caller, far, known))).toEqual([]);
+    expect(endpoint.calls.slice(before).map(({ operation }) => operation)).toEqual(['Query']);
   });
 });

@@ -290,6 +290,11 @@ export function describeLedger(name: string, start: () => Promise<Subject>): voi
         expect(found.map((lease) => lease.fingerprint).sort()).toEqual(expected.sort());
         const stranger = { issuer: 'https://other.example', subject: caller.subject };
         expect(await collect(ledger.unfinishedOfCaller(stranger, deadline))).toEqual([]);
+
+        const without = (known: readonly LeaseKey[]) => collect(ledger.unfinishedOfCaller(caller, deadline, known));
+        expect(await without(found.slice(1))).toEqual(found.slice(0, 1));
+        expect(await without(found)).toEqual([]);
+        expect(await without(found.map((lease) => ({ ...lease, generation: 7 })))).toHaveLength(found.length);
       });
 
       it('are all found where there are more than one page', async () => {

@@ -37,9 +37,9 @@ test('of several live ones the newest, in whatever order they are found', async 
     const { ledger } = world;
     const reversed: TokenLedger = {
       ...ledger,
-      async *unfinishedOfCaller(...asked) {
+      async *unfinishedOfUser(...asked) {
         const found: Lease[] = [];
-        for await (const lease of ledger.unfinishedOfCaller(...asked)) found.unshift(lease);
+        for await (const lease of ledger.unfinishedOfUser(...asked)) found.unshift(lease);
         yield* found;
       },
     };

@@ -311,7 +311,7 @@ test('an event covers what was reserved before it, not what was reserved at that
   expect(await process().revoke(asOperator(), selection, clock.now())).toEqual({ revoked: 1, pending: 0 });
 });
 
-test('a caller ends leases of a user that the policy no longer names, found by the index of callers', async () => {
+test('a caller ends leases of a user that the policy no longer names, but shared ones, found by the index of callers', async () => {
   const { clock, ledger, process, rows } = makeWorld();
   const at = clock.now();
   const times = { reservedAt: at, mintDeadlineAt: at + 14_000, latestEndAt: at + 400_000 };
@@ -319,8 +319,13 @@ test('a caller ends leases of a user that the policy no longer names, found by t
   const about = { shared: false, orgId: 1, kind: 'full', rule: 'r', grant: 'g', policyVersion: 'v' } as const;
   const key = { user: 'former', fingerprint: 'print', generation: 1 };
   await ledger.reserve({ ...key, ...about, ...times, caller: { issuer, subject } }, Infinity);
+  const shared = { ...about, shared: true, user: 'service', fingerprint: 'shared', generation: 1 };
+  await ledger.reserve({ ...shared, ...times, caller: { issuer, subject } }, Infinity);
   expect(await process().revoke('ann')).toEqual({ revoked: 0, pending: 1 });
-  expect(await rows()).toMatchObject([{ user: 'former', state: 'revoking' }]);
+  expect(await rows()).toMatchObject([
+    { user: 'former', state: 'revoking' },
+    { user: 'service', state: 'reserved' },
+  ]);
 });
 
 test.each<[string, RevokeSelection]>([

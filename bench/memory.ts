@@ -182,7 +182,7 @@ function report(needs: readonly Record<FunctionName, Need>[], rows: number): Res
       const smallest = smallestThatServes(of(name));
       const { memoryMb } = FUNCTIONS[name];
       const given = of(name).find(({ sizeMb }) => sizeMb === memoryMb);
-      const against = given === undefined ? [] : objections(given);
+      const against = given === undefined ? ['not measured'] : objections(given);
       return {
         goal: `\`${name}\` is given the smallest memory that serves by the rule`,
         measured: `${smallest === undefined ? 'none' : `${smallest} MB`} serves; it is given ${memoryMb} MB`,

@@ -17,8 +17,9 @@ export async function* ownLeases(deps: OwnLeasesDeps, caller: Caller, deadline: 
   const known: Lease[] = [];
   for (const user of new Set(deps.usersOf(caller).map(normaliseUser))) {
     for await (const lease of deps.ledger.unfinishedOfUser(user, deadline)) {
+      if (!isOwn(lease, caller)) continue;
       known.push(lease);
-      if (isOwn(lease, caller)) yield lease;
+      yield lease;
     }
   }
   const { issuer, subject } = caller;

@@ -38,8 +38,8 @@ module.exports = {
       '^functions/(http|contract|telemetry)/',
       '^functions/broker/(ports|use-cases|failure)\\.ts$',
     ]),
-    only('prober-stays-outside', '^functions/prober/', [
-      '^functions/(prober|contract)/',
+    only('probe-stays-outside', '^functions/probe/', [
+      '^functions/(probe|contract)/',
       '^functions/broker/(ports|failure)\\.ts$',
     ]),
     only('telemetry-is-a-leaf', '^functions/telemetry/', ['^functions/(telemetry|contract)/']),

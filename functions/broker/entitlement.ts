@@ -8,16 +8,16 @@ import type { Condition, GrantOffer, Policy, Rule } from './entitlement-rules.ts
 import { isPlainText, LONGEST_TEXT, type Outcome, orgFrom, textFrom } from './entitlement-values.ts';
 import type { FieldError } from './failure.ts';
 import { fingerprint } from './fingerprint.ts';
-import type { Caller, Claims, Grant, Sha256 } from './ports.ts';
-import type { TokenRequest } from './use-cases.ts';
+import { normaliseUser } from './lease.ts';
+import type { Caller, Claims, Decision, Grant, Sha256, TokenRequest } from './ports.ts';
 
 // The room functions/policy compiles to these and sees nothing else of the broker.
 export type * from './entitlement-rules.ts';
 export { describeFailure, firstFailure } from './entitlement-match.ts';
 export { isPlainText } from './entitlement-values.ts';
 export { canonicalJson } from './fingerprint.ts';
-export type { Caller, Claims, ClaimValue, Grant, PersistOption, Sha256 } from './ports.ts';
-export type { TokenRequest } from './use-cases.ts';
+export type { Caller, Claims, ClaimValue, Decision, Grant, PersistOption, Sha256, TokenRequest } from './ports.ts';
+export { normaliseUser } from './lease.ts';
 
 /** Facts of the moment: the ThoughtSpot origin, epoch ms, and the digest of ports.ts. */
 export interface Facts {
@@ -26,28 +26,8 @@ export interface Facts {
   readonly sha256: Sha256;
 }
 
-/**
- * `reasons` are for operators (audit), one per rule tried; they name claims, never their values. A caller sees the code,
- * and `errors` where the request itself is at fault; every other denial is a bare `not-entitled`.
- */
-export type Decision =
-  | { readonly allowed: true; readonly grant: Grant; readonly reasons: readonly string[] }
-  | {
-      readonly allowed: false;
-      readonly code: 'not-entitled' | 'invalid-request';
-      readonly errors: readonly FieldError[];
-      readonly reasons: readonly string[];
-      /** The rule that matched and still could not give a grant; absent if none matched. */
-      readonly rule?: string;
-    };
-
 /** ThoughtSpot's own accounts: no policy can mint for them. */
 export const ALWAYS_REFUSED: ReadonlySet<string> = new Set(['tsadmin', 'system', 'su']);
-
-/** One spelling for all that may be the same ThoughtSpot user: NFKC, lower case, no space around. Idempotent. */
-export function normaliseUser(name: string): string {
-  return name.normalize('NFKC').toLowerCase().normalize('NFKC').trim();
-}
 
 type Fault = { readonly fault: FieldError };
 type Attempt = { readonly grant: Grant } | { readonly refusal: string } | Fault;

@@ -2,7 +2,7 @@
  * What a request for a token does next, given what the ledger shows at this moment: pure, so that every case can be
  * read in one place and tried in a table.
  */
-import type { CallerId, Lease } from './lease.ts';
+import { type CallerId, type Lease, sameCaller } from './lease.ts';
 import type { Grant } from './ports.ts';
 
 export interface ChoiceSettings {
@@ -81,8 +81,4 @@ export function refreshAfter(lease: Lease, grant: Pick<Grant, 'reuse'>, hardMarg
   const life = end - (lease.issuedAt ?? lease.reservedAt);
   const lead = grant.reuse === null ? hardMarginMs : grant.reuse.minLifeLeftSeconds * 1_000;
   return Math.floor(end - Math.min(lead, life * 0.8));
-}
-
-export function sameCaller(one: CallerId, other: CallerId): boolean {
-  return one.issuer === other.issuer && one.subject === other.subject;
 }

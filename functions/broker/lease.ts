@@ -41,6 +41,15 @@ export interface CallerId {
   readonly subject: string;
 }
 
+export function sameCaller(one: CallerId, other: CallerId): boolean {
+  return one.issuer === other.issuer && one.subject === other.subject;
+}
+
+/** One spelling for all names that may be the same ThoughtSpot user: NFKC, lower case, no space around. Idempotent. */
+export function normaliseUser(name: string): string {
+  return name.normalize('NFKC').toLowerCase().normalize('NFKC').trim();
+}
+
 /** All times are epoch milliseconds of the broker's clock unless said otherwise. */
 export interface Lease extends LeaseKey {
   /** Opaque handle that callers see; names the row without telling anything. */

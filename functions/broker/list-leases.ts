@@ -1,7 +1,6 @@
 /** Use case leases: unfinished leases for operators, one page at a time. */
-import { normaliseUser } from './entitlement.ts';
 import { Failure } from './failure.ts';
-import type { Lease } from './lease.ts';
+import { type Lease, normaliseUser } from './lease.ts';
 import type { Clock, TokenLedger } from './ports.ts';
 import type { LeaseFilter, ListLeases } from './use-cases.ts';
 

@@ -2,15 +2,13 @@
  * Use case gettoken: decide, then serve a live token again, wait for whoever is minting it, or mint it. The newest
  * generation in the ledger is the lock, so identical requests over any number of sandboxes make one mint.
  */
-import type { Decision } from './entitlement.ts';
-import { normaliseUser } from './entitlement.ts';
 import { leaseFacts } from './audit-facts.ts';
 import { Failure } from './failure.ts';
-import type { Lease } from './lease.ts';
+import { type Lease, normaliseUser } from './lease.ts';
 import { nextStep, refreshAfter, type Step } from './lease-choice.ts';
 import { type MintDeps, type MintSettings, mintOnce } from './mint-once.ts';
-import type { Caller, Grant } from './ports.ts';
-import type { GetToken, IssuedToken, TokenRequest } from './use-cases.ts';
+import type { Caller, Decision, Grant, TokenRequest } from './ports.ts';
+import type { GetToken, IssuedToken } from './use-cases.ts';
 
 export type { MintSettings } from './mint-once.ts';
 

@@ -1,6 +1,4 @@
-import { normaliseUser } from './entitlement.ts';
-import type { Lease } from './lease.ts';
-import { sameCaller } from './lease-choice.ts';
+import { type Lease, normaliseUser, sameCaller } from './lease.ts';
 import type { Caller, TokenLedger } from './ports.ts';
 
 export interface OwnLeasesDeps {

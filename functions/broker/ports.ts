@@ -4,7 +4,7 @@
  * name says otherwise. `deadline` is the epoch ms at which a call must have given up, by the injected clock.
  */
 import type { SignalName } from '../contract/signals.ts';
-import type { Failure } from './failure.ts';
+import type { FieldError, Failure } from './failure.ts';
 import type { CallerId, Lease, LeaseKey, LeaseState } from './lease.ts';
 
 // --- time, chance, digests -------------------------------------------------------------------------------------------
@@ -92,6 +92,38 @@ export interface Grant {
   readonly provisioning: Provisioning | null;
   /** Digest over everything that shapes the token and, unless shared, the caller. The sort key of its leases. */
   readonly fingerprint: string;
+}
+
+/** What a caller may say of the token it wants. It can only narrow what the policy allows. */
+export interface TokenRequest {
+  readonly grant?: string;
+  readonly objectId?: string;
+  readonly validitySeconds?: number;
+  /** ThoughtSpot refused the token last served: mint a new one. */
+  readonly fresh?: boolean;
+}
+
+/**
+ * `reasons` are for operators (audit), one per rule tried; they name claims, never their values. A caller sees the code,
+ * and `errors` where the request itself is at fault; every other denial is a bare `not-entitled`.
+ */
+export type Decision =
+  | { readonly allowed: true; readonly grant: Grant; readonly reasons: readonly string[] }
+  | {
+      readonly allowed: false;
+      readonly code: 'not-entitled' | 'invalid-request';
+      readonly errors: readonly FieldError[];
+      readonly reasons: readonly string[];
+      /** The rule that matched and still could not give a grant; absent if none matched. */
+      readonly rule?: string;
+    };
+
+/** The policy of this environment: who may have which token. Pure: equal questions get equal answers. */
+export interface Entitlements {
+  /** `now`: epoch ms. */
+  decide(caller: Caller, request: TokenRequest, now: number): Decision;
+  /** Every ThoughtSpot user that the policy names for a caller now. For finding the caller's own leases; grants nothing. */
+  usersOf(caller: Caller): readonly string[];
 }
 
 // --- ThoughtSpot -----------------------------------------------------------------------------------------------------

@@ -1,7 +1,6 @@
 /** Which rows a revocation is about, and whether the one who asks may. */
-import { normaliseUser } from './entitlement.ts';
 import { Failure } from './failure.ts';
-import type { Lease } from './lease.ts';
+import { type Lease, normaliseUser } from './lease.ts';
 import { isOwn, ownLeases, type OwnLeasesDeps } from './own-leases.ts';
 import type { Caller, SessionInfo, SessionIssuer, TokenLedger } from './ports.ts';
 import type { Revoker, RevokeSelection } from './use-cases.ts';

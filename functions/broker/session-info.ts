@@ -1,11 +1,9 @@
 /** Use case sessioninfo: what ThoughtSpot says of the caller's live token. The token itself never leaves. */
-import type { Decision } from './entitlement.ts';
-import { normaliseUser } from './entitlement.ts';
 import { Failure } from './failure.ts';
-import type { Lease } from './lease.ts';
+import { type Lease, normaliseUser } from './lease.ts';
 import { ownLeases, type OwnLeasesDeps } from './own-leases.ts';
-import type { Caller, Clock, SessionIssuer, TokenLedger } from './ports.ts';
-import type { GetSessionInfo, TokenRequest } from './use-cases.ts';
+import type { Caller, Clock, Decision, SessionIssuer, TokenLedger, TokenRequest } from './ports.ts';
+import type { GetSessionInfo } from './use-cases.ts';
 
 export interface GetSessionInfoDeps extends OwnLeasesDeps {
   readonly ledger: TokenLedger;

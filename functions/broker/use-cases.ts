@@ -1,15 +1,6 @@
 /** What the edge may ask of the domain: one function type per use case. Each throws `Failure` and nothing else on purpose. */
 import type { Lease, LeaseState } from './lease.ts';
-import type { Caller, SessionInfo } from './ports.ts';
-
-/** What a caller may say of the token it wants. It can only narrow what the policy allows. */
-export interface TokenRequest {
-  readonly grant?: string;
-  readonly objectId?: string;
-  readonly validitySeconds?: number;
-  /** ThoughtSpot refused the token last served: mint a new one. */
-  readonly fresh?: boolean;
-}
+import type { Caller, SessionInfo, TokenRequest } from './ports.ts';
 
 /** A token that may be released: its row is live, and no cut-off covers it. */
 export interface IssuedToken {

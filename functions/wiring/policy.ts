@@ -1,8 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { decide, usersOf } from '../broker/entitlement.ts';
 import { Failure } from '../broker/failure.ts';
-import type { Caller } from '../broker/ports.ts';
-import type { TokenRequest } from '../broker/use-cases.ts';
+import type { Entitlements } from '../broker/ports.ts';
 import { compilePolicy } from '../policy/compile.ts';
 import type { Config } from './config.ts';
 import { sha256 } from './system.ts';
@@ -12,13 +11,14 @@ import { sha256 } from './system.ts';
  * synth has compiled the same document, so the deployed package was put together in some other way. Comes before
  * anything that opens connections, since a start that fails is tried again by every request.
  */
-export async function wirePolicy(config: Pick<Config<'gettoken'>, 'POLICY_FILE' | 'THOUGHTSPOT_HOST'>) {
+export async function wirePolicy(
+  config: Pick<Config<'gettoken'>, 'POLICY_FILE' | 'THOUGHTSPOT_HOST'>,
+): Promise<Entitlements> {
   const policy = compiled(await readFile(config.POLICY_FILE, 'utf8').catch(unreadable));
   const host = config.THOUGHTSPOT_HOST;
   return {
-    decide: (caller: Caller, request: TokenRequest, now: number) =>
-      decide(policy, caller, request, { host, now, sha256 }),
-    usersOf: (caller: Caller) => usersOf(policy, caller),
+    decide: (caller, request, now) => decide(policy, caller, request, { host, now, sha256 }),
+    usersOf: (caller) => usersOf(policy, caller),
   };
 }
 

@@ -1,9 +1,9 @@
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { Failure } from '../broker/failure.ts';
 import type { CredentialSource } from '../broker/ports.ts';
-import { makeAsk } from '../prober/ask.ts';
-import { parseProberSecret } from '../prober/credential.ts';
-import { makeProbe } from '../prober/probe.ts';
+import { makeAsk } from '../probe/ask.ts';
+import { parseProberSecret } from '../probe/credential.ts';
+import { makeProbe } from '../probe/probe.ts';
 import { AccessDenied, makeReadSecret } from '../secrets/secrets-manager.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { Config } from './config.ts';

@@ -4,7 +4,7 @@ import type { IRole } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 
 /**
- * The prober's own secret: its client at the OIDC issuer (functions/prober/credential.ts has the shape). Made and owned
+ * The prober's own secret: its client at the OIDC issuer (functions/probe/credential.ts has the shape). Made and owned
  * by the operator, since it opens no more than a caller of the broker may have; only the prober may read it.
  */
 export class ProberSecret extends Construct {

@@ -17,7 +17,7 @@ const PLANTS: readonly (readonly [rule: string, file: string, imports: string])[
   ['policy-compiles-to-the-brokers-rules', 'functions/policy/planted.ts', '../broker/ports.ts'],
   ['adapters-know-ports-only', 'functions/ledger/planted.ts', '../secrets/planted-leaf.ts'],
   ['http-is-translation', 'functions/http/planted.ts', '../wiring/planted-leaf.ts'],
-  ['prober-stays-outside', 'functions/prober/planted.ts', '../http/planted-leaf.ts'],
+  ['probe-stays-outside', 'functions/probe/planted.ts', '../http/planted-leaf.ts'],
   ['telemetry-is-a-leaf', 'functions/telemetry/planted.ts', '../broker/failure.ts'],
   ['wiring-builds-rooms-not-entries', 'functions/wiring/planted.ts', '../planted-entry.ts'],
   ['entries-only-wire', 'functions/planted-entry.ts', './broker/failure.ts'],

@@ -14,10 +14,11 @@ import type {
   Log,
   SessionIssuer,
   TokenLedger,
+  TokenRequest,
 } from '../../functions/broker/ports.ts';
 import type { Lease } from '../../functions/broker/lease.ts';
 import type { SignalName } from '../../functions/contract/signals.ts';
-import type { RevokeSelection, Revoker, TokenRequest } from '../../functions/broker/use-cases.ts';
+import type { RevokeSelection, Revoker } from '../../functions/broker/use-cases.ts';
 import { type FakeClock, makeFakeClock } from './fake-clock.ts';
 import { type FakeIssuer, makeFakeIssuer } from './fake-issuer.ts';
 import { type MemoryLedger, makeMemoryLedger } from './memory-ledger.ts';

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { Failure } from '../../../functions/broker/failure.ts';
-import type { Caller } from '../../../functions/broker/ports.ts';
-import type { IssuedToken, TokenRequest } from '../../../functions/broker/use-cases.ts';
+import type { Caller, TokenRequest } from '../../../functions/broker/ports.ts';
+import type { IssuedToken } from '../../../functions/broker/use-cases.ts';
 import { gettokenRoute } from '../../../functions/http/gettoken.ts';
 import { makeFakeClock, START } from '../../support/fake-clock.ts';
 import { httpEvent, type EventOptions } from '../../support/http-event.ts';

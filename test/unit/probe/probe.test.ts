@@ -1,7 +1,7 @@
 import { Failure } from '../../../functions/broker/failure.ts';
-import type { Answered, Asked } from '../../../functions/prober/ask.ts';
-import { parseProberSecret } from '../../../functions/prober/credential.ts';
-import { makeProbe } from '../../../functions/prober/probe.ts';
+import type { Answered, Asked } from '../../../functions/probe/ask.ts';
+import { parseProberSecret } from '../../../functions/probe/credential.ts';
+import { makeProbe } from '../../../functions/probe/probe.ts';
 
 const BROKER = 'https://tokens.example.com';
 const SECRET = {

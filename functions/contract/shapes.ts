@@ -1,0 +1,22 @@
+/** Shapes that several rooms recognise in data from outside, each defined once. */
+
+/** A JSON object, as opposed to null, a list or a scalar. */
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+export const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
+
+/** Whether a URL leads to this machine. */
+export function isLoopback({ hostname }: URL): boolean {
+  return LOOPBACK.test(hostname);
+}
+
+/** The text as a URL that credentials may travel to: https, or http to this machine. Undefined for anything else. */
+export function secureUrl(text: string): URL | undefined {
+  const url = URL.parse(text);
+  if (url === null) return undefined;
+  return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url)) ? url : undefined;
+}

@@ -25,10 +25,16 @@ module.exports = {
       from: { path: '^functions/broker/' },
       to: { dependencyTypes: ['npm', 'npm-dev', 'npm-optional', 'core', 'npm-no-pkg', 'npm-unknown'] },
     },
-    only('policy-compiles-to-the-brokers-rules', '^functions/policy/', [
+    only('policy-implements-the-brokers-port', '^functions/policy/', [
       '^functions/(policy|contract)/',
-      '^functions/broker/entitlement\\.ts$',
+      '^functions/broker/(ports|lease|failure)\\.ts$',
     ]),
+    {
+      name: 'policy-has-no-packages',
+      severity: 'error',
+      from: { path: '^functions/policy/' },
+      to: { dependencyTypes: ['npm', 'npm-dev', 'npm-optional', 'core', 'npm-no-pkg', 'npm-unknown'] },
+    },
     only('adapters-know-ports-only', '^functions/(thoughtspot|secrets|ledger)/', [
       '^functions/$1/',
       '^functions/broker/(ports|lease|failure)\\.ts$',
@@ -60,9 +66,14 @@ module.exports = {
     {
       name: 'infra-shares-names-not-code',
       severity: 'error',
-      from: { path: '^infra/', pathNot: '^infra/doctor/' },
+      from: { path: '^infra/', pathNot: '^infra/(doctor|policy)/' },
       to: { path: OURS, pathNot: ['^infra/', '^functions/(contract|policy)/'] },
     },
+    only('authors-judge-with-the-functions-own-decision', '^infra/policy/', [
+      '^infra/policy/',
+      '^functions/(contract|policy)/',
+      '^functions/broker/(ports|lease|failure)\\.ts$',
+    ]),
     // docs/adr/0007: the doctor sends what the broker sends, and reads a secret as the broker does.
     only('doctor-uses-the-brokers-own-client', '^infra/doctor/', [
       '^infra/',
@@ -73,6 +84,7 @@ module.exports = {
     only('local-uses-the-front-door', '^local/', [
       '^local/',
       '^client/',
+      '^infra/policy/',
       '^functions/contract/',
       '^functions/broker/(ports|lease)\\.ts$',
     ]),

@@ -11,7 +11,6 @@ import { buildBootstrap, bundleFiles, bundleFunctions } from '../local/bundle.ts
 import { sandboxEnvironment } from '../local/lambda/environment.ts';
 import { OutputLog } from '../local/lambda/output.ts';
 import { Sandbox } from '../local/lambda/sandbox.ts';
-import { DEFAULT_POLICY } from '../local/settings.ts';
 import type { Benchmark, Context, Result } from './benchmark.ts';
 import { interleave, median, millisecondsOf, quantile, ratios } from './measure.ts';
 import { requestOf, type Stand, startPeer, startStand } from './stand.ts';
@@ -244,7 +243,7 @@ async function runAll(context: Context): Promise<Result> {
   try {
     const source = (path: string) => join(import.meta.dirname, path);
     const bootstrap = await buildBootstrap(folder);
-    await bundleFunctions(folder, DEFAULT_POLICY);
+    await bundleFunctions(folder, stand.policy.text);
     await bundleFiles(
       {
         ...Object.fromEntries(FLOOR_NAMES.map((name) => [name, source(`floors/${name}.ts`)])),

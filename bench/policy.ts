@@ -1,7 +1,9 @@
 /** What a decision of the policy costs by the number of rules tried, and what compiling a large policy costs. */
 import { createHash } from 'node:crypto';
-import { type Caller, decide, type Facts, type Policy } from '../functions/broker/entitlement.ts';
-import { compilePolicy } from '../functions/policy/compile.ts';
+import type { Caller } from '../functions/broker/ports.ts';
+import { decide, type Facts, type Policy } from '../functions/policy/decide.ts';
+import { parseChecked } from '../functions/policy/entitlements.ts';
+import { checkPolicy } from '../infra/policy/check.ts';
 import type { Benchmark, Context, Result } from './benchmark.ts';
 import { interleave, median, milliseconds } from './measure.ts';
 
@@ -71,7 +73,7 @@ async function run(context: Context): Promise<Result> {
   const rounds = context.quick ? 5 : 200;
   const subjects = Object.fromEntries(
     SIZES.map((size) => {
-      const policy = compilePolicy(documentOf(size));
+      const policy = checkPolicy(documentOf(size)).policy;
       const caller = lastCaller(size);
       return [`decide-${size}`, () => decisionUs(policy, caller)];
     }),
@@ -82,12 +84,15 @@ async function run(context: Context): Promise<Result> {
     warmUp: 10,
     onRound: () => context.progress((0.7 * (done += 1)) / (rounds + 10), 'deciding'),
   });
-  const documents = SIZES.map((size) => [size, documentOf(size)] as const);
+  const documents = SIZES.map((size) => [size, checkPolicy(documentOf(size))] as const);
   const compileRounds = context.quick ? 3 : 30;
   done = 0;
   const compiled = await interleave(
     Object.fromEntries(
-      documents.map(([size, document]) => [`compile-${size}`, () => milliseconds(() => compilePolicy(document))]),
+      documents.map(([size, document]) => [
+        `compile-${size}`,
+        () => milliseconds(() => parseChecked(document.text, document.digest)),
+      ]),
     ),
     {
       rounds: compileRounds,

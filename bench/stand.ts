@@ -1,6 +1,8 @@
 /** What the benchmarks measure against: AWS and ThoughtSpot on loopback, people who may ask, and today's server. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Context } from 'aws-lambda';
 import type { FunctionName } from '../functions/contract/functions.ts';
@@ -9,6 +11,7 @@ import { httpEntry } from '../functions/http/http-entry.ts';
 import { makeTelemetry, type Telemetry } from '../functions/telemetry/telemetry.ts';
 import { readConfig, type Config } from '../functions/wiring/config.ts';
 import { clock } from '../functions/wiring/system.ts';
+import { checkPolicy, type CheckedPolicy } from '../infra/policy/check.ts';
 import { startLocalAws, type LocalAws } from '../local/aws/local-aws.ts';
 import { functionVariables, SECRET_ID, TABLE_NAME } from '../local/function-variables.ts';
 import { REGION } from '../local/lambda/environment.ts';
@@ -24,6 +27,7 @@ export interface Stand {
   readonly simulator: Simulator;
   /** Users whom issuer, policy and ThoughtSpot know, all alike. */
   readonly people: readonly string[];
+  readonly policy: CheckedPolicy;
   /** Environment variables of a function that works against this stand. */
   variables(name: FunctionName): Record<string, string>;
   /** Starts today's server against this stand. */
@@ -52,7 +56,12 @@ export async function startStand(people: number, switches: Partial<Switches>): P
     logLevel: 'INFO',
     endpoints: { SECRETS_MANAGER: aws.secrets.url, KMS: aws.kms.url, DYNAMODB: aws.dynamodb.url },
   };
-  const variables = (name: FunctionName) => functionVariables(name, backing);
+  const policy = checkPolicy(JSON.parse(readFileSync(DEFAULT_POLICY, 'utf8')));
+  const folder = mkdtempSync(join(tmpdir(), 'broker-bench-policy-'));
+  const POLICY_FILE = join(folder, 'policy.json');
+  writeFileSync(POLICY_FILE, policy.text);
+  const variables = (name: FunctionName) =>
+    functionVariables(name, backing, { POLICY_FILE, POLICY_VERSION: policy.digest });
   const credentials = { AWS_REGION: REGION, AWS_ACCESS_KEY_ID: 'local', AWS_SECRET_ACCESS_KEY: 'local' };
   Object.assign(process.env, variables('gettoken'), credentials);
   const peers: Peer[] = [];
@@ -60,6 +69,7 @@ export async function startStand(people: number, switches: Partial<Switches>): P
     aws,
     simulator,
     people: names,
+    policy,
     variables,
     async peer() {
       const peer = await startPeer([join(import.meta.dirname, 'peers/token-server.ts')], simulator);
@@ -69,6 +79,7 @@ export async function startStand(people: number, switches: Partial<Switches>): P
     async close() {
       await Promise.all(peers.map((peer) => peer.stop()));
       await Promise.all([simulator.close(), aws.close()]);
+      rmSync(folder, { recursive: true });
     },
   };
 }
@@ -142,7 +153,7 @@ export function quietTelemetry(name: FunctionName): Telemetry {
 
 /** What the function would read of its environment. */
 export function configOf(stand: Stand): Config<'gettoken'> {
-  return readConfig('gettoken', { ...stand.variables('gettoken'), POLICY_FILE: DEFAULT_POLICY });
+  return readConfig('gettoken', stand.variables('gettoken'));
 }
 
 export interface Asked {

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { makeBrokerApp } from './broker-app.ts';
 import { bundleFunctions, PROJECT_ROOT } from './bundles.ts';
 import { loadEnvironment } from './environment-files.ts';
-import { checkedPolicy } from './policy-check.ts';
+import { environmentPolicy } from './environment-policy.ts';
 
 /** `cdk` runs this (cdk.json). BROKER_ENVIRONMENT names the environment; infra/commands.ts sets it. */
 const { env } = process;
@@ -12,7 +12,7 @@ try {
     region: env['BROKER_REGION'] ?? env['CDK_DEFAULT_REGION'] ?? env['AWS_REGION'],
   });
   const folder = path.join(PROJECT_ROOT, '.cache', 'bundles', environment.name);
-  makeBrokerApp(environment, bundleFunctions(folder, checkedPolicy(environment))).synth();
+  makeBrokerApp(environment, bundleFunctions(folder, environmentPolicy(environment))).synth();
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;

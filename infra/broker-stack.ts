@@ -47,14 +47,19 @@ export class BrokerStack extends Stack {
     const egress =
       environment.fixedEgress && new FixedEgress(this, 'egress', { prefix, settings: environment.fixedEgress });
 
-    const variables = functionVariables(environment, { ledger, secret, proberSecret });
+    const variables = functionVariables(environment, {
+      ledger,
+      secret,
+      proberSecret,
+      policyDigest: bundles.policyDigest,
+    });
     const make = (name: FunctionName, brokerUrl?: string): BrokerFunction => {
       const broker = new BrokerFunction(this, {
         name,
         prefix,
         environment,
         egress,
-        bundle: bundles[name],
+        bundle: bundles.folders[name],
         variables: variables(name, brokerUrl),
       });
       const may: FunctionContract['may'] = FUNCTIONS[name].may;

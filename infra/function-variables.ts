@@ -14,7 +14,13 @@ export function functionVariables(
     ledger,
     secret,
     proberSecret,
-  }: { readonly ledger: TokenLedger; readonly secret: ThoughtSpotSecret; readonly proberSecret: ProberSecret },
+    policyDigest,
+  }: {
+    readonly ledger: TokenLedger;
+    readonly secret: ThoughtSpotSecret;
+    readonly proberSecret: ProberSecret;
+    readonly policyDigest: string;
+  },
 ): (name: FunctionName, brokerUrl?: string) => Record<string, string> {
   const values = (brokerUrl: string): Record<EnvironmentVariable, string> => ({
     BROKER_ENVIRONMENT: environment.name,
@@ -26,6 +32,7 @@ export function functionVariables(
     LEDGER_KEY_ID: ledger.sealKey.key.keyArn,
     LEDGER_DUE_SHARDS: String(environment.dueShards),
     POLICY_FILE: POLICY_FILE_NAME,
+    POLICY_VERSION: policyDigest,
     SCOPE_TOKEN: environment.issuer.scopes.token,
     SCOPE_REVOKE: environment.issuer.scopes.revoke,
     SWEEP_RATE: String(environment.sweepRate),

@@ -1,5 +1,5 @@
 /** Bundles the entries as the stack does: same options, same layout, the policy beside each. */
-import { copyFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
 import { build } from 'esbuild';
@@ -25,16 +25,15 @@ export async function bundleFiles(entries: Readonly<Record<string, string>>, dir
 }
 
 /**
- * Builds every entry that exists into `<directory>/<function>/` and returns the names. `policy` is the path of the
- * policy document, or the document itself. Throws as `bundleFiles` does, or if the policy cannot be read.
+ * Builds every entry that exists into `<directory>/<function>/`, with the policy in normal form beside it, and returns
+ * the names. Throws as `bundleFiles` does.
  */
-export async function bundleFunctions(directory: string, policy: string | object): Promise<readonly FunctionName[]> {
+export async function bundleFunctions(directory: string, policy: string): Promise<readonly FunctionName[]> {
   const entryOf = (name: FunctionName) => join(PROJECT_ROOT, FUNCTIONS[name].entry);
   const names = FUNCTION_NAMES.filter((name) => existsSync(entryOf(name)));
   await bundleFiles(Object.fromEntries(names.map((name) => [name, entryOf(name)])), directory);
   for (const name of names) {
-    const target = join(directory, name, POLICY_FILE_NAME);
-    await (typeof policy === 'string' ? copyFile(policy, target) : writeFile(target, JSON.stringify(policy)));
+    await writeFile(join(directory, name, POLICY_FILE_NAME), policy);
   }
   return names;
 }

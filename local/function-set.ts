@@ -1,9 +1,11 @@
 /** All functions of the broker, bundled and ready to be invoked; rebuilt and replaced on request. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BUNDLE_HANDLER } from '../functions/contract/bundle.ts';
+import { ENVIRONMENT } from '../functions/contract/environment.ts';
 import { FUNCTIONS, type FunctionName } from '../functions/contract/functions.ts';
+import { checkPolicy } from '../infra/policy/check.ts';
 import { buildBootstrap, bundleFunctions } from './bundle.ts';
 import { LocalFunction, type Invocation, type LocalFunctionSettings } from './lambda/local-function.ts';
 import type { OutputLog } from './lambda/output.ts';
@@ -25,12 +27,12 @@ export interface FunctionSet {
   readonly functions: ReadonlyMap<FunctionName, LocalFunction>;
   /** Runs a function with an event of its own shape, as AWS would. Throws if there is no such function. */
   invoke(name: FunctionName, event: unknown): Promise<Invocation>;
-  /** Bundles again and replaces the sandboxes; on a fault in the sources the old ones go on. Throws BuildFailure. */
+  /** Bundles again and replaces the sandboxes; on a fault in the sources the old ones go on. Throws BuildFailure or PolicyError. */
   rebuild(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Bundles into a folder of its own, which `close` removes. Throws esbuild's BuildFailure. */
+/** Bundles into a folder of its own, which `close` removes. Throws esbuild's BuildFailure, PolicyError. */
 export async function buildFunctionSet({
   policy,
   variables,
@@ -44,7 +46,13 @@ export async function buildFunctionSet({
   const bundle = async () => {
     builds += 1;
     const folder = join(workspace, `build-${builds}`);
-    return { folder, names: await bundleFunctions(folder, policy) };
+    const document: unknown = typeof policy === 'string' ? JSON.parse(await readFile(policy, 'utf8')) : policy;
+    const checked = checkPolicy(document);
+    return { folder, names: await bundleFunctions(folder, checked.text), policyVersion: checked.digest };
+  };
+  const variablesOf = (name: FunctionName, policyVersion: string) => {
+    const reads = ENVIRONMENT[name].some((variable) => variable === 'POLICY_VERSION');
+    return { ...(reads ? { POLICY_VERSION: policyVersion } : {}), ...variables(name) };
   };
   const close = async () => {
     await Promise.all([...functions.values()].map((local) => local.close()));
@@ -52,14 +60,14 @@ export async function buildFunctionSet({
   };
 
   try {
-    const [bootstrap, { folder, names }] = await Promise.all([buildBootstrap(workspace), bundle()]);
+    const [bootstrap, { folder, names, policyVersion }] = await Promise.all([buildBootstrap(workspace), bundle()]);
     for (const name of names) {
       const { timeoutSeconds, memoryMb } = FUNCTIONS[name];
       const settings: LocalFunctionSettings = {
         functionName: name,
         taskRoot: join(folder, name),
         handler: BUNDLE_HANDLER,
-        variables: variables(name),
+        variables: variablesOf(name, policyVersion),
         memoryMb,
         timeoutMs: timeoutSeconds * 1000,
         bootstrap,
@@ -82,8 +90,9 @@ export async function buildFunctionSet({
       return local.invoke(event);
     },
     async rebuild() {
-      const { folder } = await bundle();
-      for (const [name, local] of functions) local.replace({ taskRoot: join(folder, name) });
+      const { folder, policyVersion } = await bundle();
+      for (const [name, local] of functions)
+        local.replace({ taskRoot: join(folder, name), variables: variablesOf(name, policyVersion) });
     },
     close,
   };

@@ -19,13 +19,13 @@ const PROBER_SECRET_ID = 'thoughtspot-broker/local/prober';
 export const TABLE_NAME = 'thoughtspot-broker-local-leases';
 export const SCOPES = { token: 'broker:token', revoke: 'broker:revoke' } as const;
 
-/** Variables of one function. The AWS_ENDPOINT_URL_* are not the stack's: they only say where AWS is here. */
+/** Variables of one function, but for POLICY_VERSION, which changes with the policy. The AWS_ENDPOINT_URL_* are not the stack's: they only say where AWS is here. */
 export function functionVariables(
   name: FunctionName,
   backing: Backing,
   overrides: Partial<Record<EnvironmentVariable, string>> = {},
 ): Record<string, string> {
-  const values: Record<EnvironmentVariable, string> = {
+  const values: Partial<Record<EnvironmentVariable, string>> = {
     BROKER_ENVIRONMENT: 'local',
     BROKER_LOG_LEVEL: backing.logLevel,
     THOUGHTSPOT_HOST: backing.thoughtspotHost,
@@ -43,8 +43,9 @@ export function functionVariables(
     ...overrides,
   };
   const endpoints = Object.entries(backing.endpoints).map(([service, url]) => [`AWS_ENDPOINT_URL_${service}`, url]);
-  return Object.fromEntries([
-    ...ENVIRONMENT[name].map((variable) => [variable, values[variable]]),
-    ...endpoints,
-  ]) as Record<string, string>;
+  const own = ENVIRONMENT[name].filter((variable) => values[variable] !== undefined);
+  return Object.fromEntries([...own.map((variable) => [variable, values[variable]]), ...endpoints]) as Record<
+    string,
+    string
+  >;
 }

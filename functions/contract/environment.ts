@@ -12,6 +12,7 @@ export const ENVIRONMENT_VARIABLES = {
   LEDGER_KEY_ID: 'ARN or alias of the KMS key that wraps the data keys which seal tokens',
   LEDGER_DUE_SHARDS: 'number of shards of the due index (never lower it while leases live)',
   POLICY_FILE: 'path of the policy document, relative to the deployed package or absolute',
+  POLICY_VERSION: 'SHA-256 of the policy document that was checked for this version of the function, base64url',
   SCOPE_TOKEN: 'scope that a caller must hold; "none" where the issuer cannot mint scopes',
   SCOPE_REVOKE: 'scope that lets an operator revoke for others',
   SWEEP_RATE: 'revocations per second that the sweep may send to ThoughtSpot',
@@ -33,9 +34,17 @@ const everywhere = [
 
 /** Which function needs which variables: no more, no fewer. */
 export const ENVIRONMENT = {
-  gettoken: [...everywhere, 'LEDGER_KEY_ID', 'POLICY_FILE', 'SCOPE_TOKEN'],
-  revoketoken: [...everywhere, 'LEDGER_KEY_ID', 'POLICY_FILE', 'SCOPE_TOKEN', 'SCOPE_REVOKE', 'SWEEP_RATE'],
-  sessioninfo: [...everywhere, 'LEDGER_KEY_ID', 'POLICY_FILE', 'SCOPE_TOKEN'],
+  gettoken: [...everywhere, 'LEDGER_KEY_ID', 'POLICY_FILE', 'POLICY_VERSION', 'SCOPE_TOKEN'],
+  revoketoken: [
+    ...everywhere,
+    'LEDGER_KEY_ID',
+    'POLICY_FILE',
+    'POLICY_VERSION',
+    'SCOPE_TOKEN',
+    'SCOPE_REVOKE',
+    'SWEEP_RATE',
+  ],
+  sessioninfo: [...everywhere, 'LEDGER_KEY_ID', 'POLICY_FILE', 'POLICY_VERSION', 'SCOPE_TOKEN'],
   leases: [...everywhere, 'SCOPE_REVOKE'],
   sweep: [...everywhere, 'LEDGER_KEY_ID', 'SWEEP_RATE'],
   prober: [

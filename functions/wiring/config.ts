@@ -16,6 +16,7 @@ interface Values {
   readonly LEDGER_DUE_SHARDS: number;
   /** Absolute. */
   readonly POLICY_FILE: string;
+  readonly POLICY_VERSION: string;
   /** `none` asks callers for no scope. */
   readonly SCOPE_TOKEN: string;
   /** `none`: nobody may revoke for others over HTTP. */
@@ -41,6 +42,7 @@ const READERS: { readonly [V in EnvironmentVariable]: (text: string) => Values[V
   LEDGER_KEY_ID: matching(/^[\w.:/-]{1,2048}$/, 'the ARN or alias of a KMS key'),
   LEDGER_DUE_SHARDS: wholeNumber(1, 256),
   POLICY_FILE: (text) => resolve(process.env['LAMBDA_TASK_ROOT'] ?? '.', text),
+  POLICY_VERSION: matching(/^[\w-]{43}$/, 'a SHA-256 in base64url'),
   SCOPE_TOKEN: scope,
   SCOPE_REVOKE: scope,
   SWEEP_RATE: wholeNumber(1, 100),

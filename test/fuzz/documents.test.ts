@@ -1,13 +1,12 @@
 import { inspect } from 'node:util';
 import fc from 'fast-check';
-import { decide } from '../../functions/broker/entitlement.ts';
 import { Failure } from '../../functions/broker/failure.ts';
-import { compilePolicy } from '../../functions/policy/compile.ts';
-import { PolicyError } from '../../functions/policy/policy-error.ts';
+import { decide } from '../../functions/policy/decide.ts';
 import { parseSecret } from '../../functions/secrets/credential.ts';
 import type { Claims } from '../../functions/broker/ports.ts';
+import { PolicyError } from '../../infra/policy/policy-error.ts';
 import { leaksIn } from '../support/canaries.ts';
-import { callerWith, FACTS, policyDocument, request } from '../support/policy-documents.ts';
+import { callerWith, compilePolicy, FACTS, policyDocument, request } from '../support/policy-documents.ts';
 import { CANARY, cases, FUZZ_LIMIT_MS, oddText, oddValue, spoiled } from './fuzzing.ts';
 
 test(

@@ -1,6 +1,5 @@
 import type { Context } from 'aws-lambda';
 import fc from 'fast-check';
-import { decide, usersOf } from '../../functions/broker/entitlement.ts';
 import { makeListLeases } from '../../functions/broker/list-leases.ts';
 import { makeGetToken } from '../../functions/broker/mint.ts';
 import type { Caller, TokenRequest } from '../../functions/broker/ports.ts';
@@ -15,7 +14,7 @@ import { leasesRoute } from '../../functions/http/leases.ts';
 import { revoketokenRoute } from '../../functions/http/revoketoken.ts';
 import { sessioninfoRoute } from '../../functions/http/sessioninfo.ts';
 import { Failure } from '../../functions/broker/failure.ts';
-import { compilePolicy } from '../../functions/policy/compile.ts';
+import { decide, usersOf } from '../../functions/policy/decide.ts';
 import { makeTelemetry } from '../../functions/telemetry/telemetry.ts';
 import { sha256 } from '../../functions/wiring/system.ts';
 import { readFileSync } from 'node:fs';
@@ -23,6 +22,7 @@ import { DEFAULT_POLICY } from '../../local/settings.ts';
 import { makeWorld } from '../support/broker-world.ts';
 import { leaksIn } from '../support/canaries.ts';
 import { makeFakeClock } from '../support/fake-clock.ts';
+import { compilePolicy } from '../support/policy-documents.ts';
 import { httpEvent, jwtOf } from '../support/http-event.ts';
 import { cases, FUZZ_LIMIT_MS, oddText, oddValue, spoiled } from './fuzzing.ts';
 

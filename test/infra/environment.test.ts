@@ -5,7 +5,7 @@ import { ENVIRONMENTS_FOLDER, knownEnvironments, loadEnvironment } from '../../i
 import { EnvironmentError, parseEnvironment } from '../../infra/environments/environment.ts';
 import dev from '../../infra/environments/dev.ts';
 import prod from '../../infra/environments/prod.ts';
-import { checkedPolicy } from '../../infra/policy-check.ts';
+import { environmentPolicy } from '../../infra/environment-policy.ts';
 import { isCron, isRate, isTimeZone } from '../../infra/schedule-expression.ts';
 
 const target = { account: '111122223333', region: 'eu-central-1' };
@@ -21,7 +21,7 @@ function faultsOf(attempt: () => unknown): readonly string[] {
 }
 
 test.each(knownEnvironments())('the environment %s and its policy are sound', (name) => {
-  expect(() => checkedPolicy(loadEnvironment(name, target))).not.toThrow();
+  expect(() => environmentPolicy(loadEnvironment(name, target))).not.toThrow();
 });
 
 test('an unknown environment is answered with the known ones', () => {
@@ -145,11 +145,13 @@ describe('a policy is refused at synth', () => {
   const check = (name: string, policy: string, own?: string, throttle = prod.throttle) => {
     writeFileSync(path.join(folder, `${name}.json`), policy);
     if (own !== undefined) writeFileSync(path.join(folder, `${name}.cases.json`), own);
-    return faultsOf(() => checkedPolicy({ ...environment, policyFile: `${name}.json`, throttle }, folder)).join('\n');
+    return faultsOf(() => environmentPolicy({ ...environment, policyFile: `${name}.json`, throttle }, folder)).join(
+      '\n',
+    );
   };
 
   test('if it is not there, is no JSON or does not compile', () => {
-    expect(faultsOf(() => checkedPolicy({ ...environment, policyFile: 'gone.json' }, folder)).join()).toContain(
+    expect(faultsOf(() => environmentPolicy({ ...environment, policyFile: 'gone.json' }, folder)).join()).toContain(
       'does not exist',
     );
     expect(check('text', 'rules: all')).toContain('is no JSON');

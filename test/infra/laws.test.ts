@@ -6,6 +6,7 @@ import { FUNCTION_NAMES, FUNCTIONS } from '../../functions/contract/functions.ts
 import type { FunctionName, Trigger } from '../../functions/contract/functions.ts';
 import { METRIC_NAMESPACE, SIGNALS } from '../../functions/contract/signals.ts';
 import { createTableInput, LEDGER_TABLE } from '../../functions/contract/table.ts';
+import { checkPolicy } from '../../infra/policy/check.ts';
 import { asArray, text } from '../support/iam-evaluator.ts';
 import { resources, synthesizedEnvironments } from '../support/synthesized.ts';
 import type { Synthesized } from '../support/synthesized.ts';
@@ -285,10 +286,17 @@ describe.each(environments)('the stack of $name', (synthesized) => {
     expect(assets).toHaveLength(FUNCTION_NAMES.length);
     for (const asset of assets)
       expect(readdirSync(path.join(synthesized.assembly, asset)).sort()).toEqual(['index.cjs', 'policy.json']);
-    const policy = JSON.parse(
-      readFileSync(path.join(root, 'infra', 'environments', environment.policyFile), 'utf8'),
-    ) as unknown;
-    expect(JSON.parse(readFileSync(path.join(synthesized.bundles, 'gettoken', 'policy.json'), 'utf8'))).toEqual(policy);
+  });
+
+  test('gives every function that decides the checked policy and its digest, in one version of the function', () => {
+    const source = readFileSync(path.join(root, 'infra', 'environments', environment.policyFile), 'utf8');
+    const checked = checkPolicy(JSON.parse(source));
+    for (const name of FUNCTION_NAMES.filter((one) => ENVIRONMENT[one].some((known) => known === 'POLICY_VERSION'))) {
+      expect(readFileSync(path.join(synthesized.bundles, name, 'policy.json'), 'utf8')).toBe(checked.text);
+      expect(functionOf(synthesized, name)['Environment']).toMatchObject({
+        Variables: { POLICY_FILE: 'policy.json', POLICY_VERSION: checked.digest },
+      });
+    }
   });
 
   test('the prober calls the address that callers have, with its own secret', () => {

@@ -1,4 +1,4 @@
-import type { PatternNode } from '../../functions/policy/pattern-syntax.ts';
+import type { PatternNode } from './pattern-syntax.ts';
 
 /**
  * Matches the whole text as a backtracking engine does, greedy and in order, and counts the steps that it takes: what a

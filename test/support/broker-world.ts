@@ -1,6 +1,5 @@
 /** The domain with everything around it faked: one ledger, one ThoughtSpot, one clock, and any number of processes. */
 import { createHash } from 'node:crypto';
-import type { Decision } from '../../functions/broker/entitlement.ts';
 import { type GetTokenDeps, makeGetToken } from '../../functions/broker/mint.ts';
 import { makeListLeases } from '../../functions/broker/list-leases.ts';
 import { makeRevokeTokens } from '../../functions/broker/revoke.ts';
@@ -10,6 +9,7 @@ import type {
   AuditEvent,
   Caller,
   Clock,
+  Decision,
   Grant,
   Log,
   SessionIssuer,

@@ -1,7 +1,12 @@
 /** Ready-made pieces of policy documents and callers for tests, and generators of whole documents. */
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
-import type { Caller, Claims, Facts } from '../../functions/broker/entitlement.ts';
+import type { Caller, Claims } from '../../functions/broker/ports.ts';
+import type { Facts, Policy } from '../../functions/policy/decide.ts';
+import { checkPolicy } from '../../infra/policy/check.ts';
+
+/** The policy that a function makes of a document. Throws PolicyError. */
+export const compilePolicy = (document: unknown): Policy => checkPolicy(document).policy;
 
 export const sha256 = (text: string): string => createHash('sha256').update(text).digest('base64url');
 export const NOW = 1_800_000_000_000;

@@ -9,10 +9,10 @@ import type { IConstruct } from 'constructs';
 import { makeBrokerApp } from '../../infra/broker-app.ts';
 import { bundleFunctions } from '../../infra/bundles.ts';
 import { knownEnvironments, loadEnvironment } from '../../infra/environment-files.ts';
+import { environmentPolicy } from '../../infra/environment-policy.ts';
 import { parseEnvironment } from '../../infra/environments/environment.ts';
 import type { Environment } from '../../infra/environments/environment.ts';
 import prod from '../../infra/environments/prod.ts';
-import { checkedPolicy } from '../../infra/policy-check.ts';
 
 const target = { account: '111122223333', region: 'eu-central-1' };
 
@@ -53,7 +53,7 @@ const environments: Environment[] = [
 for (const environment of environments) {
   const own = path.join(folder, environment.name);
   mkdirSync(own, { recursive: true });
-  const bundles = bundleFunctions(path.join(own, 'bundles'), checkedPolicy(environment));
+  const bundles = bundleFunctions(path.join(own, 'bundles'), environmentPolicy(environment));
   const app = makeBrokerApp(environment, bundles, path.join(own, 'assembly'));
   app.synth();
   writeFileSync(path.join(own, 'environment.json'), JSON.stringify(environment));

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { parseCases, type PolicyCase } from '../../../functions/policy/cases.ts';
+import { parseCases, type PolicyCase } from '../../../infra/policy/cases.ts';
 import { type LocalBroker, startLocalBroker } from '../../../local/local-broker.ts';
 import { readCluster } from '../../../local/thoughtspot/cluster.ts';
 

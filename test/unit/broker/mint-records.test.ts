@@ -1,6 +1,6 @@
 /** What a mint leaves behind for others to read: rows, audit lines, signals, logs and reasons, each to the last field. */
-import type { Decision } from '../../../functions/broker/entitlement.ts';
 import { Failure } from '../../../functions/broker/failure.ts';
+import type { Decision } from '../../../functions/broker/ports.ts';
 import { type GetTokenDeps, makeGetToken } from '../../../functions/broker/mint.ts';
 import { ANN, DIGEST, FACTS, failureOf, HANDLE, worldWithLog } from '../../support/broker-records.ts';
 import { caller, grantFor, makeWorld } from '../../support/broker-world.ts';

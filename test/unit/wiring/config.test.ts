@@ -17,6 +17,7 @@ const GOOD: Record<EnvironmentVariable, string> = {
   LEDGER_KEY_ID: 'arn:aws:kms:eu-central-1:123456789012:key/4f1c0d5e-0000-4000-8000-000000000001',
   LEDGER_DUE_SHARDS: '16',
   POLICY_FILE: 'policy.json',
+  POLICY_VERSION: 'a'.repeat(43),
   SCOPE_TOKEN: 'broker:token',
   SCOPE_REVOKE: 'broker:revoke',
   SWEEP_RATE: '50',

@@ -1,0 +1,155 @@
+/**
+ * The decision: who may have which token. Pure: the same policy, caller, request and facts always give the same answer.
+ * Everything in a grant comes from the policy and from verified claims; the request only narrows.
+ */
+import type { FieldError } from '../broker/failure.ts';
+import { normaliseUser } from '../broker/lease.ts';
+import type { Caller, Claims, Decision, Grant, Sha256, TokenRequest } from '../broker/ports.ts';
+import type { Condition, GrantOffer, PolicyDocument, Rule } from './document.ts';
+import { fingerprint } from './fingerprint.ts';
+import { describeFailure, firstFailure } from './match.ts';
+import { provisioningFrom, rightsFrom } from './rights.ts';
+import { isPlainText, LONGEST_TEXT, orgFrom, type Outcome, textFrom } from './values.ts';
+
+/** A checked document at work. */
+export interface Policy extends Pick<PolicyDocument, 'tables' | 'rules'> {
+  /** Digest of what the document says, the same however it is formatted. */
+  readonly version: string;
+  /** Names that no token is ever minted for, normalised. */
+  readonly refused: ReadonlySet<string>;
+  /** Service accounts of all rules, normalised: no claim may name one. */
+  readonly serviceAccounts: ReadonlySet<string>;
+}
+
+/** Facts of the moment: the ThoughtSpot origin, epoch ms, and the digest of ports.ts. */
+export interface Facts {
+  readonly host: string;
+  readonly now: number;
+  readonly sha256: Sha256;
+}
+
+/** ThoughtSpot's own accounts: no policy can mint for them. */
+export const ALWAYS_REFUSED = ['tsadmin', 'system', 'su'] as const;
+
+export function policyOf({ refuse, tables, rules }: PolicyDocument, version: string): Policy {
+  const accounts = rules.flatMap(({ user }) => ('serviceAccount' in user ? [normaliseUser(user.serviceAccount)] : []));
+  const refused = new Set([...ALWAYS_REFUSED, ...refuse].map(normaliseUser));
+  return { version, tables, rules, refused, serviceAccounts: new Set(accounts) };
+}
+
+type Fault = { readonly fault: FieldError };
+type Attempt = { readonly grant: Grant } | { readonly refusal: string } | Fault;
+
+/** The first rule whose conditions hold decides; a rule in audit mode only reports what it would have decided. */
+export function decide(policy: Policy, caller: Caller, request: TokenRequest, facts: Facts): Decision {
+  const reports: string[] = [];
+  const tried: { readonly rule: Rule; readonly failure: Condition }[] = [];
+  for (const rule of policy.rules) {
+    const failure = firstFailure(rule.when, caller.claims);
+    if (failure !== undefined) {
+      tried.push({ rule, failure });
+      continue;
+    }
+    const attempt = attemptGrant(policy, rule, caller, request, facts);
+    if (rule.mode === 'audit') {
+      reports.push(`rule "${rule.name}" (audit) would have decided: ${outcome(attempt)}`);
+      continue;
+    }
+    const reasons = [...reports, `rule "${rule.name}" decides: ${outcome(attempt)}`];
+    if ('grant' in attempt) return { allowed: true, grant: attempt.grant, reasons };
+    return 'fault' in attempt
+      ? { allowed: false, code: 'invalid-request', errors: [attempt.fault], reasons, rule: rule.name }
+      : { allowed: false, code: 'not-entitled', errors: [], reasons, rule: rule.name };
+  }
+  const misses = tried.map(
+    ({ rule, failure }) => `rule "${rule.name}" does not match: ${describeFailure(failure, caller.claims)}`,
+  );
+  return { allowed: false, code: 'not-entitled', errors: [], reasons: [...reports, ...misses, 'no rule decides'] };
+}
+
+/**
+ * Every ThoughtSpot user name, as sent on the wire, that a rule whose conditions hold names for this caller now, rules in
+ * audit mode included. For finding a caller's own leases; it grants nothing.
+ */
+export function usersOf(policy: Policy, caller: Caller): readonly string[] {
+  const users = new Set<string>();
+  for (const rule of policy.rules) {
+    if (firstFailure(rule.when, caller.claims) !== undefined) continue;
+    const user = userFrom(policy, rule, caller.claims);
+    if ('value' in user) users.add(user.value);
+  }
+  return [...users];
+}
+
+function attemptGrant(policy: Policy, rule: Rule, caller: Caller, request: TokenRequest, facts: Facts): Attempt {
+  const { claims } = caller;
+  const { tables } = policy;
+  const user = userFrom(policy, rule, claims);
+  if ('refusal' in user) return user;
+  const org = orgFrom(rule.org, claims, tables);
+  if ('refusal' in org) return org;
+  const offer = request.grant === undefined ? rule.grants[0] : rule.grants.find(({ name }) => name === request.grant);
+  if (offer === undefined) return { refusal: `the rule has no grant of the name asked for` };
+  const rights = rightsFrom(offer, claims, tables, request.objectId);
+  if (!('value' in rights)) return rights;
+  const provisioning = provisioningFrom(rule.provision, claims, tables);
+  if ('refusal' in provisioning) return provisioning;
+  const validity = validityFrom(offer, caller, request, facts.now);
+  if ('fault' in validity) return validity;
+
+  const shape = {
+    policyVersion: policy.version,
+    user: user.value,
+    serviceAccount: 'serviceAccount' in rule.user,
+    orgId: org.value,
+    rights: rights.value,
+    share: rule.share,
+    provisioning: provisioning.value,
+  };
+  const { requestedSeconds, ...bounds } = validity;
+  const print = fingerprint({ ...shape, host: facts.host, requestedSeconds, caller }, facts.sha256);
+  return { grant: { rule: rule.name, name: offer.name, ...shape, ...bounds, reuse: offer.reuse, fingerprint: print } };
+}
+
+/**
+ * The ThoughtSpot user. Checked after mapping, in the one place that every grant passes: not refused, not a service
+ * account unless the rule itself says so, and spelled in a way that no two readers can take for two different users.
+ */
+function userFrom(policy: Policy, { user: source }: Rule, claims: Claims): Outcome<string> {
+  const service = 'serviceAccount' in source;
+  const text = service ? { value: source.serviceAccount } : textFrom(source, claims, policy.tables);
+  if ('refusal' in text) return text;
+  const normalised = normaliseUser(text.value);
+  if (policy.refused.has(normalised)) return { refusal: 'the user name is on the refuse list' };
+  if (!service && policy.serviceAccounts.has(normalised)) {
+    return { refusal: 'the user name is that of a service account, which no claim may name' };
+  }
+  if (!isPlainText(text.value) || text.value.normalize('NFKC') !== text.value) {
+    return { refusal: `the user name is malformed: at most ${LONGEST_TEXT} plain characters in Unicode form NFKC` };
+  }
+  return text;
+}
+
+type Validity = Pick<Grant, 'validitySeconds' | 'notAfter'> & { readonly requestedSeconds: number };
+
+/** Out of bounds is an error that states the bounds; only the end of the caller's own JWT shortens without asking. */
+function validityFrom(offer: GrantOffer, caller: Caller, request: TokenRequest, now: number): Validity | Fault {
+  const { defaultSeconds, minSeconds, maxSeconds, withinCallerToken } = offer.validity;
+  const requestedSeconds = request.validitySeconds ?? defaultSeconds;
+  if (!Number.isInteger(requestedSeconds) || requestedSeconds < minSeconds || requestedSeconds > maxSeconds) {
+    const detail = `must be a whole number of seconds from ${minSeconds} to ${maxSeconds} for grant "${offer.name}"`;
+    return { fault: { field: 'validitySeconds', detail } };
+  }
+  if (!withinCallerToken) return { validitySeconds: requestedSeconds, requestedSeconds };
+  const left = Math.floor((caller.expiresAt - now) / 1_000);
+  if (!(left >= minSeconds)) {
+    const detail = `your access token ends in less than ${minSeconds} s, the shortest life of grant "${offer.name}": renew it`;
+    return { fault: { field: 'authorization', detail } };
+  }
+  return { validitySeconds: Math.min(requestedSeconds, left), notAfter: caller.expiresAt, requestedSeconds };
+}
+
+function outcome(attempt: Attempt): string {
+  if ('grant' in attempt) return `grant "${attempt.grant.name}"`;
+  return 'fault' in attempt ? `invalid request: ${attempt.fault.field} ${attempt.fault.detail}` : attempt.refusal;
+}

@@ -1,0 +1,64 @@
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import type { Policy } from '../functions/policy/decide.ts';
+import { ENVIRONMENTS_FOLDER } from './environment-files.ts';
+import { EnvironmentError, UPSTREAM_BUDGET } from './environments/environment.ts';
+import type { Environment } from './environments/environment.ts';
+import { parseCases, runCases } from './policy/cases.ts';
+import { checkPolicy, type CheckedPolicy } from './policy/check.ts';
+import { PolicyError } from './policy/policy-error.ts';
+
+/**
+ * Checks the environment's policy and runs its cases before anything is deployed. Throws EnvironmentError: no such file,
+ * a policy with faults, without cases, whose cases fail or leave a rule untried, or one whose mints would break
+ * ThoughtSpot's limit at the environment's throttle.
+ */
+export function environmentPolicy(environment: Environment, folder = ENVIRONMENTS_FOLDER): CheckedPolicy {
+  const file = path.join(folder, environment.policyFile);
+  const refuse = (faults: readonly string[]) =>
+    new EnvironmentError(
+      environment.name,
+      faults.map((fault) => `policyFile ${environment.policyFile}: ${fault}`),
+    );
+  if (!existsSync(file)) throw refuse(['does not exist; copy infra/environments/policy.dev.json']);
+  let checked: CheckedPolicy;
+  try {
+    checked = checkPolicy(readJson(file));
+  } catch (error) {
+    if (error instanceof PolicyError) throw refuse(error.faults.map((fault) => `${fault.path} ${fault.problem}`));
+    throw refuse([`is no JSON (${reasonOf(error)})`]);
+  }
+  const cases = caseFaults(checked.policy, file.replace(/\.json$/, '.cases.json'));
+  const faults = [...cases, ...rateFaults(environment, checked.policy)];
+  if (faults.length > 0) throw refuse(faults);
+  return checked;
+}
+
+function caseFaults(policy: Policy, file: string): string[] {
+  if (!existsSync(file)) return [`has no cases; write ${path.basename(file)}, so that its meaning is tested too`];
+  try {
+    const { results, untestedRules } = runCases(policy, parseCases(readJson(file)));
+    const failed = results.filter(({ passed }) => !passed);
+    return [
+      ...failed.map(({ name, differences }) => `case "${name}" fails: ${differences.join('; ')}`),
+      ...untestedRules.map((rule) => `rule "${rule}" has no case; add one to ${path.basename(file)}`),
+    ];
+  } catch (error) {
+    return [`its cases cannot be run (${reasonOf(error)})`];
+  }
+}
+
+/** Without reuse every request is a mint, and a revocation later on. */
+function rateFaults({ throttle, sweepRate }: Environment, { rules }: Policy): string[] {
+  const without = rules.filter((rule) => rule.grants.some(({ reuse }) => reuse === null)).map(({ name }) => name);
+  const calls = 2 * throttle.ratePerSecond + sweepRate;
+  if (without.length === 0 || calls <= UPSTREAM_BUDGET) return [];
+  return [
+    `reuse is off in ${without.join(', ')}: at throttle.ratePerSecond ${throttle.ratePerSecond} and sweepRate ` +
+      `${sweepRate} up to ${calls} calls per second reach ThoughtSpot, which takes ${UPSTREAM_BUDGET}; ` +
+      `lower the throttle to ${Math.floor((UPSTREAM_BUDGET - sweepRate) / 2)} or switch reuse on`,
+  ];
+}
+
+const readJson = (file: string): unknown => JSON.parse(readFileSync(file, 'utf8'));
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,0 +1,89 @@
+/** A policy's own tests: claims and the grant or refusal that its author expects. They lie beside the policy. */
+import * as z from 'zod/mini';
+import type { Policy } from '../../functions/policy/decide.ts';
+import { canonicalJson } from '../../functions/policy/fingerprint.ts';
+import { ClaimJson, ClaimsJson, decideFor, explain, RequestJson } from './explain.ts';
+
+const Expected = z.union([
+  z.strictObject({
+    refused: z.enum(['not-entitled', 'invalid-request']),
+    rule: z.optional(z.string()),
+  }),
+  z.strictObject({
+    rule: z.string(),
+    name: z.string(),
+    user: z.string(),
+    orgId: z.int(),
+    rights: ClaimJson,
+    validitySeconds: z.int(),
+    share: z.optional(z.boolean()),
+    serviceAccount: z.optional(z.boolean()),
+    provisioning: z.optional(ClaimJson),
+  }),
+]);
+const CasesDocument = z.strictObject({
+  description: z.optional(z.string()),
+  cases: z
+    .array(
+      z.strictObject({
+        name: z.string().check(z.minLength(1)),
+        claims: ClaimsJson,
+        request: z.exactOptional(RequestJson),
+        callerTokenSeconds: z.exactOptional(z.int()),
+        expect: Expected,
+      }),
+    )
+    .check(z.minLength(1)),
+});
+export type PolicyCase = z.infer<typeof CasesDocument>['cases'][number];
+
+export interface CaseResult {
+  readonly name: string;
+  readonly passed: boolean;
+  /** What differs, empty if passed. */
+  readonly differences: readonly string[];
+}
+export interface CasesReport {
+  readonly results: readonly CaseResult[];
+  /** Rules that no case is decided by (or, in audit mode, holds for): nobody would notice if they changed. */
+  readonly untestedRules: readonly string[];
+}
+
+/** Parses a cases document. Throws an Error that names the places at fault. */
+export function parseCases(document: unknown): readonly PolicyCase[] {
+  const parsed = CasesDocument.safeParse(document);
+  if (parsed.success) return parsed.data.cases;
+  const places = parsed.error.issues.map(({ path, code }) => `${path.map(String).join('.') || 'document'} (${code})`);
+  throw new Error(`The cases are malformed at: ${places.join(', ')}`);
+}
+
+export function runCases(policy: Policy, cases: readonly PolicyCase[]): CasesReport {
+  const tested = new Set<string>();
+  const results = cases.map((one): CaseResult => {
+    for (const { rule, holds, decides, mode } of explain(policy, one).rules) {
+      if (decides || (mode === 'audit' && holds)) tested.add(rule);
+    }
+    const differences = differencesIn(policy, one);
+    return { name: one.name, passed: differences.length === 0, differences };
+  });
+  return { results, untestedRules: policy.rules.map(({ name }) => name).filter((name) => !tested.has(name)) };
+}
+
+function differencesIn(policy: Policy, one: PolicyCase): readonly string[] {
+  const decision = decideFor(policy, one);
+  const { expect } = one;
+  if ('refused' in expect) {
+    if (decision.allowed)
+      return [`expected refusal ${expect.refused}, got grant "${decision.grant.name}" for ${decision.grant.user}`];
+    const sameRule = expect.rule === undefined || expect.rule === decision.rule;
+    return decision.code === expect.refused && sameRule
+      ? []
+      : [`expected refusal ${expect.refused} ${expect.rule ?? ''}, got ${decision.code} ${decision.rule ?? ''}`];
+  }
+  if (!decision.allowed) return [`expected a grant, got refusal ${decision.code}: ${decision.reasons.join('; ')}`];
+  const got: Readonly<Record<string, unknown>> = { ...decision.grant };
+  return Object.entries(expect).flatMap(([member, wanted]) => {
+    const [want, have] = [canonicalJson(wanted ?? null), canonicalJson(got[member] ?? null)];
+    return want === have ? [] : [`${member}: expected ${want}, got ${have}`];
+  });
+}

@@ -1,0 +1,161 @@
+/** From a policy as its author wrote it to the document that the functions get. */
+import { createHash } from 'node:crypto';
+import { normaliseUser } from '../../functions/broker/lease.ts';
+import type { Policy } from '../../functions/policy/decide.ts';
+import type { GrantOffer, NamedSource, PolicyDocument, RightsSource, Rule } from '../../functions/policy/document.ts';
+import { parseChecked } from '../../functions/policy/entitlements.ts';
+import { canonicalJson } from '../../functions/policy/fingerprint.ts';
+import { Normaliser } from './normalise.ts';
+import { parsePolicy } from './parse.ts';
+import { Faults } from './policy-error.ts';
+import { unreachableRules } from './reachability.ts';
+import type { Authored } from './schema.ts';
+
+type Path = readonly PropertyKey[];
+
+/** A policy without faults. */
+export interface CheckedPolicy {
+  /** As its author wrote it, defaults filled in. */
+  readonly authored: Authored['policy'];
+  /** The document in normal form, as the functions read it: canonical JSON. */
+  readonly text: string;
+  /** SHA-256 of `text`, base64url: the functions take a policy with this digest and no other. */
+  readonly digest: string;
+  readonly policy: Policy;
+}
+
+/**
+ * Checks a policy document. Throws PolicyError with every fault, each with its JSON path, what was found and what is
+ * allowed; and nothing else, whatever JSON it is given.
+ */
+export function checkPolicy(json: unknown): CheckedPolicy {
+  const authored = parsePolicy(json);
+  const text = canonicalJson(normalForm(authored));
+  const digest = createHash('sha256').update(text).digest('base64url');
+  return { authored, text, digest, policy: parseChecked(text, digest) };
+}
+
+function normalForm({ version, refuse, tables, rules }: Authored['policy']): PolicyDocument {
+  const faults = new Faults();
+  const normaliser = new Normaliser(tables, faults);
+  const normal = rules.flatMap((rule, index) => normalRule(rule, ['rules', index], normaliser, faults) ?? []);
+  requireDistinct(rules, ['rules'], faults);
+  const refused = new Set(refuse.map(normaliseUser));
+  for (const [index, { user }] of normal.entries()) {
+    if ('serviceAccount' in user && refused.has(normaliseUser(user.serviceAccount)))
+      faults.add(['rules', index, 'user', 'serviceAccount'], 'is on the list `refuse`');
+  }
+  for (const { index, problem } of unreachableRules(normal)) faults.add(['rules', index, 'when'], problem);
+  faults.throwIfAny();
+  return { version, refuse, tables, rules: normal };
+}
+
+function normalRule(rule: Authored['rule'], path: Path, normaliser: Normaliser, faults: Faults): Rule | undefined {
+  const { name, mode, share, provision } = rule;
+  const when = normaliser.condition(rule.when, [...path, 'when']);
+  const user = normaliser.user(rule.user, [...path, 'user']);
+  const org = normaliser.org(rule.org, [...path, 'org']);
+  const grants = rule.grants.map((grant, index) => normalGrant(grant, [...path, 'grants', index], normaliser, faults));
+  requireDistinct(rule.grants, [...path, 'grants'], faults);
+
+  const service = 'serviceAccount' in user;
+  if (share && !service) faults.add([...path, 'share'], 'needs `user.serviceAccount`: people never share a token');
+  if (share) requireNotBound(grants, [...path, 'grants'], faults);
+  if (service && provision) faults.add([...path, 'provision'], 'must be left out: a service account is set up by hand');
+  const at = [...path, 'provision'];
+  const provisioning = provision && {
+    groups: normaliser.values(provision.groups, [...at, 'groups'], 'listed'),
+    ...(provision.displayName && { displayName: normaliser.text(provision.displayName, [...at, 'displayName']) }),
+    ...(provision.email && { email: normaliser.text(provision.email, [...at, 'email']) }),
+  };
+
+  const [first, ...others] = grants;
+  if (first === undefined) return undefined;
+  return { name, mode, when, user, org, provision: provisioning ?? null, share, grants: [first, ...others] };
+}
+
+function normalGrant(grant: Authored['grant'], path: Path, normaliser: Normaliser, faults: Faults): GrantOffer {
+  const { name, validity } = grant;
+  const { defaultSeconds, minSeconds, maxSeconds } = validity;
+  if (defaultSeconds < minSeconds || defaultSeconds > maxSeconds) {
+    const problem = `must lie from minSeconds to maxSeconds (${minSeconds} to ${maxSeconds}), found ${defaultSeconds}`;
+    faults.add([...path, 'validity', 'defaultSeconds'], problem);
+  }
+  const reuse = grant.reuse === 'off' ? null : grant.reuse;
+  if (reuse !== null && reuse.minLifeLeftSeconds >= defaultSeconds) {
+    const problem = `must be less than defaultSeconds (${defaultSeconds}), or no token is ever served again`;
+    faults.add([...path, 'reuse', 'minLifeLeftSeconds'], `${problem}, found ${reuse.minLifeLeftSeconds}`);
+  }
+  return { ...normalRights(grant, path, normaliser, faults), name, validity, reuse };
+}
+
+function normalRights(grant: Authored['grant'], path: Path, normaliser: Normaliser, faults: Faults): RightsSource {
+  switch (grant.kind) {
+    case 'full':
+      return { kind: 'full' };
+    case 'object': {
+      const { objects } = grant;
+      return { kind: 'object', objects: objects === 'any' ? objects : objects.map((id) => id.toLowerCase()) };
+    }
+    case 'custom':
+      return normalCustom(grant, path, normaliser, faults);
+  }
+}
+
+/** Wire facts: `persist_option` NONE and RESET are rejected together with variables; a parameter takes one value. */
+function normalCustom(grant: Authored['custom'], path: Path, normaliser: Normaliser, faults: Faults): RightsSource {
+  const { persist, variables, filters, parameters, groups, objects } = grant;
+  if (variables.length > 0 && (persist === 'NONE' || persist === 'RESET')) {
+    faults.add([...path, 'persist'], `must be "REPLACE" or "APPEND" together with variables, found "${persist}"`);
+  }
+  if (variables.length + filters.length + parameters.length + objects.length === 0 && isEmpty(groups)) {
+    faults.add(path, 'restricts nothing: name variables, filters, parameters, groups or objects, or use kind "full"');
+  }
+  for (const list of ['variables', 'parameters'] as const) requireDistinct(grant[list], [...path, list], faults);
+  for (const [index, { values }] of parameters.entries()) {
+    const many = Array.isArray(values) && values.length > 1;
+    if (many) faults.add([...path, 'parameters', index, 'values'], 'must be one value');
+  }
+  const restricting = (list: Authored['values'], ...at: Path) => {
+    if (isEmpty(list)) faults.add([...path, ...at], 'must have a value: an empty list restricts nothing');
+    return normaliser.values(list, [...path, ...at], 'mapped');
+  };
+  const named = (list: 'variables' | 'parameters'): NamedSource[] =>
+    grant[list].map(({ name, values }, index) => ({ name, values: restricting(values, list, index, 'values') }));
+  return {
+    kind: 'custom',
+    persist,
+    variables: named('variables'),
+    filters: filters.map(({ column, operator, values }, index) => ({
+      column,
+      operator,
+      values: restricting(values, 'filters', index, 'values'),
+    })),
+    parameters: named('parameters'),
+    groups: normaliser.values(groups, [...path, 'groups'], 'listed'),
+    objects: objects.map(({ type, identifiers }, index) => ({
+      identifiers: restricting(identifiers, 'objects', index, 'identifiers'),
+      ...(type !== undefined && { type }),
+    })),
+  };
+}
+
+function isEmpty(values: Authored['values']): boolean {
+  return Array.isArray(values) && values.length === 0;
+}
+
+function requireNotBound(grants: readonly GrantOffer[], path: Path, faults: Faults): void {
+  for (const [index, { validity }] of grants.entries()) {
+    if (!validity.withinCallerToken) continue;
+    const problem = 'must be false where callers share a token: it would end with the JWT of one of them';
+    faults.add([...path, index, 'validity', 'withinCallerToken'], problem);
+  }
+}
+
+function requireDistinct(items: readonly { readonly name: string }[], path: Path, faults: Faults): void {
+  const seen = new Set<string>();
+  for (const [index, { name }] of items.entries()) {
+    if (seen.has(name)) faults.add([...path, index, 'name'], `is taken: ${JSON.stringify(name)} comes before`);
+    seen.add(name);
+  }
+}

@@ -1,0 +1,174 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { parseCases, runCases } from './cases.ts';
+import { checkPolicy } from './check.ts';
+import { explain, parseQuestion } from './explain.ts';
+import { lintPolicy } from './lint.ts';
+import { PolicyError } from './policy-error.ts';
+import { checkLines, type CheckResult, explainLines, testLines, type TestResult } from './report.ts';
+import { policyJsonSchema } from './schema.ts';
+
+const USAGE = `Who may have which token: checks, explains and tests policy documents (docs/policy.md).
+
+  npm run policy -- check [<file> ...]            check and lint
+  npm run policy -- explain <file> --claims <claims.json> [--request <request.json>]
+                                                  what this caller would get, and why
+  npm run policy -- test [<file> [<cases.json>]]  run the cases beside a policy (policy.dev.json: policy.dev.cases.json)
+  npm run policy -- schema [--write]              print docs/policy.schema.json, or bring it up to date
+
+  --json   for machines      --strict   warnings fail too      --help   this text
+
+Without a file, check and test take every policy of infra/environments and local. Exit code: 0 fine, 1 not, 2 wrong usage.`;
+
+const ROOT = path.join(import.meta.dirname, '..', '..');
+export const SCHEMA_FILE = path.join(ROOT, 'docs', 'policy.schema.json');
+
+/** Every policy that the repository ships. */
+export function allPolicies(): readonly string[] {
+  const environments = path.join(ROOT, 'infra', 'environments');
+  const files = readdirSync(environments).filter((file) => /^policy\.[\w-]+\.json$/.test(file));
+  return [
+    ...files.sort().map((file) => path.join(environments, file)),
+    path.join(ROOT, 'local', 'policy.json'),
+    path.join(ROOT, 'local', 'policy.session-v2.json'),
+  ];
+}
+
+class UsageError extends Error {}
+
+/** Runs one command line; `print` gets the whole answer. Returns the exit code. */
+export function policyCli(argv: readonly string[], print: (text: string) => void): 0 | 1 | 2 {
+  try {
+    const { values, positionals } = parseCommand(argv);
+    const [command, ...files] = positionals;
+    if (values.help) return answer(true, USAGE);
+    const show = (result: object, lines: () => readonly string[]) =>
+      values.json ? JSON.stringify(result, null, 2) : lines().join('\n');
+    switch (command) {
+      case 'check': {
+        const results = chosen(files).map((file) => checkFile(file));
+        const good = results.every(
+          ({ faults, warnings }) => faults.length + (values.strict ? warnings.length : 0) === 0,
+        );
+        return answer(
+          good,
+          show(results, () => checkLines(results)),
+        );
+      }
+      case 'test': {
+        const results =
+          files.length > 1 ? [testFile(files[0] ?? '', files[1])] : chosen(files).map((file) => testFile(file));
+        return answer(
+          results.every(({ passed }) => passed),
+          show(results, () => testLines(results)),
+        );
+      }
+      case 'explain': {
+        const [file] = files;
+        if (file === undefined || values.claims === undefined)
+          throw new UsageError('explain needs a file and --claims');
+        const request = values.request === undefined ? {} : readJson(values.request);
+        const { policy } = checkPolicy(readJson(file));
+        const explanation = explain(policy, parseQuestion(readJson(values.claims), request));
+        return answer(
+          true,
+          show(explanation, () => explainLines(explanation)),
+        );
+      }
+      case 'schema': {
+        const text = `${JSON.stringify(policyJsonSchema(), null, 2)}\n`;
+        if (values.write) writeFileSync(SCHEMA_FILE, text);
+        return answer(true, values.write ? `Wrote ${relative(SCHEMA_FILE)}` : text);
+      }
+      default:
+        throw new UsageError(command === undefined ? 'Name a command.' : `Unknown command: ${command}`);
+    }
+  } catch (error) {
+    if (error instanceof UsageError) {
+      print(`${error.message}\n\n${USAGE}`);
+      return 2;
+    }
+    print(error instanceof Error ? error.message : String(error));
+    return 1;
+  }
+
+  function answer(good: boolean, text: string): 0 | 1 {
+    print(text);
+    return good ? 0 : 1;
+  }
+}
+
+function parseCommand(argv: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...argv],
+      allowPositionals: true,
+      options: {
+        claims: { type: 'string' },
+        request: { type: 'string' },
+        json: { type: 'boolean', default: false },
+        strict: { type: 'boolean', default: false },
+        write: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    });
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
+  }
+}
+
+function chosen(files: readonly string[]): readonly string[] {
+  return files.length > 0 ? files : allPolicies();
+}
+
+function checkFile(file: string): CheckResult {
+  try {
+    const checked = checkPolicy(readJson(file));
+    const { policy } = checked;
+    const warnings = lintPolicy(checked);
+    return {
+      file: relative(file),
+      compiled: { version: policy.version, rules: policy.rules.length },
+      faults: [],
+      warnings,
+    };
+  } catch (error) {
+    if (!(error instanceof PolicyError)) throw error;
+    return { file: relative(file), faults: error.faults, warnings: [] };
+  }
+}
+
+function testFile(file: string, casesFile = file.replace(/\.json$/, '.cases.json')): TestResult {
+  if (!existsSync(casesFile)) {
+    const problem = `has no cases: write ${relative(casesFile)}, one case for every rule and one refusal at least`;
+    return { file: relative(file), passed: false, problem, results: [], untestedRules: [] };
+  }
+  const report = runCases(checkPolicy(readJson(file)).policy, parseCases(readJson(casesFile)));
+  const passed = report.results.every((result) => result.passed) && report.untestedRules.length === 0;
+  return { file: relative(file), passed, ...report };
+}
+
+function readJson(file: string): unknown {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new Error(`Cannot read ${file}`, { cause: error });
+  }
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new Error(`${file} is not JSON: ${error instanceof Error ? error.message : ''}`, { cause: error });
+  }
+}
+
+function relative(file: string): string {
+  return path.relative(process.cwd(), file) || file;
+}
+
+if (import.meta.filename === process.argv[1]) {
+  process.exitCode = policyCli(process.argv.slice(2), (text) => {
+    process.stdout.write(`${text}\n`);
+  });
+}

@@ -1,0 +1,106 @@
+/** What a policy gives a caller, and why: for the people who write policies. */
+import { createHash } from 'node:crypto';
+import * as z from 'zod/mini';
+import type { Caller, Claims, ClaimValue, Decision, Grant, TokenRequest } from '../../functions/broker/ports.ts';
+import { decide, type Policy } from '../../functions/policy/decide.ts';
+import { describeFailure, firstFailure } from '../../functions/policy/match.ts';
+
+export interface Question {
+  readonly claims: Claims;
+  readonly request?: TokenRequest;
+  /** Seconds that the caller's own JWT has left; an hour if not said. */
+  readonly callerTokenSeconds?: number;
+}
+
+export const ClaimJson: z.ZodMiniType<ClaimValue> = z.lazy(() =>
+  z.union([z.string(), z.number(), z.boolean(), z.null(), z.array(ClaimJson), z.record(z.string(), ClaimJson)]),
+);
+export const ClaimsJson = z.record(z.string(), ClaimJson);
+export const RequestJson = z.strictObject({
+  grant: z.exactOptional(z.string()),
+  objectId: z.exactOptional(z.string()),
+  validitySeconds: z.exactOptional(z.number()),
+  fresh: z.exactOptional(z.boolean()),
+});
+
+/** Claims and request from files. Throws an Error that says which of the two is malformed. */
+export function parseQuestion(claims: unknown, request: unknown): Question {
+  const parsed = { claims: ClaimsJson.safeParse(claims), request: RequestJson.safeParse(request) };
+  if (!parsed.claims.success) throw new Error('The claims must be a JSON object.');
+  if (!parsed.request.success) {
+    throw new Error('The request may have grant, objectId, validitySeconds and fresh, and nothing else.');
+  }
+  return { claims: parsed.claims.data, request: parsed.request.data };
+}
+
+export interface Explanation {
+  readonly policyVersion: string;
+  readonly decision: Decision;
+  /** Every rule in order: `decides` marks the first that holds and is enforced; those after it are not asked. */
+  readonly rules: readonly {
+    readonly rule: string;
+    readonly mode: 'enforce' | 'audit';
+    readonly holds: boolean;
+    readonly decides: boolean;
+    readonly why: string;
+  }[];
+  /** Each grant of the deciding rule that the caller may pick, with the request's other wishes. */
+  readonly grants: readonly Grant[];
+}
+
+/** Only for display: a policy is explained for no cluster in particular. */
+const HOST = 'https://thoughtspot.invalid';
+const NOW = 1_700_000_000_000;
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('base64url');
+
+/** Decides as the broker would, for a caller with these claims. */
+export function decideFor(policy: Policy, question: Question): Decision {
+  return decide(policy, callerOf(question), question.request ?? {}, { host: HOST, now: NOW, sha256 });
+}
+
+export function explain(policy: Policy, question: Question): Explanation {
+  const decision = decideFor(policy, question);
+  const deciding = policy.rules.findIndex(
+    ({ mode, when }) => mode === 'enforce' && firstFailure(when, question.claims) === undefined,
+  );
+  const rules = policy.rules.map(({ name, mode, when }, index) => {
+    const failure = firstFailure(when, question.claims);
+    const asked = deciding < 0 || index <= deciding;
+    return {
+      rule: name,
+      mode,
+      holds: failure === undefined,
+      decides: index === deciding,
+      why: whyOf(asked, failure === undefined ? undefined : describeFailure(failure, question.claims)),
+    };
+  });
+  const grants = (policy.rules[deciding]?.grants ?? []).flatMap(({ name }) => {
+    const { objectId, ...others } = question.request ?? {};
+    const wishes = [
+      { ...others, grant: name },
+      ...(objectId === undefined ? [] : [{ ...others, grant: name, objectId }]),
+    ];
+    const decisions = wishes.map((request) => decideFor(policy, { ...question, request }));
+    return decisions.flatMap((one) => (one.allowed ? [one.grant] : [])).slice(0, 1);
+  });
+  return { policyVersion: policy.version, decision, rules, grants };
+}
+
+function whyOf(asked: boolean, failure: string | undefined): string {
+  if (!asked) return 'not asked: a rule before it decides';
+  return failure ?? 'holds';
+}
+
+function callerOf({ claims, callerTokenSeconds = 3_600 }: Question): Caller {
+  const text = (name: string, otherwise: string): string => {
+    const value = claims[name];
+    return typeof value === 'string' ? value : otherwise;
+  };
+  return {
+    issuer: text('iss', 'https://issuer.invalid'),
+    subject: text('sub', 'someone'),
+    claims,
+    expiresAt: NOW + callerTokenSeconds * 1_000,
+    scopes: text('scope', '').split(' '),
+  };
+}

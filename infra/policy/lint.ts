@@ -1,0 +1,71 @@
+import type { Claim, Rule } from '../../functions/policy/document.ts';
+import { firstFailure } from '../../functions/policy/match.ts';
+import type { CheckedPolicy } from './check.ts';
+import { implies } from './reachability.ts';
+import { type Authored, type WarningName, WARNINGS } from './schema.ts';
+
+/** Something that is allowed and often a mistake. A rule that means it says so in `accept`. */
+export interface Warning {
+  readonly rule: string;
+  readonly name: WarningName | 'nothing-to-accept';
+  readonly problem: string;
+}
+
+const PROBLEMS: Readonly<Record<WarningName, string>> = {
+  'matches-anyone': 'holds for a caller without any claim: whoever can sign in gets what it gives',
+  'unverified-email':
+    'takes the user from `email` without requiring `email_verified` to be true: some issuers let people type any address',
+  'names-may-collide':
+    'takes the org from a tenant but the user name from a claim alone: the same name in two tenants is one ThoughtSpot user',
+  'any-object': 'lets the request name any object',
+  'append-accumulates': 'persists with APPEND: what a user was once given stays when the claims no longer say so',
+  'being-retired': 'uses filters or parameters, which ThoughtSpot is retiring in favour of variables',
+};
+
+export function lintPolicy({ authored, policy }: Pick<CheckedPolicy, 'authored' | 'policy'>): readonly Warning[] {
+  return policy.rules.flatMap((rule, index) => {
+    const source = authored.rules[index];
+    return source === undefined ? [] : lintRule(rule, source);
+  });
+}
+
+function lintRule(rule: Rule, document: Authored['rule']): readonly Warning[] {
+  const names = WARNINGS.filter((name) => CHECKS[name](rule));
+  const open = names.filter((name) => !document.accept.includes(name));
+  const stale = document.accept.filter((name) => !names.includes(name));
+  return [
+    ...open.map((name) => ({ rule: rule.name, name, problem: PROBLEMS[name] })),
+    ...stale.map((name) => ({
+      rule: rule.name,
+      name: 'nothing-to-accept' as const,
+      problem: `accepts "${name}", which does not occur: remove it`,
+    })),
+  ];
+}
+
+const CHECKS: Readonly<Record<WarningName, (rule: Rule) => boolean>> = {
+  'matches-anyone': ({ when }) => firstFailure(when, {}) === undefined,
+  'unverified-email': ({ user, when }) =>
+    claimsOf(user).some((claim) => isEmail(claim) && !implies(when, { claim: verifiedClaim(claim), equals: true })),
+  'names-may-collide': ({ user, org }) =>
+    'claim' in user && typeof org !== 'number' && user.claim.join() !== 'sub' && !isEmail(user.claim),
+  'any-object': ({ grants }) => grants.some((grant) => grant.kind === 'object' && grant.objects === 'any'),
+  'append-accumulates': ({ grants }) => grants.some((grant) => grant.kind === 'custom' && grant.persist === 'APPEND'),
+  'being-retired': ({ grants }) =>
+    grants.some((grant) => grant.kind === 'custom' && grant.filters.length + grant.parameters.length > 0),
+};
+
+function claimsOf(user: Rule['user']): readonly Claim[] {
+  if ('claim' in user) return [user.claim];
+  if ('serviceAccount' in user) return [];
+  return user.template.flatMap((piece) => (typeof piece === 'string' ? [] : [piece.claim]));
+}
+
+/** `email`, also under a namespace: `https://app.example/email`. */
+function isEmail(claim: Claim): boolean {
+  return /(?:^|[/:])email$/.test(claim.at(-1) ?? '');
+}
+
+function verifiedClaim(claim: Claim): Claim {
+  return [...claim.slice(0, -1), `${claim.at(-1) ?? ''}_verified`];
+}

@@ -1,0 +1,127 @@
+import type * as z from 'zod/mini';
+import { jsonPath, PolicyError, type PolicyFault } from './policy-error.ts';
+import { type Authored, PolicySchema } from './schema.ts';
+
+type Issue = z.core.$ZodIssue;
+
+const DEEPEST = 40;
+const MOST_VALUES = 500_000;
+
+/** The document in its shape, defaults filled in. Throws PolicyError with every fault of shape. */
+export function parsePolicy(document: unknown): Authored['policy'] {
+  const shape = shapeFaults(document);
+  if (shape.length > 0) throw new PolicyError(shape);
+  const parsed = PolicySchema.safeParse(document);
+  if (parsed.success) return parsed.data;
+  throw new PolicyError(parsed.error.issues.flatMap((issue) => faultsOf(issue, document, [])));
+}
+
+/** What would hurt the parser itself: nesting without end, and names that JavaScript treats in its own way. */
+function shapeFaults(document: unknown): PolicyFault[] {
+  const faults: PolicyFault[] = [];
+  const waiting: { readonly value: unknown; readonly path: readonly PropertyKey[] }[] = [{ value: document, path: [] }];
+  let seen = 0;
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    const { value, path } = next;
+    if (typeof value !== 'object' || value === null) continue;
+    if (path.length > DEEPEST) {
+      return [{ path: jsonPath(path.slice(0, 6)), problem: `is nested more than ${DEEPEST} levels deep` }];
+    }
+    for (const [name, member] of Object.entries(value)) {
+      if ((seen += 1) > MOST_VALUES) return [{ path: 'document', problem: `has more than ${MOST_VALUES} values` }];
+      const step = Array.isArray(value) ? Number(name) : name;
+      if (name === '__proto__')
+        faults.push({ path: jsonPath([...path, name]), problem: 'is a name that is not allowed' });
+      else if (typeof member === 'object' && member !== null) waiting.push({ value: member, path: [...path, step] });
+    }
+  }
+  return faults;
+}
+
+function faultsOf(issue: Issue, document: unknown, above: readonly PropertyKey[]): PolicyFault[] {
+  const path = [...above, ...issue.path];
+  if (issue.code === 'invalid_union') {
+    const closest = closestAlternative(issue.errors);
+    if (closest !== undefined) return closest.flatMap((inner) => faultsOf(inner, document, path));
+  }
+  return [{ path: jsonPath(path), problem: problemOf(issue, foundAt(document, path)) }];
+}
+
+/**
+ * Which alternative the author meant: the one whose own names are there. Undefined if several fit as well, or none at
+ * all does.
+ */
+function closestAlternative(alternatives: readonly (readonly Issue[])[]): readonly Issue[] | undefined {
+  const ranked = alternatives
+    .map((issues) => ({ issues, distance: issues.reduce((sum, issue) => sum + distanceOf(issue), 0) }))
+    .sort((a, b) => a.distance - b.distance);
+  const [best, second] = ranked;
+  if (best === undefined || best.distance >= FAR || best.distance === second?.distance) return undefined;
+  return best.issues;
+}
+
+const FAR = 1_000;
+
+function distanceOf(issue: Issue): number {
+  if (issue.path.length === 0) return issue.code === 'unrecognized_keys' ? 20 * issue.keys.length : FAR;
+  return issue.path.length === 1 ? 10 : 1;
+}
+
+function problemOf(issue: Issue, found: unknown): string {
+  const what = describe(found);
+  switch (issue.code) {
+    case 'invalid_type':
+      return found === undefined
+        ? `is missing: must be ${aKind(issue.expected)}`
+        : `must be ${aKind(issue.expected)}, found ${what}`;
+    case 'unrecognized_keys':
+      return `has ${issue.keys.map((key) => JSON.stringify(key)).join(', ')}, which is not a member here`;
+    case 'invalid_value':
+      return found === undefined
+        ? `is missing: must be ${issue.values.map(String).join(' or ')}`
+        : `must be ${issue.values.map((value) => JSON.stringify(value)).join(' or ')}, found ${what}`;
+    case 'too_small':
+      return `must ${issue.origin === 'string' || issue.origin === 'array' ? 'have at least' : 'be at least'} ${issue.minimum}${unitOf(issue.origin)}, found ${what}`;
+    case 'too_big':
+      return `must ${issue.origin === 'string' || issue.origin === 'array' ? 'have at most' : 'be at most'} ${issue.maximum}${unitOf(issue.origin)}, found ${what}`;
+    case 'invalid_format':
+      return `must match ${'pattern' in issue ? issue.pattern : issue.format}, found ${what}`;
+    case 'invalid_key':
+      return `has a name that is not allowed here`;
+    case 'invalid_union':
+      return 'options' in issue && Array.isArray(issue.options)
+        ? `must be ${issue.options.map((option) => JSON.stringify(option)).join(' or ')}, found ${what}`
+        : `fits none of the shapes allowed here (see docs/policy.md), found ${what}`;
+    default:
+      return `is not allowed, found ${what}`;
+  }
+}
+
+function unitOf(origin: string): string {
+  if (origin === 'string') return ' characters';
+  return origin === 'array' ? ' items' : '';
+}
+
+function aKind(expected: string): string {
+  if (expected === 'int') return 'a whole number';
+  return /^[aeiou]/.test(expected) ? `an ${expected}` : `a ${expected}`;
+}
+
+function foundAt(document: unknown, path: readonly PropertyKey[]): unknown {
+  let value = document;
+  for (const step of path) {
+    if (typeof value !== 'object' || value === null) return undefined;
+    value = Object.getOwnPropertyDescriptor(value, step)?.value;
+  }
+  return value;
+}
+
+function describe(found: unknown): string {
+  if (found === undefined) return 'nothing';
+  if (found === null) return 'null';
+  if (Array.isArray(found)) return found.length === 0 ? 'an empty array' : `an array of ${found.length}`;
+  if (typeof found === 'object')
+    return `an object with ${Object.keys(found).slice(0, 6).join(', ') || 'nothing in it'}`;
+  const text = JSON.stringify(found) ?? typeof found;
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+}

@@ -1,0 +1,43 @@
+/** One fault of a policy document: where, what was found, what is allowed. */
+export interface PolicyFault {
+  /** JSON path, as in `rules[2].grants[0].validity.minSeconds`; `document` for the whole. */
+  readonly path: string;
+  readonly problem: string;
+}
+
+/** The one error that a check throws: every fault that it found, not just the first. */
+export class PolicyError extends Error {
+  readonly faults: readonly PolicyFault[];
+
+  constructor(faults: readonly PolicyFault[]) {
+    const lines = faults.map(({ path, problem }) => `  ${path}: ${problem}`);
+    super(`The policy has ${faults.length} ${faults.length === 1 ? 'fault' : 'faults'}:\n${lines.join('\n')}`);
+    this.name = 'PolicyError';
+    this.faults = faults;
+  }
+}
+
+/** Gathers what is wrong with a document, so that its author sees everything at once. */
+export class Faults {
+  readonly #found: PolicyFault[] = [];
+
+  add(path: readonly PropertyKey[], problem: string): void {
+    this.#found.push({ path: jsonPath(path), problem });
+  }
+
+  /** Throws PolicyError if anything was added. */
+  throwIfAny(): void {
+    if (this.#found.length > 0) throw new PolicyError(this.#found);
+  }
+}
+
+/** Writes a path the way JSON editors do: names with a dot, others in brackets. */
+export function jsonPath(path: readonly PropertyKey[]): string {
+  let text = '';
+  for (const step of path) {
+    if (typeof step === 'number') text += `[${step}]`;
+    else if (/^[\w$-]+$/.test(String(step))) text += text === '' ? String(step) : `.${String(step)}`;
+    else text += `[${JSON.stringify(String(step))}]`;
+  }
+  return text === '' ? 'document' : text;
+}

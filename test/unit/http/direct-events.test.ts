@@ -1,5 +1,5 @@
 import { Failure } from '../../../functions/broker/failure.ts';
-import { isHttp } from '../../../functions/http/direct-events.ts';
+import { isHttp } from '../../../functions/http/event-entry.ts';
 import { listingOf } from '../../../functions/http/leases.ts';
 import { isOperator, revocationOf } from '../../../functions/http/revocation-events.ts';
 import { makeFakeClock, START } from '../../support/fake-clock.ts';

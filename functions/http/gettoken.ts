@@ -2,7 +2,6 @@ import * as z from 'zod/mini';
 import type { Clock } from '../broker/ports.ts';
 import type { GetToken, IssuedToken } from '../broker/use-cases.ts';
 import { GUID } from '../contract/shapes.ts';
-import { prefersText } from './accept.ts';
 import { json, plain } from './answer.ts';
 import { integer, readBody } from './fields.ts';
 import type { Route } from './http-entry.ts';
@@ -44,4 +43,28 @@ function bodyOf({ token, lease, userName, orgId, expiresAt, refreshAfter }: Issu
     // A browser's clock may be wrong: with this it still knows when to refresh.
     servedAt,
   };
+}
+
+/**
+ * Whether the caller would rather have `text/plain` than `application/json` (RFC 9110, 12.5.1): the higher quality wins,
+ * then the closer name. On a tie, and if neither is acceptable, JSON.
+ */
+export function prefersText(accept: string | undefined): boolean {
+  const ranges = (accept ?? '').toLowerCase().split(',').map(readRange);
+  // The closest name decides alone: `text/plain;q=0, */*` refuses text.
+  const weigh = (...names: readonly string[]) => {
+    const distance = names.findIndex((name) => ranges.some((range) => range.name === name));
+    const closest = ranges.filter(({ name }) => name === names[distance]);
+    return { distance, quality: Math.max(0, ...closest.map(({ quality }) => quality)) };
+  };
+  const text = weigh('text/plain', 'text/*', '*/*');
+  const json = weigh('application/json', 'application/*', '*/*');
+  if (text.quality !== json.quality) return text.quality > json.quality;
+  return text.quality > 0 && text.distance < json.distance;
+}
+
+function readRange(range: string) {
+  const [name = '', ...parameters] = range.split(';').map((part) => part.trim());
+  const quality = parameters.find((part) => /^q\s*=/.test(part))?.replace(/^q\s*=\s*/, '') ?? '1';
+  return { name, quality: /^(0(\.\d{0,3})?|1(\.0{0,3})?)$/.test(quality) ? Number(quality) : 0 };
 }

@@ -42,7 +42,8 @@ export function httpEntry(edge: Edge, ready: () => Promise<Route>): HttpHandler 
   const { telemetry, clock } = edge;
   return async (event, context) => {
     const startedAt = clock.now();
-    // Somebody with AWS credentials can send anything, null too; the answer to it is a problem like any other.
+    // The gateway's id of the request, never one of the caller's. Somebody with AWS credentials can send anything, null
+    // too; the answer to it is a problem like any other.
     const correlationId = event?.requestContext?.requestId ?? context.awsRequestId;
     telemetry.begin(correlationId);
     let caller: Caller | undefined;
@@ -69,7 +70,7 @@ export function httpEntry(edge: Edge, ready: () => Promise<Route>): HttpHandler 
       ...(caller === undefined ? {} : { caller: digestOf(caller) }),
     });
     telemetry.end();
-    return answer;
+    return { ...answer, headers: { ...answer.headers, 'x-correlation-id': correlationId } };
   };
 }
 

@@ -26,7 +26,11 @@ const fine = async () => json(200, { fine: true });
 const failing = (error: unknown) => async () => {
   throw error;
 };
-const ALWAYS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' };
+const ALWAYS = {
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+  'x-correlation-id': 'request-1',
+};
 
 describe('the edge', () => {
   test('hands the verified caller and a deadline to the route', async () => {
@@ -76,6 +80,11 @@ describe('the edge', () => {
       code: 'misconfigured',
     });
     expect((await invoke(fine, { authorization: 'a bearer b' })).concealed).toEqual(['a bearer b', 'a bearer b']);
+  });
+
+  test('names the request on a success too, by the id of the gateway and by no other', async () => {
+    const { result } = await invoke(fine, { headers: { 'x-correlation-id': 'mine' } });
+    expect(result.headers).toEqual({ ...ALWAYS, 'content-type': 'application/json' });
   });
 
   test('tells callers apart in the log', async () => {

@@ -36,7 +36,7 @@ export type HttpHandler = (event: APIGatewayProxyEventV2WithJWTAuthorizer, conte
 
 /**
  * A Lambda handler for an HTTP route, and the one catch: whatever fails, also the start of the sandbox (`ready`),
- * becomes a problem answer. It never throws, so the gateway has nothing to answer in our place but a time-out.
+ * becomes a problem answer. It never throws: only where Lambda itself fails does the gateway answer in our place.
  */
 export function httpEntry(edge: Edge, ready: () => Promise<Route>): HttpHandler {
   const { telemetry, clock } = edge;
@@ -84,7 +84,7 @@ function requireScope(scope: string | undefined, caller: Caller): void {
   if (scope !== undefined && !caller.scopes.includes(scope)) throw new Failure('insufficient-scope');
 }
 
-/** The caller's token, and the part of it that is power, can then be in no line, whoever logs it. */
+/** The caller's token, whole or in its parts, can then be in no line, whatever logs it. */
 function concealToken({ telemetry }: Edge, event: APIGatewayProxyEventV2WithJWTAuthorizer): void {
   const token = event.headers?.['authorization']?.replace(/^bearer\s+/i, '');
   for (const part of token === undefined ? [] : [token, ...token.split('.')]) telemetry.conceal(part);

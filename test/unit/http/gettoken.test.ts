@@ -63,7 +63,7 @@ describe('POST /gettoken', () => {
     });
   });
 
-  test('keeps all five strings where ThoughtSpot told neither creation nor validity', async () => {
+  test('keeps all five strings where ThoughtSpot reported neither creation nor validity', async () => {
     const lease = { leaseId: 'l', reservedAt: START - 10, issuedAt: START } as IssuedToken['lease'];
     const { answer } = await ask({}, { ...issued, lease });
     expect(JSON.parse(answer.body ?? '')).toMatchObject({

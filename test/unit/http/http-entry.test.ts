@@ -109,7 +109,7 @@ describe('the edge', () => {
       [{ level: 'error', message: 'request failed', fields: { code: 'ledger-unavailable', reason: 'it is away' } }],
     ],
     [
-      'what rings as an error, and it rings once',
+      'what alarms as an error, and it alarms once',
       new Failure('misconfigured', { reason: 'no table' }),
       [{ level: 'error', message: 'request failed', fields: { code: 'misconfigured', reason: 'no table' } }],
     ],
@@ -154,7 +154,7 @@ describe('the edge', () => {
     expect(counted('misconfigured')).toBe(1);
   });
 
-  test.each(Object.keys(PROBLEMS) as ProblemCode[])('answers %s as a problem and tells nothing more', async (code) => {
+  test.each(Object.keys(PROBLEMS) as ProblemCode[])('answers %s as a problem and says nothing more', async (code) => {
     const cause = new Error('upstream said: secret detail');
     const failure = new Failure(code, { reason: 'operators only', cause });
     const { result, body } = await invoke(failing(failure));

@@ -1,7 +1,6 @@
 /** Lambda leases: `GET /leases`, and the same for operators who call it with AWS credentials. */
 import type { Context } from 'aws-lambda';
-import { isHttp } from './http/direct-events.ts';
-import { eventEntry } from './http/event-entry.ts';
+import { eventEntry, isHttp } from './http/event-entry.ts';
 import { httpEntry } from './http/http-entry.ts';
 import { listingOf, page } from './http/leases.ts';
 import { start } from './wiring/start.ts';

@@ -1,7 +1,6 @@
 /** Lambda revoketoken: `POST /revoketoken`, and what schedules, deprovisioning and operators ask to revoke. */
 import type { Context } from 'aws-lambda';
-import { isHttp } from './http/direct-events.ts';
-import { eventEntry } from './http/event-entry.ts';
+import { eventEntry, isHttp } from './http/event-entry.ts';
 import { httpEntry } from './http/http-entry.ts';
 import { isOperator, revocationOf } from './http/revocation-events.ts';
 import { wireRevoketoken } from './wiring/revoketoken.ts';

@@ -164,7 +164,7 @@ async function start(
     // The same lists as the stack's (infra/constructs/token-api.ts).
     cors: {
       allowOrigins,
-      allowHeaders: ['authorization', 'content-type', 'accept', 'x-correlation-id'],
+      allowHeaders: ['authorization', 'content-type', 'accept'],
       allowMethods: ['GET', 'POST'],
       exposeHeaders: ['retry-after', 'x-correlation-id'],
       maxAgeSeconds: 3600,

@@ -1,23 +1,34 @@
 import type { APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
+import type { Failure } from '../broker/failure.ts';
+import { PROBLEM_TYPE_BASE, PROBLEMS } from '../contract/problems.ts';
 
 export type Answer = APIGatewayProxyStructuredResultV2 & { readonly statusCode: number };
 
-/** On every answer, errors too: a token must stay out of caches, and JSON must not be taken for anything else. */
-const ALWAYS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' };
-
 export function json(statusCode: number, body: object): Answer {
-  return { statusCode, headers: { ...ALWAYS, 'content-type': 'application/json' }, body: JSON.stringify(body) };
+  return answer(statusCode, 'application/json', JSON.stringify(body));
 }
 
 /** The text itself: no quotes, no newline. */
 export function plain(statusCode: number, body: string): Answer {
-  return { statusCode, headers: { ...ALWAYS, 'content-type': 'text/plain; charset=utf-8' }, body };
+  return answer(statusCode, 'text/plain; charset=utf-8', body);
 }
 
-export function problem(statusCode: number, body: object, headers: Readonly<Record<string, string>> = {}): Answer {
-  return {
-    statusCode,
-    headers: { ...ALWAYS, ...headers, 'content-type': 'application/problem+json' },
-    body: JSON.stringify(body),
-  };
+/** A failure as RFC 9457 problem details. Of the failure only its code, wait and field errors leave the broker. */
+export function problem({ code, retryAfterMs, errors }: Failure, correlationId: string): Answer {
+  const { status, title, detail } = PROBLEMS[code];
+  const type = `${PROBLEM_TYPE_BASE}${code}`;
+  const body = { type, title, status, detail, code, correlationId, ...(errors.length === 0 ? {} : { errors }) };
+  const wait = retryAfterMs === undefined ? undefined : String(Math.max(1, Math.ceil(retryAfterMs / 1000)));
+  return answer(
+    status,
+    'application/problem+json',
+    JSON.stringify(body),
+    wait === undefined ? {} : { 'retry-after': wait },
+  );
+}
+
+/** On every answer, errors too: a token must stay out of caches, and JSON must not be taken for anything else. */
+function answer(statusCode: number, type: string, body: string, more: Readonly<Record<string, string>> = {}): Answer {
+  const always = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' };
+  return { statusCode, headers: { ...always, ...more, 'content-type': type }, body };
 }

@@ -1,6 +1,7 @@
 import type { APIGatewayProxyEventV2WithJWTAuthorizer } from 'aws-lambda';
 import { Failure } from '../broker/failure.ts';
 import type { Caller, Claims, ClaimValue } from '../broker/ports.ts';
+import { isObject } from '../contract/shapes.ts';
 
 /**
  * The caller, with claims as its issuer signed them. The gateway has verified the token in the Authorization header
@@ -9,24 +10,23 @@ import type { Caller, Claims, ClaimValue } from '../broker/ports.ts';
  * authorizer: Failure `misconfigured`, never a token.
  */
 export function callerOf(event: APIGatewayProxyEventV2WithJWTAuthorizer): Caller {
-  const flattened = event.requestContext?.authorizer?.jwt?.claims;
+  const flattened: unknown = event.requestContext?.authorizer?.jwt?.claims;
   if (!isObject(flattened)) throw misconfigured('the event carries no claims of a JWT authorizer');
   const claims = claimsOf(event.headers?.['authorization']);
   const { iss, sub, exp } = claims;
   if (typeof iss !== 'string' || typeof exp !== 'number') throw misconfigured('the token lacks iss or exp');
 
+  const copied = new Map(Object.entries(flattened));
   const compared = Object.entries(claims).filter(([name, value]) => typeof value === 'string' || name === 'exp');
-  const differing = compared.filter(([name, value]) => !agrees(value, ownValue(flattened, name)));
-  if (differing.length > 0) {
-    const names = differing.map(([name]) => name).join(', ');
-    throw misconfigured(`claims of the token and of the authorizer differ: ${names}`);
-  }
+  const differing = compared.filter(([name, value]) => !agrees(value, copied.get(name))).map(([name]) => name);
+  if (differing.length > 0)
+    throw misconfigured(`claims of the token and of the authorizer differ: ${differing.join(', ')}`);
   // The gateway lets a token without a subject pass; nobody can be entitled by it.
   if (typeof sub !== 'string' || sub === '') throw new Failure('not-entitled', { reason: 'the token has no sub' });
   return { issuer: iss, subject: sub, claims, expiresAt: exp * 1000, scopes: scopesOf(claims) };
 }
 
-/** Payload of a JWT that somebody else has verified. `Bearer` is optional, as it is for the gateway. */
+/** Payload of a JWT that the gateway has verified. `Bearer` is optional, as it is for the gateway. */
 function claimsOf(authorization: string | undefined): Claims {
   const [, payload, ...rest] = (authorization ?? '').replace(/^bearer\s+/i, '').split('.');
   if (payload === undefined || rest.length !== 1) throw misconfigured('the Authorization header holds no JWT');
@@ -42,7 +42,7 @@ function claimsOf(authorization: string | undefined): Claims {
   return { __proto__: null, ...parsed };
 }
 
-function agrees(signed: ClaimValue | undefined, copied: unknown): boolean {
+function agrees(signed: ClaimValue, copied: unknown): boolean {
   return typeof signed === 'number' ? Number(copied) === signed : copied === signed;
 }
 
@@ -51,14 +51,6 @@ function scopesOf({ scope, scp }: Claims): readonly string[] {
   const given = scope ?? scp;
   if (typeof given === 'string') return given.split(' ').filter((name) => name !== '');
   return Array.isArray(given) ? given.filter((name) => typeof name === 'string') : [];
-}
-
-function ownValue(object: object, name: string): unknown {
-  return Object.getOwnPropertyDescriptor(object, name)?.value;
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** What JSON.parse returns for an object holds nothing but claim values. */

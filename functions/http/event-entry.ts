@@ -1,14 +1,20 @@
-import type { Context } from 'aws-lambda';
+import type { APIGatewayProxyEventV2WithJWTAuthorizer, Context } from 'aws-lambda';
 import { Failure } from '../broker/failure.ts';
+import { isObject } from '../contract/shapes.ts';
 import type { SignalName } from '../contract/signals.ts';
 import { alarmOf, deadlineOf, type Edge } from './http-entry.ts';
 
 export type EventHandler<Result> = (event: unknown, context: Context) => Promise<Result>;
 
+/** Whether the gateway sent it; what else is in it is for the HTTP entry to judge. */
+export function isHttp(event: unknown): event is APIGatewayProxyEventV2WithJWTAuthorizer {
+  return isObject(event) && 'requestContext' in event;
+}
+
 /**
- * A Lambda handler for events that no caller waits for. A failure is thrown, so that Lambda counts it and delivers the
- * event again; the signal that `signalOf` gives alarms besides. What is thrown says what is wrong with the event and no
- * more: Lambda prints it without our redaction.
+ * A Lambda handler for events that did not come through the gateway. A failure is thrown, so that Lambda counts it and,
+ * where nobody waits for the result, delivers the event again; the signal that `signalOf` gives is emitted too. What is
+ * thrown says what is wrong with the event and no more: Lambda prints it without our redaction.
  */
 export function eventEntry<Result extends object>(
   { telemetry, clock }: Edge,

@@ -1,33 +1,58 @@
+/** What comes from outside is read here: bodies, query strings, events. */
+import type { APIGatewayProxyEventV2 } from 'aws-lambda';
 import * as z from 'zod/mini';
 import { Failure, type FieldError } from '../broker/failure.ts';
+import { isObject } from '../contract/shapes.ts';
 
-/** What may be said, by name. Every message in a schema is for the caller. */
-export type Fields = Readonly<Record<string, z.ZodMiniType>>;
-export type Read<F extends Fields> = z.infer<z.ZodMiniObject<F>>;
+export const LARGEST_BODY = 16_384;
 
 /** So many faults are named; a hostile body has no more say over the size of the answer. */
 const MOST_FAULTS = 20;
 
 /**
- * Reads members that came from outside, strictly: an unknown name, a name given twice and a value of the wrong shape
- * are faults, all of which one Failure `invalid-request` names. Values are never repeated.
+ * The body of a request as the schema allows it; no body is an empty object, and of a name that is given twice the last
+ * value counts. Throws Failure `invalid-request` with all faults at once, or `unsupported-media-type`.
  */
-export function readFields<F extends Fields>(fields: F, members: readonly (readonly [string, unknown])[]): Read<F> {
-  const counts = new Map<string, number>();
-  for (const [name] of members) counts.set(name, (counts.get(name) ?? 0) + 1);
-  const faults: FieldError[] = [];
-  for (const [name, count] of counts) {
-    if (!Object.hasOwn(fields, name)) faults.push({ field: printable(name), detail: 'is not a known field' });
-    else if (count > 1) faults.push({ field: name, detail: 'is given more than once' });
-  }
-  const parsed = z.object(fields).safeParse(Object.fromEntries(members));
-  if (parsed.success && faults.length === 0) return parsed.data;
-  const shapes = parsed.success ? [] : parsed.error.issues.map(faultOf);
-  throw new Failure('invalid-request', { errors: [...faults, ...shapes].slice(0, MOST_FAULTS) });
+export function readBody<S extends z.ZodMiniType>(event: APIGatewayProxyEventV2, schema: S): z.output<S> {
+  const bytes = Buffer.from(event.body ?? '', event.isBase64Encoded ? 'base64' : 'utf8');
+  if (bytes.length > LARGEST_BODY) throw invalid('body', `has more than ${LARGEST_BODY} bytes`);
+  const text = attempt(() => new TextDecoder('utf-8', { fatal: true }).decode(bytes), 'is not UTF-8 text');
+  if (text === '') return readFields(schema, {});
+  const type = event.headers?.['content-type']?.split(';')[0]?.trim().toLowerCase();
+  if (type !== 'application/json') throw new Failure('unsupported-media-type');
+  const body = attempt((): unknown => JSON.parse(text), 'is not JSON');
+  if (!isObject(body)) throw invalid('body', 'is not a JSON object');
+  return readFields(schema, body);
 }
 
-function faultOf(issue: z.core.$ZodIssue): FieldError {
-  return { field: issue.path.map(String).join('.'), detail: issue.message };
+/**
+ * Reads an object that came from outside: what its schema, a strict one unless the sender adds fields of its own, does
+ * not allow is a fault. Throws Failure `invalid-request` that names all of them, unknown names first, never a value.
+ */
+export function readFields<S extends z.ZodMiniType>(schema: S, value: unknown): z.output<S> {
+  if (!isObject(value)) throw invalid('event', 'must be an object');
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const unknown: FieldError[] = [];
+  const wrong: FieldError[] = [];
+  for (const issue of parsed.error.issues) {
+    if (issue.code !== 'unrecognized_keys') wrong.push({ field: issue.path.join('.'), detail: issue.message });
+    else for (const name of issue.keys) unknown.push({ field: printable(name), detail: 'is not a known field' });
+  }
+  throw new Failure('invalid-request', { errors: [...unknown, ...wrong].slice(0, MOST_FAULTS) });
+}
+
+/** One fault of what was sent, in words for the sender. */
+export function invalid(field: string, detail: string): Failure {
+  return new Failure('invalid-request', { errors: [{ field, detail }] });
+}
+
+function attempt<T>(read: () => T, detail: string): T {
+  try {
+    return read();
+  } catch {
+    throw invalid('body', detail);
+  }
 }
 
 function printable(name: string): string {
@@ -35,7 +60,7 @@ function printable(name: string): string {
   return text.length > 64 ? `${text.slice(0, 64).toWellFormed()}...` : text;
 }
 
-// --- shapes that several routes share --------------------------------------------------------------------------------
+// --- shapes that several routes share; every message is for the sender -----------------------------------------------
 
 /** Text of 1 to `longest` characters without control characters. */
 export const text = (longest: number) =>
@@ -52,3 +77,6 @@ export const integer = (least: number, most: number) =>
 
 /** Org ids are int32 at ThoughtSpot (wire facts 3.1). */
 export const orgId = integer(0, 2_147_483_647);
+
+/** An object whose fields are read in a second step, so that faults are named by its own fields. */
+export const object = z.custom<object>(isObject, 'must be an object');

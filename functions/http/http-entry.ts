@@ -5,9 +5,8 @@ import type { Caller, Clock } from '../broker/ports.ts';
 import { FUNCTIONS, type FunctionName } from '../contract/functions.ts';
 import type { ProblemCode } from '../contract/problems.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
-import type { Answer } from './answer.ts';
+import { problem, type Answer } from './answer.ts';
 import { callerOf } from './claims.ts';
-import { problemAnswer } from './problem.ts';
 
 /** What a function keeps for itself of its time, so that it answers before Lambda ends it, ms. */
 const SAFETY_MARGIN_MS = 750;
@@ -37,13 +36,14 @@ export type HttpHandler = (event: APIGatewayProxyEventV2WithJWTAuthorizer, conte
 
 /**
  * A Lambda handler for an HTTP route, and the one catch: whatever fails, also the start of the sandbox (`ready`),
- * becomes a problem answer. It never throws, so the gateway never answers in our place.
+ * becomes a problem answer. It never throws: only where Lambda itself fails does the gateway answer in our place.
  */
 export function httpEntry(edge: Edge, ready: () => Promise<Route>): HttpHandler {
   const { telemetry, clock } = edge;
   return async (event, context) => {
     const startedAt = clock.now();
-    // Somebody with AWS credentials can send anything, null too; the answer to it is a problem like any other.
+    // The gateway's id of the request, never one of the caller's. Somebody with AWS credentials can send anything, null
+    // too; the answer to it is a problem like any other.
     const correlationId = event?.requestContext?.requestId ?? context.awsRequestId;
     telemetry.begin(correlationId);
     let caller: Caller | undefined;
@@ -58,7 +58,7 @@ export function httpEntry(edge: Edge, ready: () => Promise<Route>): HttpHandler 
     } catch (error) {
       const failure = error instanceof Failure ? error : new Failure('internal-error', { cause: error });
       code = failure.code;
-      answer = problemAnswer(failure, correlationId);
+      answer = problem(failure, correlationId);
       report(edge, failure);
     }
     telemetry.log.info('request', {
@@ -70,7 +70,7 @@ export function httpEntry(edge: Edge, ready: () => Promise<Route>): HttpHandler 
       ...(caller === undefined ? {} : { caller: digestOf(caller) }),
     });
     telemetry.end();
-    return answer;
+    return { ...answer, headers: { ...answer.headers, 'x-correlation-id': correlationId } };
   };
 }
 
@@ -84,13 +84,16 @@ function requireScope(scope: string | undefined, caller: Caller): void {
   if (scope !== undefined && !caller.scopes.includes(scope)) throw new Failure('insufficient-scope');
 }
 
-/** The caller's token, and the part of it that is power, can then be in no line, whoever logs it. */
+/** The caller's token, whole or in its parts, can then be in no line, whatever logs it. */
 function concealToken({ telemetry }: Edge, event: APIGatewayProxyEventV2WithJWTAuthorizer): void {
   const token = event.headers?.['authorization']?.replace(/^bearer\s+/i, '');
   for (const part of token === undefined ? [] : [token, ...token.split('.')]) telemetry.conceal(part);
 }
 
-/** Why, for operators. Refusals that are the caller's affair are no warning. */
+/**
+ * Why, for operators: an error where it alarms or has a cause, else a warning where it has a reason, as every denial of
+ * the policy has. A refusal without a reason, such as a malformed request, is in the line of its request only.
+ */
 function report({ telemetry }: Edge, failure: Failure): void {
   const fields = { code: failure.code, reason: failure.reason };
   const alarm = alarmOf(failure.code);
@@ -100,7 +103,7 @@ function report({ telemetry }: Edge, failure: Failure): void {
   else if (failure.reason !== undefined) telemetry.log.warn('request refused', fields);
 }
 
-/** What a failure of our own making rings; others ring where they are met. */
+/** The alarm of a failure of our own making; other alarms are raised where their failures are met. */
 export function alarmOf(code: ProblemCode): 'misconfigured' | 'internal-error' | undefined {
   return code === 'misconfigured' || code === 'internal-error' ? code : undefined;
 }
@@ -109,7 +112,7 @@ function routeOf(name: FunctionName): string | undefined {
   return FUNCTIONS[name].triggers.map((trigger) => (trigger.kind === 'http' ? trigger.path : undefined))[0];
 }
 
-/** Tells callers apart in the log without naming them. */
+/** Keeps callers apart in the log without naming them. */
 function digestOf({ issuer, subject }: Caller): string {
   return createHash('sha256').update(`${issuer}\n${subject}`).digest('base64url').slice(0, 16);
 }

@@ -3,17 +3,16 @@ import { Failure } from '../broker/failure.ts';
 import type { Clock } from '../broker/ports.ts';
 import type { RevokeSelection, RevokeTokens } from '../broker/use-cases.ts';
 import { json } from './answer.ts';
-import { readBody } from './body.ts';
-import { orgId, text } from './fields.ts';
+import { orgId, readBody, text } from './fields.ts';
 import type { Route } from './http-entry.ts';
 
-const FIELDS = {
+const BODY = z.strictObject({
   leaseId: z.optional(text(1024)),
   token: z.optional(text(8192)),
   userName: z.optional(text(256)),
   orgId: z.optional(orgId),
   all: z.optional(z.literal(true, 'must be true')),
-};
+});
 
 export interface RevokeScopes {
   readonly token: string | undefined;
@@ -26,7 +25,7 @@ export function revoketokenRoute(revokeTokens: RevokeTokens, scopes: RevokeScope
   return {
     scope: scopes.token,
     async answer({ event, caller, deadline, conceal }) {
-      const selection = selectionOf(readBody(event, FIELDS));
+      const selection = selectionOf(readBody(event, BODY));
       if (selection.kind === 'token') conceal(selection.token);
       const mayRevokeOthers = scopes.revoke !== undefined && caller.scopes.includes(scopes.revoke);
       const revoker = { kind: 'caller', caller, mayRevokeOthers } as const;
@@ -36,7 +35,7 @@ export function revoketokenRoute(revokeTokens: RevokeTokens, scopes: RevokeScope
   };
 }
 
-function selectionOf(fields: z.infer<z.ZodMiniObject<typeof FIELDS>>): RevokeSelection {
+function selectionOf(fields: z.infer<typeof BODY>): RevokeSelection {
   const given = Object.keys(fields);
   if (given.length > 1) {
     const errors = given.map((field) => ({ field, detail: 'give at most one field' }));

@@ -10,9 +10,9 @@ export function sessioninfoRoute(getSessionInfo: GetSessionInfo, scope: string |
       const { userName, userId, orgId, details } = await getSessionInfo(caller, deadline);
       // A null where the seed has an optional field makes its SDK throw (wire facts 1.4); a token must not get out
       // even if a cluster puts one where nobody looks for it.
-      const told = Object.entries(details).filter(([name, value]) => value != null && !/token/i.test(name));
+      const shown = Object.entries(details).filter(([name, value]) => value != null && !/token/i.test(name));
       return json(200, {
-        ...Object.fromEntries(told),
+        ...Object.fromEntries(shown),
         userName,
         ...(userId === undefined ? {} : { userGUID: userId }),
         ...(orgId === undefined ? {} : { orgId }),

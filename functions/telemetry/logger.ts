@@ -12,8 +12,9 @@ export interface LogOptions {
 
 /**
  * Diagnostics as JSON lines. Everything is redacted before Powertools sees it. `tag` puts fields (the correlation id)
- * on every line until the next `untag`. All options are explicit; what Powertools still reads of the environment by
- * itself is AWS_LAMBDA_LOG_LEVEL (Lambda's own log control, which wins by design) and POWERTOOLS_DEV.
+ * on every line until the next `untag`. All options are explicit; what Powertools still takes from the environment by
+ * itself is AWS_LAMBDA_LOG_LEVEL (Lambda's own log control, which wins by design), the id of the X-Ray trace, TZ and
+ * POWERTOOLS_DEV.
  */
 export function makeLog({ level, environment, function: name, redact }: LogOptions) {
   const logger = new Logger({

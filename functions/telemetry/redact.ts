@@ -42,7 +42,7 @@ export function makeRedact(known: KnownSecrets): Redact {
       return hidden.length > LONGEST_OUTPUT ? `${hidden.slice(0, LONGEST_OUTPUT)}...` : hidden;
     };
 
-    const entries = (pairs: Iterable<readonly [unknown, unknown]>, depth: number, above: readonly object[]) => {
+    const object = (pairs: Iterable<readonly [unknown, unknown]>, depth: number, above: readonly object[]) => {
       const result: [string, unknown][] = [];
       for (const [key, inner] of pairs) {
         if (result.length === ENTRIES) {
@@ -50,7 +50,7 @@ export function makeRedact(known: KnownSecrets): Redact {
           break;
         }
         const name = typeof key === 'string' ? key : '[key]';
-        result.push([text(name), member(name, inner, depth, above)]);
+        result.push([text(name), member(name, inner, depth + 1, above)]);
       }
       return Object.fromEntries(result);
     };
@@ -71,9 +71,6 @@ export function makeRedact(known: KnownSecrets): Redact {
       ...(failed.cause === undefined ? {} : { cause: visit(failed.cause, depth + 1, above) }),
       ...(failed instanceof AggregateError ? { errors: visit(failed.errors, depth + 1, above) } : {}),
     });
-
-    const object = (pairs: Iterable<readonly [unknown, unknown]>, depth: number, above: readonly object[]) =>
-      entries(pairs, depth + 1, above);
 
     const visit = (inner: unknown, depth: number, above: readonly object[]): unknown => {
       switch (typeof inner) {

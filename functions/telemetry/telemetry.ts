@@ -1,4 +1,3 @@
-import { makeAudit } from './audit.ts';
 import { makeKnownSecrets } from './known-secrets.ts';
 import { makeLog, type LogLevel } from './logger.ts';
 import { makeSignals } from './metrics.ts';
@@ -10,32 +9,44 @@ export interface TelemetryOptions {
   readonly function: string;
   /** Epoch ms. */
   readonly now: () => number;
+  /** Writes one line of the audit; the newline is part of it. */
   readonly write: (line: string) => void;
 }
 
 /** All that a function says to its operators, behind one redaction. */
 export function makeTelemetry(options: TelemetryOptions) {
+  const { environment, function: name, now, write } = options;
   const known = makeKnownSecrets();
   const redact = makeRedact(known);
   const { tag, untag, ...log } = makeLog({ ...options, redact });
-  const audit = makeAudit({ ...options, redact });
   const signals = makeSignals(options);
+  let correlationId: string | undefined;
 
   return {
     log,
-    audit,
     signals,
     conceal: known.conceal,
-    /** Starts an invocation: every line until `end` carries its correlation id. */
-    begin(correlationId: string): void {
-      tag({ correlationId });
-      audit.correlate(correlationId);
+    audit: {
+      /**
+       * One JSON line per decision, marked `audit: true`, written at once and at every log level: an audit that a log
+       * level can switch off is none.
+       */
+      record(event: object): void {
+        const timestamp = new Date(now()).toISOString();
+        const line = redact({ audit: true, timestamp, environment, function: name, correlationId, ...event });
+        write(`${JSON.stringify(line)}\n`);
+      },
     },
-    /** Ends an invocation: metrics go out, and what it concealed is forgotten. */
+    /** Starts an invocation: every line until `end` carries its correlation id. */
+    begin(id: string): void {
+      correlationId = id;
+      tag({ correlationId });
+    },
+    /** Ends an invocation: metrics go out, and what was concealed for it alone is forgotten. */
     end(): void {
       signals.flush();
       untag();
-      audit.correlate(undefined);
+      correlationId = undefined;
       known.forget();
     },
   };

@@ -52,7 +52,7 @@ export class TokenApi extends Construct {
       corsPreflight: {
         allowOrigins: [...allowedOrigins],
         allowMethods: [CorsHttpMethod.GET, CorsHttpMethod.POST],
-        allowHeaders: ['authorization', 'content-type', 'accept', 'x-correlation-id'],
+        allowHeaders: ['authorization', 'content-type', 'accept'],
         exposeHeaders: ['retry-after', 'x-correlation-id'],
         maxAge: Duration.hours(1),
       },

@@ -104,6 +104,8 @@ describe.each(environments)('the stack of $name', (synthesized) => {
   test('throttles, answers CORS for exact origins, and logs access without tokens or query strings', () => {
     expect(only(synthesized, 'AWS::ApiGatewayV2::Api')['CorsConfiguration']).toMatchObject({
       AllowOrigins: environment.allowedOrigins,
+      AllowHeaders: ['authorization', 'content-type', 'accept'],
+      ExposeHeaders: ['retry-after', 'x-correlation-id'],
     });
     const stage = only(synthesized, 'AWS::ApiGatewayV2::Stage');
     expect(stage['DefaultRouteSettings']).toMatchObject({

@@ -61,7 +61,7 @@ export function faultsOf(
   if (media === undefined) return [`${method} ${path} ${answer.status} does not document ${type}`];
   // What the gateway answers by itself is plain JSON, without the headers that the functions set.
   const ofGateway = answer.status >= 400 && type === 'application/json';
-  const required = ofGateway ? [] : ['cache-control', 'x-content-type-options'];
+  const required = ofGateway ? [] : ['cache-control', 'x-content-type-options', 'x-correlation-id'];
   const missing = required.filter((name) => !answer.headers.has(name)).map((name) => `header ${name} is missing`);
   const operation = `/paths/${escaped(path)}/${method.toLowerCase()}/responses/${answer.status}`;
   const pointer =

@@ -14,7 +14,7 @@ export function recordTelemetry() {
       void lines.push({ level, message, fields });
   const telemetry: Telemetry = {
     log: { info: write('info'), warn: write('warn'), error: write('error') },
-    audit: { record: (event) => void audited.push(event), correlate: () => {} },
+    audit: { record: (event) => void audited.push(event) },
     signals: { emit: (signal, value = 1) => void signals.push([signal, value]), flush: () => {} },
     conceal: (secret) => void concealed.push(secret),
     begin: (id) => void life.push(`begin ${id}`),

@@ -32,6 +32,23 @@ describe('docs/openapi.yaml and the contract', () => {
     expect(schemaAt('/components/schemas/Problem')(example)).toBe(true);
   });
 
+  test('every answer of a function is documented with the headers that all of them carry', () => {
+    const answers = Object.entries(openapi.paths).flatMap(([path, methods]) =>
+      Object.entries(methods).flatMap(([method, { responses }]) =>
+        Object.entries(responses).map(([status, { $ref, headers = {} }]) => ({
+          of: `${method} ${path} ${status}`,
+          refers: $ref !== undefined,
+          headers: Object.keys(headers).filter((name) => name !== 'Retry-After'),
+        })),
+      ),
+    );
+    // The one that is referred to is the gateway's own 401.
+    for (const { of, refers, headers } of answers) {
+      const always = ['Cache-Control', 'X-Content-Type-Options', 'X-Correlation-Id'];
+      expect({ of, headers }).toEqual({ of, headers: refers ? [] : always });
+    }
+  });
+
   test('every problem is documented by an operation, under its own status', () => {
     const used = new Set<string>();
     for (const methods of Object.values(openapi.paths)) {
@@ -56,7 +73,12 @@ describe('docs/openapi.yaml and the contract', () => {
             for (const { value } of Object.values(media.examples ?? {})) {
               if (value === undefined) continue;
               const body = typeof value === 'string' ? value : JSON.stringify(value);
-              const headers = new Headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
+              const always = {
+                'cache-control': 'no-store',
+                'x-content-type-options': 'nosniff',
+                'x-correlation-id': 'id',
+              };
+              const headers = new Headers(always);
               faults.push(...faultsOf(path, method, { status: Number(status), contentType, body, headers }));
             }
           }

@@ -88,7 +88,7 @@ describe('a body that is not what the route takes is 400, and the fault is named
     gettoken({ fresh: null }, 'fresh'),
     gettoken({ userName: 'bob' }, 'userName'),
     gettoken({ orgId: 2 }, 'orgId'),
-    gettoken('{"fresh":true,"fresh":false}', 'fresh'),
+    gettoken('{"fresh":true,"fresh":0}', 'fresh'),
     gettoken('{"__proto__":{"fresh":true}}', '__proto__'),
     gettoken(JSON.stringify({ grant: 'x'.repeat(16_400) }), 'body'),
     revoketoken({ leaseId: 5 }, 'leaseId'),
@@ -103,7 +103,12 @@ describe('a body that is not what the route takes is 400, and the fault is named
     expect(errors.every(({ detail }) => detail.length > 5)).toBe(true);
   });
 
-  test('all faults are told at once, and values are not repeated', async () => {
+  test('of a field that is given twice the last value counts', async () => {
+    const answer = await seen.ask('alice', '/revoketoken', { body: '{"leaseId":5,"leaseId":"AAAA"}' });
+    expect({ status: answer.status, code: answer.code }).toEqual({ status: 404, code: 'lease-not-found' });
+  });
+
+  test('all faults are named at once, and values are not repeated', async () => {
     const answer = await seen.ask('alice', '/gettoken', {
       body: { validitySeconds: 'canary-value', fresh: 'canary-value', nonsense: 'canary-value' },
     });

@@ -36,6 +36,34 @@ it.each([
   expect(((await response.json()) as { code?: string }).code).toBe(code);
 });
 
+describe('to a page of an allowed origin', () => {
+  const page = () => ({ origin: broker.url, 'x-correlation-id': 'of-the-caller' });
+
+  it.each([
+    ['a token', 'alice', 200],
+    ['a problem', 'mallory', 403],
+  ])(
+    '%s names its request in a header that the page may read, by the id of the gateway',
+    async (_name, user, status) => {
+      const response = await ask(user, '/gettoken', { headers: page() });
+      expect(response.status).toBe(status);
+      const id = response.headers.get('x-correlation-id');
+      expect(id).toMatch(/^[\w-]{10,}$/);
+      expect(id).toBe(response.headers.get('apigw-requestid'));
+      expect(response.headers.get('access-control-expose-headers')).toBe('retry-after,x-correlation-id');
+      const { correlationId = id } = (await response.json()) as { correlationId?: string };
+      expect(correlationId).toBe(id);
+      expect(broker.output.text()).toContain(`"correlationId":"${id}"`);
+    },
+  );
+
+  it('a preflight allows no header to name it', async () => {
+    const headers = { ...page(), 'access-control-request-method': 'POST' };
+    const response = await fetch(`${broker.url}/gettoken`, { method: 'OPTIONS', headers });
+    expect(response.headers.get('access-control-allow-headers')).toBe('authorization,content-type,accept');
+  });
+});
+
 it('serves with the policy that was given and claims that are typed, whatever groups are called', async () => {
   const forged = await broker.issuer.accessToken('alice', { groups: ['viewer] [admin', 'viewer admin'] });
   const response = await fetch(`${broker.url}/gettoken`, {

@@ -1,4 +1,4 @@
-import { prefersText } from '../../../functions/http/accept.ts';
+import { prefersText } from '../../../functions/http/gettoken.ts';
 
 describe('the Accept header', () => {
   test.each([

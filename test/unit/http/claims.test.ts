@@ -90,7 +90,7 @@ describe('who calls', () => {
       'claims of the token and of the authorizer differ: sub, exp',
     ],
     [{ claims: { ...CLAIMS, sub: '' } }, 'the token has no sub'],
-  ])('that it is refused for %j is told to operators in words', (options, reason) => {
+  ])('that it is refused for %j reaches operators in words', (options, reason) => {
     expect(reasonOf(options)).toBe(reason);
   });
 

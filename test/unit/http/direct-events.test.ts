@@ -1,5 +1,5 @@
 import { Failure } from '../../../functions/broker/failure.ts';
-import { isHttp } from '../../../functions/http/direct-events.ts';
+import { isHttp } from '../../../functions/http/event-entry.ts';
 import { listingOf } from '../../../functions/http/leases.ts';
 import { isOperator, revocationOf } from '../../../functions/http/revocation-events.ts';
 import { makeFakeClock, START } from '../../support/fake-clock.ts';
@@ -94,6 +94,11 @@ describe('events that do not come through the gateway', () => {
     [[], ['event must be an object']],
     [schedule({}), ['select must have exactly one of all, orgId, userName, olderThanSeconds']],
     [schedule({ all: true, orgId: 1 }), ['select must have exactly one of all, orgId, userName, olderThanSeconds']],
+    [schedule({ all: true, dryRun: true }), ['dryRun is not a known field']],
+    [
+      { 'detail-type': 'user.deprovisioned', time: at(0), detail: { userNames: ['a'], reason: 'left' } },
+      ['reason is not a known field'],
+    ],
     [schedule({ all: true }, at(300_001)), ['time is no time, or lies in the future']],
     [schedule({ all: true }, '2026-13-05T09:00:00Z'), ['time is no time, or lies in the future']],
     [{ 'detail-type': 'other', source: 'operator', select: { all: true } }, ['detail-type is not a known field']],
@@ -138,6 +143,7 @@ describe('events that do not come through the gateway', () => {
     });
     expect(listingOf({ source: 'operator' })).toEqual({ filter: {}, page: {} });
     expect(() => listingOf({ source: 'operator', filter: { role: 'x' } })).toThrow(Failure);
+    expect(() => listingOf({ source: 'operator', role: 'x' })).toThrow(Failure);
   });
 
   test('only the gateway sends a request context', () => {

@@ -7,12 +7,12 @@ import { recordTelemetry } from '../../support/telemetry-record.ts';
 
 function entry(
   handle: (event: unknown, deadline: number) => Promise<object>,
-  rings: readonly SignalName[] = ['sweep-failed'],
+  alarms: readonly SignalName[] = ['sweep-failed'],
 ) {
   const record = recordTelemetry();
   const clock = makeFakeClock();
   const edge = { name: 'sweep', telemetry: record.telemetry, clock } as const;
-  return { ...record, clock, handler: eventEntry(edge, () => rings[0], handle) };
+  return { ...record, clock, handler: eventEntry(edge, () => alarms[0], handle) };
 }
 
 describe('an event without a caller', () => {
@@ -27,13 +27,13 @@ describe('an event without a caller', () => {
     [new Failure('misconfigured'), 'misconfigured'],
     [new TypeError('x is not iterable'), 'internal-error'],
     [new Failure('ledger-unavailable'), undefined],
-  ] as const)('rings for what is of our own making too (%p)', async (error, alarm) => {
+  ] as const)('alarms for what is of our own making too (%p)', async (error, alarm) => {
     const { handler, signals } = entry(() => Promise.reject(error));
     await handler({}, lambdaContext()).catch(() => undefined);
     expect(signals.map(([name]) => name)).toEqual(['sweep-failed', ...(alarm === undefined ? [] : [alarm])]);
   });
 
-  test('rings for nothing where somebody waits for the answer and nothing is of our own making', async () => {
+  test('alarms for nothing where somebody waits for the answer and nothing is of our own making', async () => {
     const { handler, signals } = entry(() => Promise.reject(new Failure('invalid-request')), []);
     await handler({}, lambdaContext()).catch(() => undefined);
     expect(signals).toEqual([]);

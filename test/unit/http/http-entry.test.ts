@@ -26,7 +26,11 @@ const fine = async () => json(200, { fine: true });
 const failing = (error: unknown) => async () => {
   throw error;
 };
-const ALWAYS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' };
+const ALWAYS = {
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+  'x-correlation-id': 'request-1',
+};
 
 describe('the edge', () => {
   test('hands the verified caller and a deadline to the route', async () => {
@@ -78,6 +82,11 @@ describe('the edge', () => {
     expect((await invoke(fine, { authorization: 'a bearer b' })).concealed).toEqual(['a bearer b', 'a bearer b']);
   });
 
+  test('names the request on a success too, by the id of the gateway and by no other', async () => {
+    const { result } = await invoke(fine, { headers: { 'x-correlation-id': 'mine' } });
+    expect(result.headers).toEqual({ ...ALWAYS, 'content-type': 'application/json' });
+  });
+
   test('tells callers apart in the log', async () => {
     const digests = ['user-alice', 'user-bob'].map(async (sub) => {
       const { lines } = await invoke(fine, { claims: { ...CLAIMS, sub } });
@@ -100,7 +109,7 @@ describe('the edge', () => {
       [{ level: 'error', message: 'request failed', fields: { code: 'ledger-unavailable', reason: 'it is away' } }],
     ],
     [
-      'what rings as an error, and it rings once',
+      'what alarms as an error, and it alarms once',
       new Failure('misconfigured', { reason: 'no table' }),
       [{ level: 'error', message: 'request failed', fields: { code: 'misconfigured', reason: 'no table' } }],
     ],
@@ -145,7 +154,7 @@ describe('the edge', () => {
     expect(counted('misconfigured')).toBe(1);
   });
 
-  test.each(Object.keys(PROBLEMS) as ProblemCode[])('answers %s as a problem and tells nothing more', async (code) => {
+  test.each(Object.keys(PROBLEMS) as ProblemCode[])('answers %s as a problem and says nothing more', async (code) => {
     const cause = new Error('upstream said: secret detail');
     const failure = new Failure(code, { reason: 'operators only', cause });
     const { result, body } = await invoke(failing(failure));

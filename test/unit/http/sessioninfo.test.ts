@@ -2,7 +2,7 @@ import type { Caller } from '../../../functions/broker/ports.ts';
 import { sessioninfoRoute } from '../../../functions/http/sessioninfo.ts';
 import { httpEvent } from '../../support/http-event.ts';
 
-test('GET /sessioninfo tells the session in the names of the session API, without nulls and without any token', async () => {
+test('GET /sessioninfo shows the session in the names of the session API, without nulls and without any token', async () => {
   const caller: Caller = { issuer: 'i', subject: 's', claims: {}, expiresAt: 0, scopes: [] };
   const details = {
     locale: 'en',

@@ -61,7 +61,7 @@ describe('what nobody registered', () => {
 });
 
 describe('what is printed', () => {
-  test('tells an error with its causes, codes and members', () => {
+  test('shows an error with its causes, codes and members', () => {
     const cause = Object.assign(new TypeError('socket closed'), { code: 'ECONNRESET' });
     const error = new AggregateError([new Error('one')], 'all failed', { cause });
     expect(redact({ error })).toMatchObject({

@@ -1,5 +1,6 @@
 /** Whether a token takes longer to get, to get again or to revoke when the ledger holds more. */
 import { BatchWriteItemCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { marshall } from '@aws-sdk/util-dynamodb';
 import type { Caller } from '../functions/broker/ports.ts';
 import type { Item } from '../functions/ledger/item.ts';
 import { reservedItem } from '../functions/ledger/writes.ts';
@@ -54,7 +55,7 @@ function finishedRow(user: string, fingerprint: string, generation: number, subj
   } as const;
   const item = reservedItem(reservation, { shards: 16, now: at, write: 'bench' });
   for (const name of ['callerDigest', 'dueShard', 'dueAt']) Reflect.deleteProperty(item, name);
-  return { ...item, state: { S: 'revoked' }, tokenDigest: { S: `digest-${user}-${generation}` } };
+  return { ...item, state: 'revoked', tokenDigest: `digest-${user}-${generation}` };
 }
 
 function* batchesOf(rows: Iterable<Item>): Generator<readonly Item[]> {
@@ -72,7 +73,7 @@ async function fill(stand: Stand, rows: Iterable<Item>, onRows: (count: number) 
   const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
   const client = new DynamoDBClient({ endpoint: stand.aws.dynamodb.url, region: REGION, credentials });
   const write = async (batch: readonly Item[]) => {
-    const requests = batch.map((item) => ({ PutRequest: { Item: item } }));
+    const requests = batch.map((item) => ({ PutRequest: { Item: marshall(item) } }));
     await client.send(new BatchWriteItemCommand({ RequestItems: { [TABLE_NAME]: requests } }));
     onRows(batch.length);
   };

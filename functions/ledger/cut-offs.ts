@@ -1,7 +1,7 @@
 /** Cut-offs: one row each, all in one partition, so that what covers an org is one read and what is pending one query. */
 import * as z from 'zod/mini';
 import type { CutOff, CutOffScope, TokenLedger } from '../broker/ports.ts';
-import { type Item, flag, itemKey, numeric, parseItem, text } from './item.ts';
+import { type Item, type ItemKey, parseItem } from './item.ts';
 import type { Table } from './table.ts';
 
 type CutOffs = Pick<TokenLedger, 'cutOffFor' | 'raiseCutOff' | 'pendingCutOffs' | 'advanceCutOff'>;
@@ -25,46 +25,29 @@ export function makeCutOffs(table: Table): CutOffs {
 
     async raiseCutOff(scope, before, deadline) {
       // A condition that fails here means that the same or a newer cut-off stands already: nothing to do.
-      await table.update(
-        keyOf(scope),
-        {
-          set: { before: numeric(before), pending: flag(true) },
-          remove: ['cursor'],
-          when: 'attribute_not_exists(#before) OR #before < :before',
-        },
-        deadline,
-      );
+      const when = 'attribute_not_exists(#before) OR #before < :before';
+      await table.update(keyOf(scope), { set: { before, pending: true }, remove: ['cursor'], when }, deadline);
     },
 
     async pendingCutOffs(deadline) {
       const pending: CutOff[] = [];
-      const rows = table.all(
-        {
-          KeyConditionExpression: 'pk = :pk',
-          ExpressionAttributeValues: { ':pk': text(PARTITION) },
-          ConsistentRead: true,
-        },
-        deadline,
-      );
-      for await (const row of rows) {
-        const cutOff = cutOffOf(row);
-        if (cutOff.pending) pending.push(cutOff);
+      for await (const rows of table.pages({ where: '#pk = :pk', values: { pk: PARTITION } }, deadline)) {
+        pending.push(...rows.map(cutOffOf).filter((cutOff) => cutOff.pending));
       }
       return pending;
     },
 
     async advanceCutOff({ scope, before }, cursor, deadline) {
-      // Not if it was raised meanwhile (all rows anew), nor if another sweep has finished it.
+      // Not if it was raised meanwhile (all rows again), nor if another sweep has finished it.
       const when = '#before = :before AND #pending = :true';
-      const values = { before: numeric(before), true: flag(true) };
-      const set = cursor === null ? { pending: flag(false) } : { cursor: text(cursor) };
-      await table.update(keyOf(scope), { set, when, values }, deadline);
+      const set = cursor === null ? { pending: false } : { cursor };
+      await table.update(keyOf(scope), { set, when, values: { before, true: true } }, deadline);
     },
   };
 }
 
-function keyOf(scope: CutOffScope): Item {
-  return itemKey(PARTITION, scope.kind === 'all' ? 'all' : `${ORG_PREFIX}${scope.orgId}`);
+function keyOf(scope: CutOffScope): ItemKey {
+  return { pk: PARTITION, sk: scope.kind === 'all' ? 'all' : `${ORG_PREFIX}${scope.orgId}` };
 }
 
 function cutOffOf(row: Item): CutOff {

@@ -4,13 +4,12 @@
  * nothing, and a key that is disabled there goes on working in warm sandboxes for the hours that they hold.
  */
 import { type KeyObject, createSecretKey } from 'node:crypto';
-import { type DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { DecryptCommand, GenerateDataKeyCommand, type KMSClient } from '@aws-sdk/client-kms';
 import * as z from 'zod/mini';
 import { Failure } from '../broker/failure.ts';
-import type { Clock, Signals } from '../broker/ports.ts';
-import { isFailedCondition, makeKeyCalls, makeTableCalls } from './calls.ts';
-import { bytes, itemKey, numeric, parseItem } from './item.ts';
+import { type AwsCallOptions, makeKmsCall } from './aws-calls.ts';
+import { parseItem } from './item.ts';
+import type { Table } from './table.ts';
 
 export interface DataKeys {
   /** The key to seal with now, by its hour (hours since the epoch). */
@@ -21,15 +20,12 @@ export interface DataKeys {
   warm(deadline: number): Promise<void>;
 }
 
-export interface DataKeysOptions {
-  readonly dynamodb: Pick<DynamoDBClient, 'send'>;
+export interface DataKeysOptions extends AwsCallOptions {
+  readonly table: Pick<Table, 'name' | 'get' | 'create'>;
   readonly kms: Pick<KMSClient, 'send'>;
-  readonly table: string;
   /** ARN or alias of the KMS key. */
   readonly keyId: string;
   readonly environment: string;
-  readonly clock: Pick<Clock, 'now'>;
-  readonly signals?: Signals;
   /** Hours whose keys a sandbox holds; the one used longest ago goes first. */
   readonly maxHeld?: number;
 }
@@ -38,113 +34,77 @@ const HOUR_MS = 3_600_000;
 /** A load is shared by callers of different deadlines, so it has a limit of its own. */
 const LOAD_TIMEOUT_MS = 5_000;
 
+type Load<Key> = (hour: number, deadline: number) => Promise<Key>;
+
 const dataKeyItem = z.object({ wrapped: z.instanceof(Uint8Array) });
 
 export function makeDataKeys(options: DataKeysOptions): DataKeys {
-  const { dynamodb, kms, table, keyId, environment, clock, maxHeld = 48 } = options;
-  const callTable = makeTableCalls(options);
-  const callKms = makeKeyCalls(options);
+  const { table, kms, keyId, environment, clock, maxHeld = 48 } = options;
+  const call = makeKmsCall(options);
   const held = new Map<number, KeyObject>();
-  const making = new Map<number, Promise<KeyObject>>();
-  const finding = new Map<number, Promise<KeyObject>>();
+  const rowOf = (hour: number) => ({ pk: `key#${environment}`, sk: nameOf(hour) });
+  const keyOf = (hour: number) => ({
+    KeyId: keyId,
+    EncryptionContext: { purpose: 'ledger-data-key', environment, table: table.name, hour: nameOf(hour) },
+  });
 
-  /** From memory, or by the one load under way. A failed load leaves nothing behind: the next caller tries anew. */
-  async function obtain(
-    hour: number,
-    deadline: number,
-    loads: Map<number, Promise<KeyObject>>,
-    load: (hour: number, deadline: number) => Promise<KeyObject>,
-  ): Promise<KeyObject> {
-    const key = held.get(hour);
-    if (key) {
-      keep(hour, key);
+  /** From memory, or by the one load under way. A failed load leaves nothing behind: the next caller tries again. */
+  function loadedBy(load: Load<KeyObject>): Load<KeyObject> {
+    const loads = new Map<number, Promise<KeyObject>>();
+    return async (hour, deadline) => {
+      const key =
+        held.get(hour) ??
+        (await call('data key', deadline, () => {
+          const loading =
+            loads.get(hour) ?? load(hour, clock.now() + LOAD_TIMEOUT_MS).finally(() => loads.delete(hour));
+          loads.set(hour, loading);
+          return loading;
+        }));
+      held.delete(hour);
+      held.set(hour, key);
+      for (const usedLongestAgo of held.keys()) if (held.size > maxHeld) held.delete(usedLongestAgo);
       return key;
-    }
-    const loaded = await callKms('data key', deadline, () => {
-      const loading = loads.get(hour) ?? load(hour, clock.now() + LOAD_TIMEOUT_MS).finally(() => loads.delete(hour));
-      loads.set(hour, loading);
-      return loading;
-    });
-    keep(hour, loaded);
-    return loaded;
+    };
   }
 
-  function keep(hour: number, key: KeyObject): void {
-    held.delete(hour);
-    held.set(hour, key);
-    for (const usedLongestAgo of held.keys()) {
-      if (held.size <= maxHeld) return;
-      held.delete(usedLongestAgo);
-    }
-  }
-
-  async function find(hour: number, deadline: number): Promise<KeyObject> {
-    const wrapped = await read(hour, deadline);
-    if (wrapped) return unwrap(wrapped, hour, deadline);
-    throw new Failure('key-unavailable', { reason: `the data key of ${nameOf(hour)} is not in the table` });
-  }
-
-  async function findOrMake(hour: number, deadline: number): Promise<KeyObject> {
-    const wrapped = await read(hour, deadline);
-    if (wrapped) return unwrap(wrapped, hour, deadline);
-    const made = await callKms('GenerateDataKey', deadline, (abortSignal) =>
-      kms.send(new GenerateDataKeyCommand({ KeyId: keyId, KeySpec: 'AES_256', EncryptionContext: contextOf(hour) }), {
-        abortSignal,
-      }),
-    );
-    const key = keyFrom(made.Plaintext);
-    if (made.CiphertextBlob && (await put(hour, made.CiphertextBlob, deadline))) return key;
-    // Another sandbox was first: its key is the hour's.
-    return find(hour, deadline);
-  }
-
-  async function read(hour: number, deadline: number): Promise<Uint8Array | undefined> {
-    const { Item: item } = await callTable('GetItem', deadline, (abortSignal) =>
-      dynamodb.send(new GetItemCommand({ TableName: table, Key: rowOf(hour), ConsistentRead: true }), { abortSignal }),
-    );
-    return item && parseItem(dataKeyItem, item).wrapped;
-  }
-
-  async function put(hour: number, wrapped: Uint8Array, deadline: number): Promise<boolean> {
-    const item = { ...rowOf(hour), wrapped: bytes(wrapped), madeAt: numeric(clock.now()) };
-    try {
-      await callTable('PutItem', deadline, (abortSignal) =>
-        dynamodb.send(
-          new PutItemCommand({ TableName: table, Item: item, ConditionExpression: 'attribute_not_exists(pk)' }),
-          { abortSignal },
-        ),
-      );
-      return true;
-    } catch (error) {
-      if (isFailedCondition(error)) return false;
-      throw error;
-    }
-  }
-
-  async function unwrap(wrapped: Uint8Array, hour: number, deadline: number): Promise<KeyObject> {
-    const { Plaintext: plaintext } = await callKms('Decrypt', deadline, (abortSignal) =>
-      kms.send(new DecryptCommand({ KeyId: keyId, CiphertextBlob: wrapped, EncryptionContext: contextOf(hour) }), {
-        abortSignal,
-      }),
+  const find: Load<KeyObject | undefined> = async (hour, deadline) => {
+    const row = await table.get(rowOf(hour), deadline);
+    if (row === undefined) return undefined;
+    const input = { ...keyOf(hour), CiphertextBlob: parseItem(dataKeyItem, row).wrapped };
+    const { Plaintext: plaintext } = await call('Decrypt', deadline, (options) =>
+      kms.send(new DecryptCommand(input), options),
     );
     return keyFrom(plaintext);
-  }
+  };
 
-  const rowOf = (hour: number) => itemKey(`key#${environment}`, nameOf(hour));
-  const contextOf = (hour: number) => ({ purpose: 'ledger-data-key', environment, table, hour: nameOf(hour) });
+  const mustFind: Load<KeyObject> = async (hour, deadline) => {
+    const key = await find(hour, deadline);
+    if (key) return key;
+    throw new Failure('key-unavailable', { reason: `the data key of ${nameOf(hour)} is not in the table` });
+  };
+
+  const findOrMake: Load<KeyObject> = async (hour, deadline) => {
+    const found = await find(hour, deadline);
+    if (found) return found;
+    const { Plaintext: plaintext, CiphertextBlob: wrapped } = await call('GenerateDataKey', deadline, (options) =>
+      kms.send(new GenerateDataKeyCommand({ ...keyOf(hour), KeySpec: 'AES_256' }), options),
+    );
+    const key = keyFrom(plaintext);
+    const row = { ...rowOf(hour), wrapped, madeAt: clock.now() };
+    if (wrapped && (await table.create(row, deadline)).written) return key;
+    // Another sandbox was first: its key is the hour's.
+    return mustFind(hour, deadline);
+  };
+
+  const making = loadedBy(findOrMake);
+  const ofHour = loadedBy(mustFind);
 
   async function current(deadline: number) {
     const hour = Math.floor(clock.now() / HOUR_MS);
-    return { hour, key: await obtain(hour, deadline, making, findOrMake) };
+    return { hour, key: await making(hour, deadline) };
   }
 
-  return {
-    current,
-    ofHour: (hour, deadline) => obtain(hour, deadline, finding, find),
-    async warm(deadline) {
-      await current(deadline);
-    },
-  };
+  return { current, ofHour, warm: async (deadline) => void (await current(deadline)) };
 }
 
 /** `2026-11-24T10`, UTC. */

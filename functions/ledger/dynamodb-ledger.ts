@@ -1,75 +1,69 @@
 /** The ledger on DynamoDB: single-item conditional writes, whose conditions are the lease machine's. */
 import { randomUUID } from 'node:crypto';
 import * as z from 'zod/mini';
-import { type CallerId, type Lease, type LeaseKey, isUnfinished } from '../broker/lease.ts';
-import type { TokenLedger } from '../broker/ports.ts';
+import { type Lease, type LeaseKey, isUnfinished, sameCaller } from '../broker/lease.ts';
+import type { Clock, TokenLedger } from '../broker/ports.ts';
 import { LEDGER_TABLE } from '../contract/table.ts';
-import { statesThatAllow } from './conditions.ts';
 import { makeCutOffs } from './cut-offs.ts';
 import type { DataKeys } from './data-keys.ts';
-import { decodeCursor, encodeCursor } from './due-cursor.ts';
+import { type Handles, type HandlesOptions, makeHandles } from './handles.ts';
 import {
   type Item,
+  type ItemKey,
   callerDigest,
+  decodeCursor,
   dueShardName,
+  encodeCursor,
   fingerprintPrefix,
-  itemKey,
   leaseItemKey,
   leaseOf,
-  numeric,
   parseItem,
-  text,
   userPartition,
 } from './item.ts';
-import { type NamesOptions, makeNames } from './names.ts';
 import { makeSealing } from './sealing.ts';
-import { type Query, type TableOptions, makeTable } from './table.ts';
-import { reservedItem, updateOf } from './writes.ts';
+import type { Query, Table } from './table.ts';
+import { reservedItem, statesThatAllow, updateOf } from './writes.ts';
 
-export interface DynamoDbLedgerOptions extends TableOptions, NamesOptions {
+export interface DynamoDbLedgerOptions extends HandlesOptions {
+  readonly table: Table;
   /** Shards of the due index; never lower it while leases live, the sweep would not look into the upper ones. */
   readonly shards: number;
   readonly dataKeys: DataKeys;
+  readonly clock: Pick<Clock, 'now'>;
 }
 
 /** Keys per strongly consistent batch read; DynamoDB takes up to 100. */
 const BATCH = 100;
 const { due: dueIndex, caller: callerIndex, unfinished: unfinishedIndex } = LEDGER_TABLE.indexes;
 
+const rowKey = z.object({ pk: z.string(), sk: z.string() });
+const writtenItem = z.object({ write: z.string() });
+const tokenItem = z.object({ token: z.exactOptional(z.instanceof(Uint8Array)) });
+
 export function makeDynamoDbLedger(options: DynamoDbLedgerOptions): TokenLedger {
-  const { shards, environment, dataKeys, clock } = options;
-  const table = makeTable(options);
+  const { table, shards, environment, dataKeys, clock } = options;
   const sealing = makeSealing(dataKeys, environment);
-  const namesNow = makeNames(options);
-  const keyOf = (key: LeaseKey): Item => {
-    const { pk, sk } = leaseItemKey(key);
-    return itemKey(pk, sk);
-  };
+  const handlesNow = makeHandles(options);
   const writeContext = () => ({ shards, now: clock.now(), write: randomUUID() });
   /** Sealed tokens of the leases that were read, apart from them: a lease may be listed and printed. */
   const sealedOf = new WeakMap<LeaseKey, Uint8Array>();
 
-  function leaseFrom(item: Item, leaseId: (key: LeaseKey) => string): Lease {
+  function leaseFrom(item: Item, { leaseId }: Handles): Lease {
     const lease = leaseOf(item, leaseId);
-    const sealed = item['token']?.B;
-    if (sealed) sealedOf.set(lease, sealed);
+    const { token } = item;
+    if (token instanceof Uint8Array) sealedOf.set(lease, token);
     return lease;
   }
 
   async function read(key: LeaseKey, deadline: number): Promise<Lease | undefined> {
-    const { leaseId } = await namesNow(deadline);
-    const item = await table.get(keyOf(key), deadline);
-    return item && leaseFrom(item, leaseId);
-  }
-
-  async function readSealed(key: LeaseKey, deadline: number): Promise<Uint8Array | undefined> {
-    const item = await table.get(keyOf(key), deadline);
-    return item && parseItem(tokenItem, item).token;
+    const handles = await handlesNow(deadline);
+    const item = await table.get(leaseItemKey(key), deadline);
+    return item && leaseFrom(item, handles);
   }
 
   /** After a failed condition on a second try: the item, if our own first try wrote it and only its answer was lost. */
   async function ownWork(key: LeaseKey, write: string, deadline: number): Promise<Item | undefined> {
-    const item = await table.get(keyOf(key), deadline);
+    const item = await table.get(leaseItemKey(key), deadline);
     return item && parseItem(writtenItem, item).write === write ? item : undefined;
   }
 
@@ -78,20 +72,16 @@ export function makeDynamoDbLedger(options: DynamoDbLedgerOptions): TokenLedger 
    * the row as it is now.
    */
   async function* unfinishedBy(query: Query, deadline: number, known: readonly LeaseKey[] = []): AsyncGenerator<Lease> {
-    const { leaseId } = await namesNow(deadline);
-    const nameOf = ({ pk, sk }: { pk: string; sk: string }) => `${pk}\n${sk}`;
-    const leftOut = new Set(known.map((key) => nameOf(leaseItemKey(key))));
-    let from: Item | undefined;
-    do {
-      const { items, next } = await table.page({ ...query, Limit: BATCH, ExclusiveStartKey: from }, deadline);
-      const found = items.map((item) => parseItem(rowKey, item)).filter((row) => !leftOut.has(nameOf(row)));
-      const keys = found.map(({ pk, sk }) => itemKey(pk, sk));
+    const handles = await handlesNow(deadline);
+    const asText = ({ pk, sk }: ItemKey) => `${pk}\n${sk}`;
+    const leftOut = new Set(known.map((key) => asText(leaseItemKey(key))));
+    for await (const items of table.pages({ ...query, limit: BATCH }, deadline)) {
+      const keys = items.map((item) => parseItem(rowKey, item)).filter((key) => !leftOut.has(asText(key)));
       for (const item of await table.getMany(keys, deadline)) {
-        const lease = leaseFrom(item, leaseId);
+        const lease = leaseFrom(item, handles);
         if (isUnfinished(lease.state)) yield lease;
       }
-      from = next;
-    } while (from);
+    }
   }
 
   return {
@@ -99,73 +89,43 @@ export function makeDynamoDbLedger(options: DynamoDbLedgerOptions): TokenLedger 
     ...makeCutOffs(table),
 
     async newest(user, fingerprint, limit, deadline) {
-      const { leaseId } = await namesNow(deadline);
-      const { items } = await table.page(
-        {
-          KeyConditionExpression: 'pk = :pk AND begins_with(sk, :prefix)',
-          ExpressionAttributeValues: {
-            ':pk': text(userPartition(user)),
-            ':prefix': text(fingerprintPrefix(fingerprint)),
-          },
-          ScanIndexForward: false,
-          Limit: limit,
-          ConsistentRead: true,
-        },
-        deadline,
-      );
-      return items.map((item) => leaseFrom(item, leaseId));
+      const handles = await handlesNow(deadline);
+      const where = '#pk = :pk AND begins_with(#sk, :prefix)';
+      const values = { pk: userPartition(user), prefix: fingerprintPrefix(fingerprint) };
+      const { items } = await table.page({ where, values, newestFirst: true, limit }, deadline);
+      return items.map((item) => leaseFrom(item, handles));
     },
 
     get: read,
 
     unfinishedOfUser(user, deadline) {
-      return unfinishedBy(
-        {
-          IndexName: unfinishedIndex.name,
-          KeyConditionExpression: 'pk = :pk',
-          ExpressionAttributeValues: { ':pk': text(userPartition(user)) },
-          ConsistentRead: true,
-        },
-        deadline,
-      );
+      const query = { index: unfinishedIndex, where: '#pk = :pk', values: { pk: userPartition(user) } };
+      return unfinishedBy(query, deadline);
     },
 
     async withDigest(user, digest, deadline) {
-      const { leaseId } = await namesNow(deadline);
-      const rows = table.all(
-        {
-          KeyConditionExpression: 'pk = :pk',
-          FilterExpression: 'tokenDigest = :digest',
-          ExpressionAttributeValues: { ':pk': text(userPartition(user)), ':digest': text(digest) },
-          ConsistentRead: true,
-        },
-        deadline,
-      );
-      for await (const item of rows) return leaseFrom(item, leaseId);
+      const handles = await handlesNow(deadline);
+      const values = { pk: userPartition(user), digest };
+      const query = { where: '#pk = :pk', filter: '#tokenDigest = :digest', values };
+      for await (const [item] of table.pages(query, deadline)) if (item) return leaseFrom(item, handles);
       return undefined;
     },
 
     async *unfinishedOfCaller(caller, deadline, known) {
-      const query = {
-        IndexName: callerIndex.name,
-        KeyConditionExpression: '#digest = :digest',
-        ExpressionAttributeNames: { '#digest': callerIndex.partitionKey.name },
-        ExpressionAttributeValues: { ':digest': text(callerDigest(caller)) },
-      };
-      for await (const lease of unfinishedBy(query, deadline, known)) if (isSame(lease.caller, caller)) yield lease;
+      const where = `#${callerIndex.partitionKey.name} = :digest`;
+      const query = { index: callerIndex, where, values: { digest: callerDigest(caller) } };
+      for await (const lease of unfinishedBy(query, deadline, known)) if (sameCaller(lease.caller, caller)) yield lease;
     },
 
     async byLeaseId(leaseId, deadline) {
-      const key = (await namesNow(deadline)).leaseKey(leaseId);
+      const key = (await handlesNow(deadline)).leaseKey(leaseId);
       return key && read(key, deadline);
     },
 
-    async digest(token) {
-      return (await namesNow()).tokenDigest(token);
-    },
+    digest: async (token) => (await handlesNow()).tokenDigest(token),
 
     async reserve(reservation, deadline) {
-      // Whoever cannot seal must not mint: a token that no row can hold could not be taken back.
+      // A caller that cannot seal must not mint: a token that no row can hold could not be taken back.
       await dataKeys.current(deadline);
       const context = writeContext();
       const { written, retried } = await table.create(reservedItem(reservation, context), deadline);
@@ -175,50 +135,39 @@ export function makeDynamoDbLedger(options: DynamoDbLedgerOptions): TokenLedger 
 
     async transition(key, change, deadline) {
       if (statesThatAllow(change).length === 0) return undefined;
-      const names = await namesNow(deadline);
-      const place = leaseItemKey(key);
+      const handles = await handlesNow(deadline);
+      const row = leaseItemKey(key);
       const token = change.token !== undefined && {
-        sealed: await sealing.seal(change.token, place, deadline),
-        digest: names.tokenDigest(change.token),
+        sealed: await sealing.seal(change.token, row, deadline),
+        digest: handles.tokenDigest(change.token),
       };
       const context = writeContext();
-      const update = updateOf(place, change, token || undefined, context);
-      const { item, retried } = await table.update(keyOf(key), update, deadline);
+      const update = updateOf(row, change, token || undefined, context);
+      const { item, retried } = await table.update(row, update, deadline);
       const result = item ?? (retried ? await ownWork(key, context.write, deadline) : undefined);
-      return result && leaseFrom(result, names.leaseId);
+      return result && leaseFrom(result, handles);
     },
 
     async token(key, deadline) {
-      const sealed = sealedOf.get(key) ?? (await readSealed(key, deadline));
-      return sealed && sealing.open(sealed, leaseItemKey(key), deadline);
+      const row = leaseItemKey(key);
+      const sealed = sealedOf.get(key) ?? parseItem(tokenItem, (await table.get(row, deadline)) ?? {}).token;
+      return sealed && sealing.open(sealed, row, deadline);
     },
 
     async due(shard, until, limit, cursor, deadline) {
-      const { leaseId } = await namesNow(deadline);
+      const handles = await handlesNow(deadline);
       const { items, next } = await table.page(
         {
-          IndexName: dueIndex.name,
-          KeyConditionExpression: '#shard = :shard AND #dueAt <= :until',
-          ExpressionAttributeNames: { '#shard': dueIndex.partitionKey.name, '#dueAt': dueIndex.sortKey.name },
-          ExpressionAttributeValues: {
-            ':shard': text(dueShardName(shard)),
-            ':until': numeric(Math.min(until, Number.MAX_SAFE_INTEGER)),
-          },
-          ExclusiveStartKey: cursor === undefined ? undefined : decodeCursor(cursor, shard),
-          Limit: limit,
+          index: dueIndex,
+          where: `#${dueIndex.partitionKey.name} = :shard AND #${dueIndex.sortKey.name} <= :until`,
+          values: { shard: dueShardName(shard), until: Math.min(until, Number.MAX_SAFE_INTEGER) },
+          after: cursor === undefined ? undefined : decodeCursor(cursor, shard),
+          limit,
         },
         deadline,
       );
-      const leases = items.map((item) => leaseFrom(item, leaseId));
+      const leases = items.map((item) => leaseFrom(item, handles));
       return { leases, ...(next && { next: encodeCursor(next) }) };
     },
   };
-}
-
-const rowKey = z.object({ pk: z.string(), sk: z.string() });
-const writtenItem = z.object({ write: z.string() });
-const tokenItem = z.object({ token: z.exactOptional(z.instanceof(Uint8Array)) });
-
-function isSame(one: CallerId, other: CallerId): boolean {
-  return one.issuer === other.issuer && one.subject === other.subject;
 }

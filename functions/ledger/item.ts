@@ -7,28 +7,22 @@
  * | cut-off  | `cutoffs`           | `all` or `org#<orgId>`                    | cut-offs          |
  * | data key | `key#<environment>` | hour, `2026-11-24T10`                     | data-keys         |
  *
- * A lease has its fields as attributes of the same names, and besides: `token` (sealed, until it is finished),
- * `write` (who wrote last), `dueShard`, `callerDigest` (both only while unfinished), `retention` (once finished).
+ * A lease has its fields as attributes of the same names, and also: `token` (sealed, until it is finished),
+ * `write` (the last write), `dueShard`, `callerDigest` (both only while unfinished), `retention` (once finished).
  */
 import { createHash } from 'node:crypto';
-import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import * as z from 'zod/mini';
 import { Failure } from '../broker/failure.ts';
 import { type CallerId, FINISHED, type Lease, type LeaseKey, UNFINISHED } from '../broker/lease.ts';
 import { LEDGER_TABLE } from '../contract/table.ts';
 
-export type Item = Record<string, AttributeValue>;
+/** Attributes as plain values; table.ts turns them into DynamoDB's and back. */
+export type Item = Readonly<Record<string, unknown>>;
 
-const PARTITION = LEDGER_TABLE.partitionKey.name;
-const SORT = LEDGER_TABLE.sortKey.name;
+export type ItemKey = { readonly pk: string; readonly sk: string };
+
+const { due } = LEDGER_TABLE.indexes;
 const GENERATION_DIGITS = 10;
-
-export const text = (value: string): AttributeValue => ({ S: value });
-export const numeric = (value: number): AttributeValue => ({ N: String(value) });
-export const flag = (value: boolean): AttributeValue => ({ BOOL: value });
-export const bytes = (value: Uint8Array): AttributeValue => ({ B: value });
-
-export const itemKey = (partition: string, sort: string) => ({ [PARTITION]: text(partition), [SORT]: text(sort) });
 
 export const userPartition = (user: string): string => `u#${user}`;
 
@@ -39,14 +33,14 @@ export function fingerprintPrefix(fingerprint: string): string {
 }
 
 /** Generations are padded so that their order as text, which is the table's, is their order as numbers. */
-export function leaseItemKey({ user, fingerprint, generation }: LeaseKey): { pk: string; sk: string } {
+export function leaseItemKey({ user, fingerprint, generation }: LeaseKey): ItemKey {
   const padded = String(generation).padStart(GENERATION_DIGITS, '0');
   return { pk: userPartition(user), sk: `${fingerprintPrefix(fingerprint)}${padded}` };
 }
 
 /** Spreads the rows of every user and grant over all shards, so that a mass revoke is worked off in parallel. */
-export function dueShardOf(key: { pk: string; sk: string }, shards: number): number {
-  return createHash('sha256').update(`${key.pk}\n${key.sk}`).digest().readUInt32BE() % shards;
+export function dueShardOf({ pk, sk }: ItemKey, shards: number): number {
+  return createHash('sha256').update(`${pk}\n${sk}`).digest().readUInt32BE() % shards;
 }
 export const dueShardName = (shard: number): string => `due#${shard}`;
 
@@ -57,17 +51,6 @@ export function callerDigest({ issuer, subject }: CallerId): string {
     .digest('base64url');
 }
 
-const userOf = z.pipe(
-  z.string(),
-  z.transform((pk) => pk.slice(userPartition('').length)),
-);
-const generationOf = z.pipe(
-  z.string(),
-  z.transform((sk) => {
-    const split = sk.lastIndexOf('#');
-    return { fingerprint: sk.slice(0, split), generation: Number(sk.slice(split + 1)) };
-  }),
-);
 // Made once: a schema costs 15 us of a cold start.
 const string = z.string();
 const number = z.number();
@@ -75,8 +58,8 @@ const optionalString = z.exactOptional(string);
 const optionalNumber = z.exactOptional(number);
 
 const leaseItem = z.object({
-  pk: userOf,
-  sk: generationOf,
+  pk: string,
+  sk: string,
   state: z.enum([...UNFINISHED, ...FINISHED]),
   userName: optionalString,
   caller: z.object({ issuer: string, subject: string }),
@@ -101,28 +84,38 @@ const leaseItem = z.object({
   attempts: number,
 });
 
-/** The lease of an item as read; `leaseId` makes its handle. Throws Failure `internal-error` for an item that is none. */
+/** The lease of an item as read; `leaseId` makes its handle. Throws as `parseItem`. */
 export function leaseOf(item: Item, leaseId: (key: LeaseKey) => string): Lease {
-  const { pk: user, sk, token, ...facts } = parseItem(leaseItem, item);
-  const key = { user, ...sk };
+  const { pk, sk, token, ...facts } = parseItem(leaseItem, item);
+  const user = pk.slice(userPartition('').length);
+  const split = sk.lastIndexOf('#');
+  const key = { user, fingerprint: sk.slice(0, split), generation: Number(sk.slice(split + 1)) };
   return { ...key, ...facts, leaseId: leaseId(key), sealed: token !== undefined };
 }
 
-/** Parses any row of the table, attributes as plain values; the reason names those at fault, never a value. */
+/** Parses any row of the table. Throws Failure `internal-error` that names the attributes that do not parse, no value. */
 export function parseItem<Schema extends z.ZodMiniType>(schema: Schema, item: Item): z.output<Schema> {
-  const parsed = schema.safeParse(plain(item));
+  const parsed = schema.safeParse(item);
   if (parsed.success) return parsed.data;
-  const faults = parsed.error.issues.map((issue) => String(issue.path[0])).join(', ');
-  throw new Failure('internal-error', { reason: `a row of the ledger does not parse at ${faults}` });
+  const attributes = parsed.error.issues.map((issue) => String(issue.path[0])).join(', ');
+  throw new Failure('internal-error', { reason: `a row of the ledger does not parse at ${attributes}` });
 }
 
-function plain(item: Item): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(item).map(([name, attribute]) => [name, valueOf(attribute)]));
+const dueKey = z.object({ pk: string, sk: string, dueAt: number });
+const cursorParts = z.tuple([string, string, number]);
+
+/** Where a page of the due index ended, as opaque text that can be stored and comes back later. */
+export function encodeCursor(lastKey: Item): string {
+  const { pk, sk, dueAt } = parseItem(dueKey, lastKey);
+  return Buffer.from(JSON.stringify([pk, sk, dueAt])).toString('base64url');
 }
 
-/** Of the types that our rows have; any other is undefined, which no schema takes. */
-function valueOf({ S, N, BOOL, B, M }: AttributeValue): unknown {
-  if (N !== undefined) return Number(N);
-  if (M !== undefined) return plain(M);
-  return S ?? BOOL ?? B;
+/** The key that a page of a shard goes on after. Cursors also come from operators: Failure `invalid-request` for others. */
+export function decodeCursor(cursor: string, shard: number): Item {
+  try {
+    const [pk, sk, dueAt] = cursorParts.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString()));
+    return { pk, sk, [due.partitionKey.name]: dueShardName(shard), [due.sortKey.name]: dueAt };
+  } catch {
+    throw new Failure('invalid-request', { errors: [{ field: 'cursor', detail: 'is not a cursor of the ledger' }] });
+  }
 }

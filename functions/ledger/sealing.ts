@@ -9,6 +9,7 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { Failure } from '../broker/failure.ts';
 import type { DataKeys } from './data-keys.ts';
+import type { ItemKey } from './item.ts';
 
 const VERSION = 1;
 const CIPHER = 'aes-256-gcm';
@@ -16,21 +17,15 @@ const HEADER_BYTES = 5;
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
 
-/** The row that a token belongs to. */
-export interface Place {
-  readonly pk: string;
-  readonly sk: string;
-}
-
 export interface Sealing {
   /** Seals under the hour's key; throws Failure `key-unavailable`, `ledger-unavailable` or `ledger-denied`. */
-  seal(token: string, place: Place, deadline: number): Promise<Uint8Array>;
+  seal(token: string, place: ItemKey, deadline: number): Promise<Uint8Array>;
   /** Opens what any sandbox sealed for this row; throws as `seal`, `key-unavailable` for what does not open too. */
-  open(sealed: Uint8Array, place: Place, deadline: number): Promise<string>;
+  open(sealed: Uint8Array, place: ItemKey, deadline: number): Promise<string>;
 }
 
 export function makeSealing(dataKeys: DataKeys, environment: string): Sealing {
-  const additionalData = (header: Uint8Array, { pk, sk }: Place) =>
+  const additionalData = (header: Uint8Array, { pk, sk }: ItemKey) =>
     Buffer.concat([header, Buffer.from(JSON.stringify([environment, pk, sk]))]);
 
   return {

@@ -1,48 +1,62 @@
-/** The few DynamoDB calls that the ledger makes, on one table: paged, strongly consistent, in its own words. */
+/** The few DynamoDB calls that the ledger makes, on one table: paged, strongly consistent, of plain values. */
 import {
+  type AttributeValue,
   BatchGetItemCommand,
   type DynamoDBClient,
   GetItemCommand,
   PutItemCommand,
   type PutItemCommandOutput,
   QueryCommand,
-  type QueryCommandInput,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
+import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
 import { Failure } from '../broker/failure.ts';
 import type { Clock, Randomness } from '../broker/ports.ts';
-import { type CallsOptions, isFailedCondition, makeTableCalls } from './calls.ts';
-import type { Item } from './item.ts';
+import type { LedgerIndex } from '../contract/table.ts';
+import { type AwsCallOptions, type Send, isFailedCondition, makeDynamoDbCall } from './aws-calls.ts';
+import type { Item, ItemKey } from './item.ts';
 
-export interface TableOptions extends CallsOptions {
+export interface TableOptions extends AwsCallOptions {
   readonly client: Pick<DynamoDBClient, 'send'>;
-  readonly table: string;
+  readonly name: string;
   readonly clock: Clock;
   readonly randomness: Randomness;
 }
 
-export type Query = Omit<QueryCommandInput, 'TableName'>;
+/** In expressions `#name` is the attribute of that name, and `:name` the value of that name. */
+export interface Query {
+  /** The key condition. */
+  readonly where: string;
+  readonly filter?: string;
+  readonly values: Item;
+  /** The table itself where absent. A global index is not read strongly: it cannot be. */
+  readonly index?: LedgerIndex;
+  readonly newestFirst?: boolean;
+  readonly limit?: number;
+  readonly after?: Item | undefined;
+}
 
-/** An update: `set` by attribute, `remove` attributes, on the condition that `when` holds of the item before it. */
+/** Sets and removes attributes, on condition that `when` holds of the item before it. What is undefined is left out. */
 export interface Update {
   readonly set: Item;
   readonly remove?: readonly string[];
-  /** A condition over `#name` and `:name`; the names in it need an entry in `values` unless they are in `set`. */
   readonly when: string;
+  /** For `when`, in addition to those in `set`. */
   readonly values?: Item;
 }
 
 export interface Table {
-  get(key: Item, deadline: number): Promise<Item | undefined>;
+  readonly name: string;
+  get(key: ItemKey, deadline: number): Promise<Item | undefined>;
   /** Up to 100 items by key, in no order; those that do not exist are left out. */
-  getMany(keys: readonly Item[], deadline: number): Promise<readonly Item[]>;
+  getMany(keys: readonly ItemKey[], deadline: number): Promise<readonly Item[]>;
   page(query: Query, deadline: number): Promise<{ readonly items: readonly Item[]; readonly next?: Item }>;
-  /** All pages. */
-  all(query: Query, deadline: number): AsyncIterable<Item>;
+  /** The items of all pages, page by page. */
+  pages(query: Query, deadline: number): AsyncIterable<readonly Item[]>;
   /** Puts on condition that there is no such item. */
-  create(item: Item, deadline: number): Promise<{ readonly written: boolean } & Tried>;
+  create(item: Item & ItemKey, deadline: number): Promise<{ readonly written: boolean } & Tried>;
   /** The item after the update; undefined where the condition failed. */
-  update(key: Item, update: Update, deadline: number): Promise<{ readonly item: Item | undefined } & Tried>;
+  update(key: ItemKey, update: Update, deadline: number): Promise<{ readonly item: Item | undefined } & Tried>;
 }
 
 export interface Tried {
@@ -55,84 +69,88 @@ const BATCH_ROUNDS = 5;
 const BATCH_BACKOFF_MS = 50;
 
 export function makeTable(options: TableOptions): Table {
-  const { client, table, clock, randomness } = options;
-  const call = makeTableCalls(options);
+  const { client, name, clock, randomness } = options;
+  const call = makeDynamoDbCall(options);
 
   const get: Table['get'] = async (key, deadline) => {
-    const command = new GetItemCommand({ TableName: table, Key: key, ConsistentRead: true });
-    const output = await call('GetItem', deadline, (abortSignal) => client.send(command, { abortSignal }));
-    return output.Item;
+    const command = new GetItemCommand({ TableName: name, Key: marshall(key), ConsistentRead: true });
+    const { Item: found } = await call('GetItem', deadline, (options) => client.send(command, options));
+    return found && itemOf(found);
   };
 
   const getMany: Table['getMany'] = async (keys, deadline) => {
     const items: Item[] = [];
-    let left: Item[] = [...keys];
+    let left = keys.map((key) => marshall(key));
     for (let round = 0; left.length > 0; round += 1) {
       if (round === BATCH_ROUNDS)
         throw new Failure('ledger-unavailable', { reason: 'DynamoDB BatchGetItem: throttled' });
       if (round > 0) await clock.sleep(randomness() * BATCH_BACKOFF_MS * 2 ** round);
-      const command = new BatchGetItemCommand({ RequestItems: { [table]: { Keys: left, ConsistentRead: true } } });
-      const output = await call('BatchGetItem', deadline, (abortSignal) => client.send(command, { abortSignal }));
-      items.push(...(output.Responses?.[table] ?? []));
-      left = output.UnprocessedKeys?.[table]?.Keys ?? [];
+      const command = new BatchGetItemCommand({ RequestItems: { [name]: { Keys: left, ConsistentRead: true } } });
+      const output = await call('BatchGetItem', deadline, (options) => client.send(command, options));
+      items.push(...(output.Responses?.[name] ?? []).map(itemOf));
+      left = output.UnprocessedKeys?.[name]?.Keys ?? [];
     }
     return items;
   };
 
-  const page: Table['page'] = async (query, deadline) => {
-    const command = new QueryCommand({ ...query, TableName: table });
-    const output = await call('Query', deadline, (abortSignal) => client.send(command, { abortSignal }));
-    return { items: output.Items ?? [], ...(output.LastEvaluatedKey && { next: output.LastEvaluatedKey }) };
+  const page: Table['page'] = async ({ where, filter, values, index, newestFirst, limit, after }, deadline) => {
+    const command = new QueryCommand({
+      TableName: name,
+      IndexName: index?.name,
+      KeyConditionExpression: where,
+      FilterExpression: filter,
+      ...attributesIn(`${where} ${filter ?? ''}`, values),
+      ConsistentRead: index?.scope !== 'global',
+      ScanIndexForward: !newestFirst,
+      Limit: limit,
+      ExclusiveStartKey: after && marshall(after),
+    });
+    const output = await call('Query', deadline, (options) => client.send(command, options));
+    const next = output.LastEvaluatedKey && itemOf(output.LastEvaluatedKey);
+    return { items: (output.Items ?? []).map(itemOf), ...(next && { next }) };
   };
 
-  const all: Table['all'] = async function* (query, deadline) {
-    let from: Item | undefined;
+  const pages: Table['pages'] = async function* (query, deadline) {
+    let after: Item | undefined;
     do {
-      const { items, next } = await page({ ...query, ExclusiveStartKey: from }, deadline);
-      yield* items;
-      from = next;
-    } while (from);
+      const { items, next } = await page({ ...query, after }, deadline);
+      yield items;
+      after = next;
+    } while (after);
   };
 
   const create: Table['create'] = async (item, deadline) => {
     const command = new PutItemCommand({
-      TableName: table,
-      Item: item,
+      TableName: name,
+      Item: marshall(item, { removeUndefinedValues: true }),
       ConditionExpression: 'attribute_not_exists(pk)',
     });
-    const { output, retried } = await write('PutItem', deadline, (abortSignal) =>
-      client.send(command, { abortSignal }),
-    );
+    const { output, retried } = await write('PutItem', deadline, (options) => client.send(command, options));
     return { written: output !== undefined, retried };
   };
 
-  const update: Table['update'] = async (key, { set, remove = [], when, values = {} }, deadline) => {
-    const sets = Object.keys(set).map((name) => `#${name} = :${name}`);
-    const removes = remove.map((name) => `#${name}`);
-    const expression = `SET ${sets.join(', ')}${removes.length > 0 ? ` REMOVE ${removes.join(', ')}` : ''}`;
-    const names = new Set(`${expression} ${when}`.match(/#\w+/g));
+  const update: Table['update'] = async (key, { set, remove = [], when, values }, deadline) => {
+    const given = Object.keys(set).filter((attribute) => set[attribute] !== undefined);
+    const sets = given.map((attribute) => `#${attribute} = :${attribute}`).join(', ');
+    const removes = remove.map((attribute) => `#${attribute}`).join(', ');
+    const expression = `SET ${sets}${removes && ` REMOVE ${removes}`}`;
     const command = new UpdateItemCommand({
-      TableName: table,
-      Key: key,
+      TableName: name,
+      Key: marshall(key),
       UpdateExpression: expression,
       ConditionExpression: when,
-      ExpressionAttributeNames: Object.fromEntries([...names].map((name) => [name, name.slice(1)])),
-      ExpressionAttributeValues: Object.fromEntries(
-        Object.entries({ ...set, ...values }).map(([name, value]) => [`:${name}`, value]),
-      ),
+      ...attributesIn(`${expression} ${when}`, { ...set, ...values }),
       ReturnValues: 'ALL_NEW',
     });
-    const { output, retried } = await write('UpdateItem', deadline, (abortSignal) =>
-      client.send(command, { abortSignal }),
-    );
-    return { item: output?.Attributes, retried };
+    const { output, retried } = await write('UpdateItem', deadline, (options) => client.send(command, options));
+    return { item: output?.Attributes && itemOf(output.Attributes), retried };
   };
 
   /** No output where the condition failed. */
   async function write<Output extends Pick<PutItemCommandOutput, '$metadata'>>(
     operation: string,
     deadline: number,
-    send: (abortSignal: AbortSignal) => Promise<Output>,
+    send: Send<Output>,
   ): Promise<{ readonly output?: Output } & Tried> {
     try {
       const output = await call(operation, deadline, send);
@@ -143,7 +161,22 @@ export function makeTable(options: TableOptions): Table {
     }
   }
 
-  return { get, getMany, page, all, create, update };
+  return { name, get, getMany, page, pages, create, update };
+}
+
+/** Numbers as they are, also those beyond 2^53, which are rounded. */
+function itemOf(attributes: Record<string, AttributeValue>): Item {
+  return unmarshall(attributes, { wrapNumbers: Number });
+}
+
+/** The names and values that expressions use. */
+function attributesIn(expressions: string, values: Item) {
+  const names = new Set(expressions.match(/#\w+/g));
+  const byName = Object.entries(values).map(([name, value]) => [`:${name}`, value] as const);
+  return {
+    ExpressionAttributeNames: Object.fromEntries([...names].map((name) => [name, name.slice(1)])),
+    ExpressionAttributeValues: marshall(Object.fromEntries(byName), { removeUndefinedValues: true }),
+  };
 }
 
 function isRetried({ $metadata: { attempts = 1 } }: Pick<PutItemCommandOutput, '$metadata'>): boolean {

@@ -1,5 +1,8 @@
 import type { Clock } from '../broker/ports.ts';
-import { ProbeFault } from './steps.ts';
+import { isObject } from '../contract/shapes.ts';
+
+/** What is wrong, without a secret: for the log. */
+export class ProbeFailure extends Error {}
 
 export interface Asked {
   readonly method: 'GET' | 'POST';
@@ -13,7 +16,7 @@ export interface Answered {
   readonly json: Readonly<Record<string, unknown>>;
 }
 
-/** One request from outside. Throws ProbeFault if no whole answer comes by the deadline. */
+/** One request from outside. Throws ProbeFailure if no whole answer comes by the deadline. */
 export type Ask = (url: string, asked: Asked, deadline: number) => Promise<Answered>;
 
 const LONGEST_MS = 25_000;
@@ -32,7 +35,7 @@ export function makeAsk(clock: Clock): Ask {
       });
       return { status: answer.status, json: objectIn(await answer.text()) };
     } catch {
-      throw new ProbeFault(`no answer from ${new URL(url).host}`);
+      throw new ProbeFailure(`no answer from ${new URL(url).host}`);
     }
   };
 }
@@ -40,7 +43,7 @@ export function makeAsk(clock: Clock): Ask {
 function objectIn(text: string): Readonly<Record<string, unknown>> {
   try {
     const json: unknown = JSON.parse(text);
-    return typeof json === 'object' && json !== null ? { ...json } : {};
+    return isObject(json) ? json : {};
   } catch {
     return {};
   }

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import { Failure } from '../broker/failure.ts';
+import { secureUrl } from '../contract/shapes.ts';
 
 /** A client of the OIDC issuer, in the sense of OAuth: the prober signs in as it with the client credentials grant. */
 export interface OidcClient {
@@ -12,7 +13,7 @@ export interface ProberCredential extends OidcClient {
   readonly scope?: string | undefined;
   /** Some issuers want it as a parameter of the token request. */
   readonly audience?: string | undefined;
-  /** A second client, whom the policy grants nothing. */
+  /** A second client, to which the policy grants nothing. */
   readonly unentitled?: OidcClient | undefined;
 }
 
@@ -20,13 +21,7 @@ const text = z.string('is missing or not a string').check(
   z.minLength(1, 'is empty'),
   z.refine((value) => value.isWellFormed(), 'holds half a character'),
 );
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
-const tokenUrl = text.check(
-  z.refine((value) => {
-    const url = URL.parse(value);
-    return url?.protocol === 'https:' || (url?.protocol === 'http:' && LOOPBACK.test(url.hostname));
-  }, 'is no https URL'),
-);
+const tokenUrl = text.check(z.refine((value) => secureUrl(value) !== undefined, 'is no https URL'));
 const client = { clientId: text, clientSecret: text };
 const document = z.strictObject({
   ...client,

@@ -1,9 +1,7 @@
 import { Failure } from '../broker/failure.ts';
 import type { Clock, Log, SessionIssuer, Signals } from '../broker/ports.ts';
-import type { Answered, Ask } from './ask.ts';
+import { type Answered, type Ask, ProbeFailure } from './ask.ts';
 import type { OidcClient, ProberCredential } from './credential.ts';
-import { signIn } from './sign-in.ts';
-import { makeSteps, ProbeFault, type ProbeReport } from './steps.ts';
 
 export interface ProbeDeps {
   /** Origin of the broker's API. */
@@ -18,14 +16,20 @@ export interface ProbeDeps {
   readonly conceal: (secret: string) => void;
 }
 
+export interface ProbeReport {
+  readonly passed: readonly string[];
+  /** `<step>: <what is wrong>`. */
+  readonly failed: readonly string[];
+}
+
 /** How long ThoughtSpot may take to forget a revoked token: nothing is documented (wire facts 3.4). */
 const DEAD_WITHIN_MS = 10_000;
 const LOOK_EVERY_MS = 500;
 
 /**
- * The life of one token as a caller sees it, and whom the broker has to refuse. Anything but the promised answer emits
- * `probe-failed` and is logged; nothing is thrown then, so that one trouble rings once. The token is a fresh one and is
- * revoked whatever else fails. Throws Failure if the prober's own secret cannot be had.
+ * The life of one token as a caller sees it, and the callers that the broker has to refuse. Anything but the promised
+ * answer emits `probe-failed` and is logged; nothing is thrown then, so that one problem raises one alarm. The token is a
+ * fresh one and is revoked whatever else fails. Throws Failure if the prober's own secret cannot be read.
  */
 export function makeProbe(deps: ProbeDeps): (deadline: number) => Promise<ProbeReport> {
   const { brokerUrl, ask, clock, signals, log, conceal } = deps;
@@ -45,7 +49,7 @@ export function makeProbe(deps: ProbeDeps): (deadline: number) => Promise<ProbeR
     try {
       return (await deps.thoughtspot.sessionInfo(token, deadline)) !== undefined;
     } catch (error) {
-      if (error instanceof Failure) throw new ProbeFault(`ThoughtSpot does not tell: ${error.message}`);
+      if (error instanceof Failure) throw new ProbeFailure(`ThoughtSpot does not say: ${error.message}`);
       throw error;
     }
   }
@@ -53,15 +57,27 @@ export function makeProbe(deps: ProbeDeps): (deadline: number) => Promise<ProbeR
   async function seeDead(token: string, deadline: number): Promise<void> {
     const until = Math.min(deadline, clock.now() + DEAD_WITHIN_MS);
     while (await isAlive(token, deadline)) {
-      if (clock.now() >= until) throw new ProbeFault('ThoughtSpot still takes the revoked token');
+      if (clock.now() >= until) throw new ProbeFailure('ThoughtSpot still takes the revoked token');
       await clock.sleep(LOOK_EVERY_MS);
     }
   }
 
   return async (deadline) => {
     const credential = await deps.credential(deadline);
-    const steps = makeSteps();
-    const { step } = steps;
+    const passed: string[] = [];
+    const failed: string[] = [];
+    /** Undefined if the step fails. Throws on what is no failure of the broker's. */
+    const step = async <Value>(name: string, work: () => Promise<Value>): Promise<Value | undefined> => {
+      try {
+        const value = await work();
+        passed.push(name);
+        return value;
+      } catch (error) {
+        if (!(error instanceof ProbeFailure)) throw error;
+        failed.push(`${name}: ${error.message}`);
+        return undefined;
+      }
+    };
     const signedIn = async (client: OidcClient) => {
       const token = await signIn(ask, credential, client, deadline);
       conceal(token);
@@ -79,7 +95,7 @@ export function makeProbe(deps: ProbeDeps): (deadline: number) => Promise<ProbeR
         signals.emit('probe-latency', clock.now() - startedAt);
         expectStatus(answer, 200);
         const { token, leaseId, userName } = answer.json;
-        if (typeof token !== 'string' || typeof leaseId !== 'string') throw new ProbeFault('no token in the answer');
+        if (typeof token !== 'string' || typeof leaseId !== 'string') throw new ProbeFailure('no token in the answer');
         conceal(token);
         return { token, leaseId, userName };
       });
@@ -87,8 +103,9 @@ export function makeProbe(deps: ProbeDeps): (deadline: number) => Promise<ProbeR
         await step('sessioninfo', async () => {
           const answer = await callBroker('GET', '/sessioninfo', bearer, deadline);
           expectStatus(answer, 200);
-          if (answer.json['userName'] !== lease.userName) throw new ProbeFault('it tells of another user');
-          if (!(await isAlive(lease.token, deadline))) throw new ProbeFault('ThoughtSpot does not take the new token');
+          if (answer.json['userName'] !== lease.userName) throw new ProbeFailure('it tells of another user');
+          if (!(await isAlive(lease.token, deadline)))
+            throw new ProbeFailure('ThoughtSpot does not take the new token');
         });
         await step('revoketoken', async () =>
           expectStatus(await callBroker('POST', '/revoketoken', bearer, deadline, { leaseId: lease.leaseId }), 200),
@@ -102,7 +119,6 @@ export function makeProbe(deps: ProbeDeps): (deadline: number) => Promise<ProbeR
         expectStatus(await callBroker('POST', '/gettoken', await signedIn(unentitled), deadline), 403),
       );
 
-    const { passed, failed } = steps.report();
     if (failed.length > 0) {
       signals.emit('probe-failed');
       log.error('probe failed', { failed, passed });
@@ -111,10 +127,28 @@ export function makeProbe(deps: ProbeDeps): (deadline: number) => Promise<ProbeR
   };
 }
 
+/** An access token for a client, by the client credentials grant (RFC 6749, 4.4; the secret by Basic, 2.3.1). */
+async function signIn(
+  ask: Ask,
+  { tokenUrl, scope, audience }: ProberCredential,
+  { clientId, clientSecret }: OidcClient,
+  deadline: number,
+): Promise<string> {
+  const form = new URLSearchParams({ grant_type: 'client_credentials' });
+  if (scope !== undefined) form.set('scope', scope);
+  if (audience !== undefined) form.set('audience', audience);
+  const basic = Buffer.from(`${encodeURIComponent(clientId)}:${encodeURIComponent(clientSecret)}`).toString('base64');
+  const headers = { authorization: `Basic ${basic}`, 'content-type': 'application/x-www-form-urlencoded' };
+  const { status, json } = await ask(tokenUrl, { method: 'POST', headers, body: form.toString() }, deadline);
+  const token = json['access_token'];
+  if (status === 200 && typeof token === 'string' && token !== '') return token;
+  throw new ProbeFailure(`the issuer answered ${status} to the prober's client`);
+}
+
 function expectStatus({ status, json }: Answered, wanted: number): void {
   if (status === wanted) return;
   const code = typeof json['code'] === 'string' ? ` ${json['code']}` : '';
-  throw new ProbeFault(`answered ${status}${code} instead of ${wanted}`);
+  throw new ProbeFailure(`answered ${status}${code} instead of ${wanted}`);
 }
 
 /** The prober's own token with another signature, so that nothing but the signature can be why it is refused. */

@@ -10,7 +10,7 @@ export interface CredentialSourceOptions {
   readonly clock: Clock;
   readonly signals: Signals;
   readonly log: Log;
-  /** Told every secret string as soon as it is read, so that no line can print it. */
+  /** Called with every secret string as soon as it is read, so that no line can print it. */
   readonly conceal?: (secret: string, options: { readonly keep: true }) => void;
   /** How long a credential is used without reading the secret again, ms. */
   readonly maxAgeMs?: number;
@@ -122,7 +122,7 @@ export function makeCredentialSource(
     return undefined;
   }
 
-  /** The value, or Failure `secret-unavailable` at the deadline; the read goes on for whoever comes next. */
+  /** The value, or Failure `secret-unavailable` at the deadline; the read goes on for the next caller. */
   async function before<T>(deadline: number, value: Promise<T>): Promise<T> {
     const late = clock.sleep(Math.max(0, deadline - clock.now())).then(() => {
       throw new Failure('secret-unavailable', { reason: 'the secret was not read in time' });

@@ -1,9 +1,41 @@
 import { createHash } from 'node:crypto';
 import { inspect } from 'node:util';
-import type * as z from 'zod/mini';
+import * as z from 'zod/mini';
 import { Failure } from '../broker/failure.ts';
 import type { Credential } from '../broker/ports.ts';
-import { keyDocument, passwordDocument } from './secret-document.ts';
+import { isObject } from '../contract/shapes.ts';
+
+const text = (longest: number) =>
+  z.string('is missing or not a string').check(
+    z.minLength(1, 'is empty'),
+    z.maxLength(longest, `has more than ${longest} characters`),
+    z.refine((value) => value === value.trim() && !/[\r\n\0]/.test(value), 'has white space at an end or a line break'),
+  );
+const short = text(256);
+const secretKey = short;
+const isBase64 = (value: string) => /^[A-Za-z0-9+/]+={0,2}$/.test(value) && value.length % 4 === 0;
+const isDigestKey = (value: string) => isBase64(value) && Buffer.from(value, 'base64').length >= 32;
+const digestKey = z
+  .string('is missing or not a string')
+  .check(z.refine(isDigestKey, 'is not base64 of 32 bytes or more'));
+
+/** A secret key for the cluster, with own ones for organisations that have trusted authentication of their own. */
+const keyDocument = z.strictObject({
+  secretKey,
+  digestKey,
+  orgs: z.optional(
+    z.record(
+      z.string().check(z.regex(/^\d{1,9}$/)),
+      z.strictObject({ secretKey }, 'is not an object'),
+      'is not an object with organisation ids as names',
+    ),
+  ),
+  /** The user that dialect session-v2 would sign in as; needed by no other. */
+  serviceUser: z.optional(short),
+});
+
+/** A service account. */
+const passwordDocument = z.strictObject({ userName: short, password: text(1024), digestKey });
 
 /** What one version of the secret holds. */
 export interface StoredSecret {
@@ -16,17 +48,28 @@ export interface StoredSecret {
   readonly identity: string;
 }
 
+const placeholder = () => '[redacted credential]';
+/** Part of every credential: it prints as a placeholder, however it is printed. What is secret lies in closures. */
+const REDACTED = { toString: placeholder, toJSON: placeholder, [inspect.custom]: placeholder };
+
 /**
  * Parses the text of the secret. Throws Failure `misconfigured` that names each fault by its JSON path, never a value.
  * Both credentials at once are a fault: which one ThoughtSpot would take is contradictory (wire facts 3.1).
  */
 export function parseSecret(text: string, version: string): StoredSecret {
-  const document = asObject(text);
+  const document = objectIn(text);
   if ('secretKey' in document) {
     const { secretKey, digestKey, orgs = {}, serviceUser } = parse(keyDocument, document);
     const orgKeys = new Map(Object.entries(orgs).map(([org, own]) => [Number(org), own.secretKey]));
     return {
-      credential: new SecretKeyCredential(version, secretKey, orgKeys, serviceUser),
+      credential: {
+        ...REDACTED,
+        kind: 'secret-key',
+        version,
+        /** The organisation's own key where the secret has one, else the cluster's. */
+        secretKeyFor: (orgId) => orgKeys.get(orgId) ?? secretKey,
+        ...(serviceUser !== undefined && { serviceUser }),
+      },
       digestKey: Buffer.from(digestKey, 'base64'),
       sensitive: [secretKey, digestKey, ...orgKeys.values()],
       identity: digest(['secret-key', secretKey, serviceUser ?? null, [...orgKeys].sort(([a], [b]) => a - b)]),
@@ -35,7 +78,7 @@ export function parseSecret(text: string, version: string): StoredSecret {
   if ('password' in document || 'userName' in document) {
     const { userName, password, digestKey } = parse(passwordDocument, document);
     return {
-      credential: new PasswordCredential(version, userName, password),
+      credential: { ...REDACTED, kind: 'password', version, userName, password: () => password },
       digestKey: Buffer.from(digestKey, 'base64'),
       sensitive: [password, digestKey],
       identity: digest(['password', userName, password]),
@@ -44,59 +87,7 @@ export function parseSecret(text: string, version: string): StoredSecret {
   throw malformed(['$: has neither secretKey nor userName and password']);
 }
 
-/** Prints as a placeholder, however it is printed. What is secret lies in private fields besides. */
-abstract class SelfRedacting {
-  toString(): string {
-    return '[redacted credential]';
-  }
-  toJSON(): string {
-    return this.toString();
-  }
-  [inspect.custom](): string {
-    return this.toString();
-  }
-}
-
-class SecretKeyCredential extends SelfRedacting {
-  readonly kind = 'secret-key';
-  readonly version: string;
-  readonly serviceUser?: string;
-  readonly #secretKey: string;
-  readonly #orgKeys: ReadonlyMap<number, string>;
-
-  constructor(version: string, secretKey: string, orgKeys: ReadonlyMap<number, string>, serviceUser?: string) {
-    super();
-    this.version = version;
-    this.#secretKey = secretKey;
-    this.#orgKeys = orgKeys;
-    if (serviceUser !== undefined) this.serviceUser = serviceUser;
-  }
-
-  /** The organisation's own key where the secret has one, else the cluster's. */
-  secretKeyFor(orgId: number): string {
-    return this.#orgKeys.get(orgId) ?? this.#secretKey;
-  }
-}
-
-class PasswordCredential extends SelfRedacting {
-  readonly kind = 'password';
-  readonly version: string;
-  readonly userName: string;
-  readonly #password: string;
-
-  constructor(version: string, userName: string, password: string) {
-    super();
-    this.version = version;
-    this.userName = userName;
-    this.#password = password;
-  }
-
-  password(): string {
-    return this.#password;
-  }
-}
-
-function asObject(text: string): object {
+function objectIn(text: string): object {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -104,7 +95,7 @@ function asObject(text: string): object {
     // The parser's message quotes the text, so it is not kept as the cause.
     throw malformed(['$: is not JSON']);
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw malformed(['$: is not an object']);
+  if (!isObject(value)) throw malformed(['$: is not an object']);
   return value;
 }
 

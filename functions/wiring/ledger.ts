@@ -1,9 +1,9 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import type { ENVIRONMENT } from '../contract/environment.ts';
-import { CLIENT_OPTIONS } from '../ledger/calls.ts';
 import type { DataKeys } from '../ledger/data-keys.ts';
 import { makeDynamoDbLedger } from '../ledger/dynamodb-ledger.ts';
+import { type Table, makeTable } from '../ledger/table.ts';
 import { makeCredentialSource } from '../secrets/credential-source.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { concealingToken } from './concealing.ts';
@@ -16,41 +16,42 @@ type LedgerConfig = Pick<
   'BROKER_ENVIRONMENT' | 'THOUGHTSPOT_SECRET_ID' | 'LEDGER_TABLE' | 'LEDGER_DUE_SHARDS'
 >;
 
-/** One read is ended by its deadline besides; without `throwOnRequestTimeout` the SDK only warns of a late answer. */
-export const SECRETS_CLIENT_OPTIONS = {
+/**
+ * Options of every AWS client. The SDK retries throttling, 5xx, resets and timeouts, three attempts in all;
+ * `throwOnRequestTimeout` because without it the SDK only warns of a late answer and goes on waiting.
+ */
+export const AWS_CLIENT_OPTIONS = {
   maxAttempts: 3,
   requestHandler: { connectionTimeout: 1_000, requestTimeout: 1_500, throwOnRequestTimeout: true },
 } as const;
 
 /**
- * The credential and the ledger, with the keys that `keysOn` makes of its client. Region, endpoints and the role's keys
+ * The credential and the ledger, with the keys that `keysOn` makes of its table. Region, endpoints and the role's keys
  * are the AWS clients' own to find.
  */
 export function wireLedger(
   config: LedgerConfig,
   { log, signals, conceal }: Telemetry,
-  keysOn: (dynamodb: DynamoDBClient) => DataKeys,
+  keysOn: (table: Table) => DataKeys,
 ) {
   const credentials = makeCredentialSource({
-    client: new SecretsManagerClient(SECRETS_CLIENT_OPTIONS),
+    client: new SecretsManagerClient(AWS_CLIENT_OPTIONS),
     secretId: config.THOUGHTSPOT_SECRET_ID,
     clock,
     signals,
     log,
     conceal,
   });
-  const dynamodb = new DynamoDBClient(CLIENT_OPTIONS);
-  const dataKeys = keysOn(dynamodb);
+  const client = new DynamoDBClient(AWS_CLIENT_OPTIONS);
+  const table = makeTable({ client, name: config.LEDGER_TABLE, clock, randomness, signals });
+  const dataKeys = keysOn(table);
   const ledger = makeDynamoDbLedger({
-    client: dynamodb,
-    table: config.LEDGER_TABLE,
+    table,
     shards: config.LEDGER_DUE_SHARDS,
     environment: config.BROKER_ENVIRONMENT,
     dataKeys,
     digestKey: () => credentials.digestKey(),
     clock,
-    randomness,
-    signals,
   });
   return {
     credentials: { ...credentials, warm: credentials.digestKey },

@@ -7,7 +7,7 @@ import { makeProbe } from '../probe/probe.ts';
 import { AccessDenied, makeReadSecret } from '../secrets/secrets-manager.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { Config } from './config.ts';
-import { SECRETS_CLIENT_OPTIONS } from './ledger.ts';
+import { AWS_CLIENT_OPTIONS } from './ledger.ts';
 import { clock } from './system.ts';
 import { wireThoughtSpot } from './thoughtspot.ts';
 
@@ -18,7 +18,7 @@ const NO_CREDENTIAL: CredentialSource = {
 };
 
 export function wireProber(config: Config<'prober'>, telemetry: Telemetry) {
-  const client = new SecretsManagerClient(SECRETS_CLIENT_OPTIONS);
+  const client = new SecretsManagerClient(AWS_CLIENT_OPTIONS);
   const readSecret = makeReadSecret(client, config.PROBER_SECRET_ID);
   const probe = makeProbe({
     ...telemetry,

@@ -1,7 +1,7 @@
 /** Holds the ledger against the truth, which is what the simulated ThoughtSpot takes at this moment. */
 import { isUnfinished } from '../../functions/broker/lease.ts';
 import type { Lease } from '../../functions/broker/lease.ts';
-import { makeNames } from '../../functions/ledger/names.ts';
+import { makeHandles } from '../../functions/ledger/handles.ts';
 import { leaksAmong } from '../support/canaries.ts';
 import { ledgerRows, type LedgerRows } from '../support/ledger-rows.ts';
 import type { Load } from './load.ts';
@@ -21,10 +21,10 @@ interface NamedToken extends LiveToken {
 }
 
 export async function makeAuditor(world: ChaosWorld, load: Load) {
-  const names = await makeNames({ environment: 'local', digestKey: async () => world.digestKey })();
+  const handles = await makeHandles({ environment: 'local', digestKey: async () => world.digestKey })();
 
   const liveTokens = (): NamedToken[] =>
-    world.liveTokens().map((token) => ({ ...token, digest: names.tokenDigest(token.text) }));
+    world.liveTokens().map((token) => ({ ...token, digest: handles.tokenDigest(token.text) }));
 
   return {
     async audit(): Promise<AuditReport> {

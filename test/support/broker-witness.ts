@@ -3,7 +3,7 @@
  * are, which tokens live, and whether anything secret came out. Answers are held against docs/openapi.yaml as they come.
  */
 import { isUnfinished, type Lease } from '../../functions/broker/lease.ts';
-import { makeNames } from '../../functions/ledger/names.ts';
+import { makeHandles } from '../../functions/ledger/handles.ts';
 import { SECRET_ID } from '../../local/function-variables.ts';
 import type { LocalBroker } from '../../local/local-broker.ts';
 import { leaksAmong, leaksIn } from './canaries.ts';
@@ -207,7 +207,7 @@ function digestKeys({ aws }: LocalBroker): string[] {
 }
 
 async function digestUnder(key: string): Promise<(token: string) => string> {
-  const { tokenDigest } = await makeNames({
+  const { tokenDigest } = await makeHandles({
     environment: 'local',
     digestKey: async () => Buffer.from(key, 'base64'),
   })();

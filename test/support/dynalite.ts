@@ -5,6 +5,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import {
+  type AttributeValue,
   CreateTableCommand,
   DeleteTableCommand,
   DynamoDBClient,
@@ -13,15 +14,22 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { KMSClient } from '@aws-sdk/client-kms';
 import { createTableInput } from '../../functions/contract/table.ts';
-import { CLIENT_OPTIONS } from '../../functions/ledger/calls.ts';
 import { type DataKeys, type DataKeysOptions, makeDataKeys } from '../../functions/ledger/data-keys.ts';
 import { type DynamoDbLedgerOptions, makeDynamoDbLedger } from '../../functions/ledger/dynamodb-ledger.ts';
-import type { Item } from '../../functions/ledger/item.ts';
+import { type TableOptions, makeTable } from '../../functions/ledger/table.ts';
+import { AWS_CLIENT_OPTIONS } from '../../functions/wiring/ledger.ts';
 import type { TokenLedger } from '../../functions/broker/ports.ts';
 import type { Clock } from '../../functions/broker/ports.ts';
 import { startDynamoDb } from '../../local/aws/dynamodb.ts';
 import type { AwsEndpoint } from '../../local/aws/json-endpoint.ts';
 import { type Kms, startKms } from '../../local/aws/kms.ts';
+
+type Item = Record<string, AttributeValue>;
+
+/** `client` is the ledger's own, `dynamodb` that of its data keys. */
+type Overrides = Partial<Omit<DynamoDbLedgerOptions & DataKeysOptions & TableOptions, 'table' | 'name'>> & {
+  readonly dynamodb?: TableOptions['client'];
+};
 
 export interface Sandbox {
   readonly ledger: TokenLedger;
@@ -37,7 +45,7 @@ export interface LedgerStand {
   /** Faults and calls of DynamoDB; absent on a foreign endpoint, which has no fault switch. */
   readonly endpoint: AwsEndpoint | undefined;
   /** A ledger with caches of its own, as another sandbox would have. */
-  sandbox(overrides?: Partial<DynamoDbLedgerOptions & DataKeysOptions>): Sandbox;
+  sandbox(overrides?: Overrides): Sandbox;
   /** Every item of the table. */
   scan(): Promise<readonly Item[]>;
   close(): Promise<void>;
@@ -52,9 +60,9 @@ export async function startLedgerStand(clock: Clock, client: object = {}): Promi
   const endpoint = foreign === undefined ? await startDynamoDb() : undefined;
   const kms = await startKms();
   const keyId = kms.createKey('alias/ledger');
-  const options = { ...(endpoint && CREDENTIALS), ...CLIENT_OPTIONS, ...client };
+  const options = { ...(endpoint && CREDENTIALS), ...AWS_CLIENT_OPTIONS, ...client };
   const dynamodb = new DynamoDBClient({ ...options, endpoint: endpoint?.url ?? foreign ?? '' });
-  const kmsClient = new KMSClient({ ...CREDENTIALS, ...CLIENT_OPTIONS, ...client, endpoint: kms.url });
+  const kmsClient = new KMSClient({ ...CREDENTIALS, ...AWS_CLIENT_OPTIONS, ...client, endpoint: kms.url });
   const table = `ledger-test-${randomUUID()}`;
   await dynamodb.send(new CreateTableCommand(createTableInput(table)));
   await waitUntilTableExists({ client: dynamodb, maxWaitTime: 60, minDelay: 1, maxDelay: 1 }, { TableName: table });
@@ -67,10 +75,12 @@ export async function startLedgerStand(clock: Clock, client: object = {}): Promi
     kmsClient,
     endpoint,
     sandbox(overrides = {}) {
-      const base = { table, environment: 'test', clock, randomness: Math.random, ...overrides };
-      const dataKeys = makeDataKeys({ dynamodb, kms: kmsClient, keyId, ...base });
+      const base = { name: table, environment: 'test', clock, randomness: Math.random, ...overrides };
+      const keysTable = makeTable({ ...base, client: overrides.dynamodb ?? dynamodb });
+      const dataKeys = makeDataKeys({ table: keysTable, kms: kmsClient, keyId, ...base });
       const digestKey = async () => TEST_DIGEST_KEY;
-      const ledger = makeDynamoDbLedger({ client: dynamodb, shards: 4, dataKeys, digestKey, ...base });
+      const ledgerTable = makeTable({ client: dynamodb, ...base });
+      const ledger = makeDynamoDbLedger({ table: ledgerTable, shards: 4, dataKeys, digestKey, ...base });
       return { ledger, dataKeys };
     },
     async scan() {

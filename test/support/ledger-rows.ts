@@ -1,5 +1,6 @@
 /** The ledger of a running local broker as it lies in the table: finished rows and cut-offs too. */
 import { DynamoDBClient, paginateScan } from '@aws-sdk/client-dynamodb';
+import { unmarshall } from '@aws-sdk/util-dynamodb';
 import type { Lease } from '../../functions/broker/lease.ts';
 import { leaseOf } from '../../functions/ledger/item.ts';
 import { TABLE_NAME } from '../../local/function-variables.ts';
@@ -28,7 +29,7 @@ export async function ledgerRows({ aws }: Pick<LocalBroker, 'aws'>): Promise<Led
     for await (const page of paginateScan({ client }, { TableName: TABLE_NAME, ConsistentRead: true })) {
       for (const item of page.Items ?? []) {
         const partition = item['pk']?.S ?? '';
-        if (partition.startsWith('u#')) leases.push(leaseOf(item, () => ''));
+        if (partition.startsWith('u#')) leases.push(leaseOf(unmarshall(item), () => ''));
         if (partition === 'cutoffs') {
           const pending = item['pending']?.BOOL === true;
           cutOffs.push({ scope: item['sk']?.S ?? '', before: Number(item['before']?.N), pending });

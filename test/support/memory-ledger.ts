@@ -8,8 +8,8 @@ import { createHash } from 'node:crypto';
 import { Failure } from '../../functions/broker/failure.ts';
 import { type CallerId, type Lease, type LeaseKey, isUnfinished } from '../../functions/broker/lease.ts';
 import type { Change, Clock, CutOff, CutOffScope, Reservation, TokenLedger } from '../../functions/broker/ports.ts';
-import { statesThatAllow } from '../../functions/ledger/conditions.ts';
-import { type Names, makeNames } from '../../functions/ledger/names.ts';
+import { type Handles, makeHandles } from '../../functions/ledger/handles.ts';
+import { statesThatAllow } from '../../functions/ledger/writes.ts';
 import { SortedList } from './sorted-list.ts';
 
 export type LedgerCall = keyof Omit<TokenLedger, 'shards'>;
@@ -68,7 +68,7 @@ const MOST_LOOKS_AT_ONE_TIME = 20_000;
 export function makeMemoryLedger(options: MemoryLedgerOptions): MemoryLedger {
   const { clock, shards = 16 } = options;
   const digestKey = createHash('sha256').update('memory ledger').digest();
-  const names = makeNames({ environment: 'memory', digestKey: async () => digestKey });
+  const handles = makeHandles({ environment: 'memory', digestKey: async () => digestKey });
   const users = new Map<string, Map<string, Map<number, Row>>>();
   const callers = new Map<string, Set<Row>>();
   const dueShards = Array.from({ length: shards }, () => new SortedList<Due>(byDue));
@@ -88,7 +88,7 @@ export function makeMemoryLedger(options: MemoryLedgerOptions): MemoryLedger {
   const leaseOf = async ({ facts, dueAt, token }: Row): Promise<Lease> => {
     const lease = {
       ...facts,
-      leaseId: (await names()).leaseId(facts),
+      leaseId: (await handles()).leaseId(facts),
       sealed: token !== undefined,
       ...(dueAt !== undefined && { dueAt }),
     };
@@ -178,12 +178,12 @@ export function makeMemoryLedger(options: MemoryLedgerOptions): MemoryLedger {
 
     byLeaseId: (leaseId, deadline) =>
       call('byLeaseId', [leaseId], deadline, async () => {
-        const key = (await names()).leaseKey(leaseId);
+        const key = (await handles()).leaseKey(leaseId);
         const row = key && find(key);
         return row && leaseOf(row);
       }),
 
-    digest: async (token) => (await names()).tokenDigest(token),
+    digest: async (token) => (await handles()).tokenDigest(token),
 
     reserve: (reservation: Reservation, deadline) =>
       call('reserve', [reservation], deadline, () => {
@@ -201,7 +201,7 @@ export function makeMemoryLedger(options: MemoryLedgerOptions): MemoryLedger {
 
     transition: (key, change, deadline) =>
       call('transition', [key, change], deadline, async () => {
-        const { tokenDigest } = await names();
+        const { tokenDigest } = await handles();
         // No await between the condition and the write: one item is one step, as in DynamoDB.
         const row = find(key);
         if (!row || !statesThatAllow(change).includes(row.facts.state)) return undefined;
@@ -258,7 +258,7 @@ export function makeMemoryLedger(options: MemoryLedgerOptions): MemoryLedger {
     dueCount: () => dueShards.reduce((sum, shard) => sum + shard.size, 0),
   };
 
-  function apply(row: Row, change: Change, tokenDigest: Names['tokenDigest']): void {
+  function apply(row: Row, change: Change, tokenDigest: Handles['tokenDigest']): void {
     const { to, from: _from, ifDueAt: _ifDueAt, dueAt: nextDueAt, token, ...facts } = change;
     const digest = token !== undefined && { tokenDigest: tokenDigest(token) };
     row.facts = { ...row.facts, ...facts, ...digest, state: to };

@@ -6,7 +6,8 @@ import {
   BatchGetItemCommand,
   QueryCommand,
 } from '@aws-sdk/client-dynamodb';
-import { itemKey, leaseItemKey } from '../../../functions/ledger/item.ts';
+import { marshall } from '@aws-sdk/util-dynamodb';
+import { leaseItemKey } from '../../../functions/ledger/item.ts';
 import type { AwsEndpoint } from '../../../local/aws/json-endpoint.ts';
 import type { Fault } from '../../../local/aws/faults.ts';
 import type { SignalName } from '../../../functions/contract/signals.ts';
@@ -304,7 +305,7 @@ describeHere('the DynamoDB ledger when DynamoDB fails', () => {
     );
     for (const row of [live, finished, ...foreign]) await ledger.reserve(row, far);
     await ledger.transition(finished, { to: 'failed', dueAt: null }, far);
-    const Items = [live, finished, ...foreign].map(leaseItemKey).map(({ pk, sk }) => itemKey(pk, sk));
+    const Items = [live, finished, ...foreign].map((row) => marshall(leaseItemKey(row)));
     const send = async (command: unknown, options: object) =>
       command instanceof QueryCommand ? { Items } : stand.dynamodb.send(command as never, options);
     const { ledger: lagging } = stand.sandbox({ client: { send: send as DynamoDBClient['send'] } });

@@ -1,10 +1,11 @@
 /** Tokens in the table: sealed, bound to their rows, and KMS out of the way of a warm sandbox. */
 import { DeleteItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import type { GenerateDataKeyCommandOutput, KMSClient } from '@aws-sdk/client-kms';
+import { marshall } from '@aws-sdk/util-dynamodb';
 import type { SignalName } from '../../../functions/contract/signals.ts';
 import type { Reservation, TokenLedger } from '../../../functions/broker/ports.ts';
 import type { DataKeys } from '../../../functions/ledger/data-keys.ts';
-import { leaseItemKey, itemKey, text } from '../../../functions/ledger/item.ts';
+import { leaseItemKey } from '../../../functions/ledger/item.ts';
 import { type LedgerStand, TEST_DIGEST_KEY, startLedgerStand } from '../../support/dynalite.ts';
 import { START, TestClock, reservation } from './fixtures.ts';
 
@@ -42,10 +43,7 @@ describe('sealed tokens', () => {
     return stand.kms.calls.slice(before).map((call) => call.operation);
   }
 
-  const itemKeyOf = (row: Reservation) => {
-    const { pk, sk } = leaseItemKey(row);
-    return itemKey(pk, sk);
-  };
+  const itemKeyOf = (row: Reservation) => marshall(leaseItemKey(row));
   const itemOf = async (row: Reservation) => {
     const items = await stand.scan();
     return items.find((item) => item['sk']?.S === leaseItemKey(row).sk);
@@ -313,7 +311,8 @@ describe('sealed tokens', () => {
     it('do not open when the data key is gone from the table, and nobody makes another in its place', async () => {
       const row = await putToken(stand.sandbox().ledger, 'lost');
       const hour = new Date(clock.now()).toISOString().slice(0, 13);
-      await stand.dynamodb.send(new DeleteItemCommand({ TableName: stand.table, Key: itemKey('key#test', hour) }));
+      const lost = marshall({ pk: 'key#test', sk: hour });
+      await stand.dynamodb.send(new DeleteItemCommand({ TableName: stand.table, Key: lost }));
       const { ledger } = stand.sandbox();
       const calls = await kmsCallsDuring(() =>
         expect(ledger.token(row, far)).rejects.toMatchObject({
@@ -367,7 +366,7 @@ describe('sealed tokens', () => {
         Key: itemKeyOf(row),
         UpdateExpression: 'SET #state = :state',
         ExpressionAttributeNames: { '#state': 'state' },
-        ExpressionAttributeValues: { ':state': text('canary-state') },
+        ExpressionAttributeValues: { ':state': { S: 'canary-state' } },
       }),
     );
     const failure = await ledger.get(row, far).catch((error: unknown) => error);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { FINISHED, UNFINISHED, mayEnter } from '../../../functions/broker/lease.ts';
-import { statesThatAllow } from '../../../functions/ledger/conditions.ts';
+import { statesThatAllow } from '../../../functions/ledger/writes.ts';
 
 const STATES = [...UNFINISHED, ...FINISHED];
 

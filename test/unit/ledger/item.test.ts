@@ -40,14 +40,14 @@ it("a caller's digest never changes: it is in every unfinished row, and in two i
 
 describe('an item', () => {
   it('that does not parse is named by its attributes, never by a value', () => {
-    const item = { ...reservedItem(reservation(), context), orgId: { S: 'canary' }, kind: { S: 'canary' } };
+    const item = { ...reservedItem(reservation(), context), orgId: 'canary', kind: 'canary' };
     expect(() => leaseOf(item, () => 'id')).toThrow(
       /^internal-error: a row of the ledger does not parse at orgId, kind$/,
     );
   });
 
   it('may hold more than this version knows', () => {
-    const item = { ...reservedItem(reservation(), context), later: { S: 'x' } };
+    const item = { ...reservedItem(reservation(), context), later: 'x' };
     expect(leaseOf(item, () => 'id')).not.toHaveProperty('later');
   });
 

@@ -1,7 +1,8 @@
 import { createSecretKey } from 'node:crypto';
 import fc from 'fast-check';
 import type { DataKeys } from '../../../functions/ledger/data-keys.ts';
-import { type Place, makeSealing } from '../../../functions/ledger/sealing.ts';
+import type { ItemKey } from '../../../functions/ledger/item.ts';
+import { makeSealing } from '../../../functions/ledger/sealing.ts';
 
 const keyOf = (hour: number) => createSecretKey(Buffer.alloc(32, hour % 251));
 const dataKeys: DataKeys = {
@@ -10,7 +11,7 @@ const dataKeys: DataKeys = {
   warm: async () => {},
 };
 const sealing = makeSealing(dataKeys, 'test');
-const place: Place = { pk: 'u#alice', sk: 'f#0000000001' };
+const place: ItemKey = { pk: 'u#alice', sk: 'f#0000000001' };
 
 describe('a sealed token', () => {
   it('opens as it was, whatever is in it', async () => {
@@ -36,7 +37,7 @@ describe('a sealed token', () => {
     }
   });
 
-  it.each<[string, Place]>([
+  it.each<[string, ItemKey]>([
     ["of another user's partition", { ...place, pk: 'u#bob' }],
     ['of another generation', { ...place, sk: 'f#0000000002' }],
     ['whose keys only look alike when joined', { pk: 'u#alicef', sk: '#0000000001' }],

@@ -6,7 +6,7 @@ import { createCipheriv, createDecipheriv, createHmac, createSecretKey, hkdfSync
 import * as z from 'zod/mini';
 import type { LeaseKey } from '../broker/lease.ts';
 
-export interface Names {
+export interface Handles {
   /** HMAC-SHA256 of the token, base64url (43 characters): the same token gives the same digest, nothing leads back. */
   readonly tokenDigest: (token: string) => string;
   /** Opaque handle of a row. The same row always has the same handle, so a retry by a client sees the same leaseId. */
@@ -15,7 +15,7 @@ export interface Names {
   readonly leaseKey: (leaseId: string) => LeaseKey | undefined;
 }
 
-export interface NamesOptions {
+export interface HandlesOptions {
   readonly environment: string;
   /** At least 32 bytes, from the secret. Its cache is the caller's; it is asked on each use, so that a rotation shows. */
   readonly digestKey: (deadline?: number) => Promise<Uint8Array>;
@@ -29,19 +29,19 @@ const CIPHER = 'aes-256-gcm';
 
 const handlePlaintext = z.tuple([z.string(), z.string(), z.int().check(z.positive())]);
 
-/** Names under the digest key of the moment; the derived keys are kept until the digest key changes. */
-export function makeNames(options: NamesOptions): (deadline?: number) => Promise<Names> {
-  let known: { readonly digestKey: Uint8Array; readonly names: Names } | undefined;
+/** Handles under the digest key of the moment; the derived keys are kept until the digest key changes. */
+export function makeHandles(options: HandlesOptions): (deadline?: number) => Promise<Handles> {
+  let known: { readonly digestKey: Uint8Array; readonly handles: Handles } | undefined;
   return async (deadline) => {
     const digestKey = await options.digestKey(deadline);
     if (!known || !sameBytes(known.digestKey, digestKey)) {
-      known = { digestKey: Uint8Array.from(digestKey), names: namesUnder(digestKey, options.environment) };
+      known = { digestKey: Uint8Array.from(digestKey), handles: handlesUnder(digestKey, options.environment) };
     }
-    return known.names;
+    return known.handles;
   };
 }
 
-function namesUnder(digestKey: Uint8Array, environment: string): Names {
+function handlesUnder(digestKey: Uint8Array, environment: string): Handles {
   // Key objects, made once: with raw bytes each call below takes four times as long (measured, Node 24).
   const derive = (purpose: string) =>
     createSecretKey(Buffer.from(hkdfSync('sha256', digestKey, environment, `thoughtspot-token-broker/${purpose}`, 32)));
@@ -64,8 +64,7 @@ function namesUnder(digestKey: Uint8Array, environment: string): Names {
     leaseKey(leaseId) {
       const handle = Buffer.from(leaseId, 'base64url');
       // Decoding is lenient; a handle is good in one spelling only.
-      if (handle.toString('base64url') !== leaseId) return undefined;
-      if (handle[0] !== VERSION) return undefined;
+      if (handle.toString('base64url') !== leaseId || handle[0] !== VERSION) return undefined;
       try {
         const iv = handle.subarray(1, 1 + IV_BYTES);
         const decipher = createDecipheriv(CIPHER, handleKey, iv, { authTagLength: TAG_BYTES });

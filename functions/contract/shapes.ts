@@ -14,6 +14,12 @@ export function isLoopback({ hostname }: URL): boolean {
   return LOOPBACK.test(hostname);
 }
 
+/** The text as an origin that credentials may travel to: a secure URL without path, query or credentials of its own. */
+export function secureOrigin(text: string): string | undefined {
+  const url = secureUrl(text);
+  return url !== undefined && (text === url.origin || text === `${url.origin}/`) ? url.origin : undefined;
+}
+
 /** The text as a URL that credentials may travel to: https, or http to this machine. Undefined for anything else. */
 export function secureUrl(text: string): URL | undefined {
   const url = URL.parse(text);

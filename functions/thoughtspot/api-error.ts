@@ -4,10 +4,12 @@
  * what came from the other side (headers, body, result) can be read but is not enumerable.
  */
 
+import type { Lost } from './transport.ts';
+
 export interface HttpRequest {
   readonly method: string;
   readonly url: string;
-  /** Without Authorization. */
+  /** Without Authorization and cookies. */
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -66,10 +68,13 @@ export class AbortError extends Error {
 /** No answer came: `code` is the system's (ECONNREFUSED) or the transport's own word (timeout, too-large, reset). */
 export class ConnectionError extends Error {
   readonly code: string;
+  readonly lost: Lost;
 
-  constructor(code: string) {
+  constructor(lost: Lost) {
+    const code = lost.code ?? lost.cause;
     super(`No answer from ThoughtSpot: ${code}.`);
     this.name = new.target.name;
     this.code = code;
+    this.lost = lost;
   }
 }

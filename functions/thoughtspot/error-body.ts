@@ -1,4 +1,5 @@
-import { isObject, parseJson } from './reading.ts';
+import { GUID, isObject } from '../contract/shapes.ts';
+import { parseJson } from './json-fields.ts';
 import type { Reply } from './transport.ts';
 
 /** What an error body says, whatever its shape. `text` is for matching only: it must not reach a log or an answer. */
@@ -17,7 +18,6 @@ export interface ErrorBody {
 const MAX_DEPTH = 12;
 const MAX_NODES = 500;
 const MAX_TEXT = 4_000;
-const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const NOT_PROSE = /guid|stacktrace|^path$|^locations$/i;
 
 /**

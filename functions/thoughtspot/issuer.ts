@@ -11,13 +11,12 @@ import type {
   SessionIssuer,
   Signals,
 } from '../broker/ports.ts';
-import type { Decoded, GettokenInput, Operation, Proof } from './dialects/dialect.ts';
-import { DIALECTS } from './dialects/dialects.ts';
-import { originOf } from './origin.ts';
-import { lossOf, type DialectName } from './rejection.ts';
+import { type GettokenInput, type Operation, type Outcome, outcomeOf, type Proof } from './dialect.ts';
+import { DIALECTS } from './dialects.ts';
+import type { DialectName } from './rejection.ts';
 import { makeCall, type Repeatable } from './retry.ts';
 import { makeServiceSession } from './service-session.ts';
-import { makeTransport } from './transport.ts';
+import { makeTransport, originOf } from './transport.ts';
 
 export interface SessionIssuerDeps {
   /** Origin of the cluster, such as https://acme.thoughtspot.cloud. */
@@ -48,7 +47,7 @@ const GOODBYE_MS = 400;
  * | what happened | outcome | code | again |
  * |---|---|---|---|
  * | grant or credential that the dialect cannot mint with | not-minted | misconfigured | - |
- * | no credential to be had | not-minted | the source's | - |
+ * | no credential can be read | not-minted | the source's | - |
  * | refused, unresolved, TLS refused: nothing was sent | not-minted | upstream-unavailable | yes |
  * | deadline before it was sent | not-minted | upstream-timeout | no |
  * | deadline after it was sent | unknown | upstream-timeout | no |
@@ -73,21 +72,18 @@ export function makeSessionIssuer(deps: SessionIssuerDeps): ThoughtSpotIssuer {
   const session = makeServiceSession(dialect, call, clock);
 
   async function perform<Input, Value>(
-    operation: Operation<Input, Value, unknown>,
+    operation: Operation<Input, Value>,
     input: Input,
     repeatable: Repeatable,
     deadline: number,
-  ): Promise<Decoded<Value>> {
-    const parts = operation.encode(input);
-    const exchange = await call(parts, repeatable, deadline);
-    return exchange.kind === 'lost'
-      ? { ok: false, rejection: lossOf(exchange, `${parts.method} ${parts.path}`) }
-      : operation.decode(exchange.reply, input, clock.now());
+  ): Promise<Outcome<Value>> {
+    const exchange = await call(operation.encode(input), repeatable, deadline);
+    return outcomeOf(operation, input, exchange, { name: dialect.name, nowMs: clock.now() });
   }
 
   async function mintWith(credential: Credential, grant: Grant, deadline: number): Promise<MintOutcome> {
-    const obstacle = dialect.obstacle(grant, credential);
-    if (obstacle !== undefined) return notMinted(new Failure('misconfigured', { reason: obstacle }));
+    const reason = dialect.cannotMint(grant, credential);
+    if (reason !== undefined) return notMinted(new Failure('misconfigured', { reason }));
     const input = inputOf(credential, grant);
     if (!dialect.mintsWithSession || credential.kind !== 'password') return mintOnce(input, grant, deadline);
     const first = await session.open(credential, deadline);
@@ -101,12 +97,12 @@ export function makeSessionIssuer(deps: SessionIssuerDeps): ThoughtSpotIssuer {
 
   async function mintOnce(input: GettokenInput, grant: Grant, deadline: number): Promise<MintOutcome> {
     const startedAt = clock.now();
-    const decoded = await perform(dialect.gettoken, input, writes(grant) ? 'mint-writes' : 'mint', deadline);
-    if (!decoded.ok) {
-      const { certain, failure } = decoded.rejection;
+    const outcome = await perform(dialect.gettoken, input, writes(grant) ? 'mint-writes' : 'mint', deadline);
+    if ('rejection' in outcome) {
+      const { certain, failure } = outcome.rejection;
       return { outcome: certain ? 'not-minted' : 'unknown', failure };
     }
-    const minted = decoded.value;
+    const minted = outcome.value;
     if (minted.createdAt !== undefined)
       signals.emit('upstream-clock-offset', (minted.createdAt - (startedAt + clock.now()) / 2) / 1_000);
     return { outcome: 'minted', minted };
@@ -134,14 +130,16 @@ export function makeSessionIssuer(deps: SessionIssuerDeps): ThoughtSpotIssuer {
     },
 
     async revoke(token, user, deadline): Promise<RevokeOutcome> {
-      const decoded = await perform(dialect.revoketoken, { bearer: token, userName: user }, 'idempotent', deadline);
-      return decoded.ok ? { outcome: 'dead' } : { outcome: 'retry', failure: decoded.rejection.failure };
+      const outcome = await perform(dialect.revoketoken, { bearer: token, userName: user }, 'idempotent', deadline);
+      if ('rejection' in outcome) return { outcome: 'retry', failure: outcome.rejection.failure };
+      if (outcome.value) return { outcome: 'dead' };
+      return { outcome: 'retry', failure: new Failure('upstream-invalid', { reason: 'revoketoken answered false' }) };
     },
 
     async sessionInfo(token, deadline) {
-      const decoded = await perform(dialect.sessionInfo, { bearer: token }, 'idempotent', deadline);
-      if (!decoded.ok) throw decoded.rejection.failure;
-      return decoded.value;
+      const outcome = await perform(dialect.sessionInfo, { bearer: token }, 'idempotent', deadline);
+      if ('rejection' in outcome) throw outcome.rejection.failure;
+      return outcome.value === 'token-not-accepted' ? undefined : outcome.value;
     },
 
     warm: () => transport.warm(),

@@ -53,7 +53,23 @@ export interface SessionInfoResponse {
   state?: string;
 }
 
-/** The beta's error model. */
-export interface ErrorResponse {
-  error?: unknown;
-}
+/** Names that sessionInfo answers with, but for tokens and cookies, which leave the broker under no name. */
+export const SESSION_INFO_FIELDS: ReadonlySet<string> = new Set([
+  'userDisplayName',
+  'userEmail',
+  'userCreatedTime',
+  'canChangePassword',
+  'isSystemUser',
+  'userGroupMask',
+  'privileges',
+  'expirationTime',
+  'locale',
+  'timezone',
+  'dateFormat',
+  'timeFormat',
+  'dateTimeFormat',
+  'isFirstLogin',
+  'firstLoginDate',
+  'userProperties',
+  'state',
+] satisfies (keyof SessionInfoResponse)[]);

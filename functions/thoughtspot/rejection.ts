@@ -1,7 +1,8 @@
 import { Failure } from '../broker/failure.ts';
 import type { ProblemCode } from '../contract/problems.ts';
+import { isObject } from '../contract/shapes.ts';
 import { readErrorBody, type ErrorBody } from './error-body.ts';
-import { isObject, parseJson } from './reading.ts';
+import { parseJson } from './json-fields.ts';
 import type { Lost, Reply } from './transport.ts';
 
 /** Why there is no result. */

@@ -1,7 +1,6 @@
 import type { Clock, Credential } from '../broker/ports.ts';
 import { Failure } from '../broker/failure.ts';
-import type { Dialect } from './dialects/dialect.ts';
-import { lossOf } from './rejection.ts';
+import { type Dialect, outcomeOf } from './dialect.ts';
 import type { Call } from './retry.ts';
 
 type PasswordCredential = Extract<Credential, { readonly kind: 'password' }>;
@@ -13,9 +12,9 @@ export interface Session {
 }
 
 export interface ServiceSession {
-  /** The session that is kept, or a new one; throws Failure. One login in flight, whoever waits. */
+  /** The session that is kept, or a new one; throws Failure. One login is in flight for all that wait. */
   open(credential: PasswordCredential, deadline: number): Promise<Session>;
-  /** ThoughtSpot refused it: the next `open` logs in anew. */
+  /** ThoughtSpot refused it: the next `open` logs in again. */
   forget(bearer: string): void;
   /** The bearer that is kept, if any; it is forgotten. */
   take(): string | undefined;
@@ -32,16 +31,18 @@ export function makeServiceSession(dialect: Dialect, call: Call, clock: Clock): 
   async function logIn(credential: PasswordCredential, deadline: number): Promise<string> {
     const input = { userName: credential.userName, password: credential.password() };
     const startedAt = clock.now();
-    const parts = dialect.login.encode(input);
-    const exchange = await call(parts, 'mint', deadline);
-    if (exchange.kind === 'lost') throw lossOf(exchange, `${parts.method} ${parts.path}`).failure;
-    const decoded = dialect.login.decode(exchange.reply, input, clock.now());
-    if (!decoded.ok) throw decoded.rejection.failure;
-    const { token, lifetimeMs = Number.POSITIVE_INFINITY } = decoded.value;
-    if (token === undefined)
+    const exchange = await call(dialect.login.encode(input), 'mint', deadline);
+    const outcome = outcomeOf(dialect.login, input, exchange, { name: dialect.name, nowMs: clock.now() });
+    if ('rejection' in outcome) throw outcome.rejection.failure;
+    const { value } = outcome;
+    if (value === 'cookie-session')
       throw new Failure('upstream-invalid', { reason: 'ThoughtSpot answered the login without a token' });
-    kept = { bearer: token, version: credential.version, until: startedAt + lifetimeMs - MARGIN_MS };
-    return token;
+    kept = {
+      bearer: value.token,
+      version: credential.version,
+      until: startedAt + value.longestLifetimeMs - MARGIN_MS,
+    };
+    return value.token;
   }
 
   return {

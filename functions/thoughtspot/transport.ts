@@ -1,5 +1,7 @@
 import type { Dispatcher } from 'undici';
 import Pool from 'undici/lib/dispatcher/pool.js';
+import { Failure } from '../broker/failure.ts';
+import { secureUrl } from '../contract/shapes.ts';
 import { makeConnector } from './connector.ts';
 
 /** What goes on the wire, before the host is known. `path` is absolute, `body` is JSON text. */
@@ -18,7 +20,7 @@ export interface Reply {
 }
 
 /**
- * No whole answer came. `sent` tells whether a byte may have left the socket: false is certain. `status` is set if the
+ * No whole answer came. `sent` says whether a byte may have left the socket: false is certain. `status` is set if the
  * head of an answer was seen. `code` is the system's word (ECONNREFUSED), never text from the other side.
  */
 export interface Lost {
@@ -90,6 +92,24 @@ export function makeTransport(origin: URL, now: () => number): Transport {
     },
   };
 }
+
+/**
+ * The cluster's origin from what the environment says. https only, unless the host is this machine. Throws Failure
+ * `misconfigured` for anything else, also for a path, a query or credentials in the address: they would be lost or sent.
+ */
+export function originOf(host: string): URL {
+  const url = secureUrl(host);
+  if (url === undefined)
+    throw misconfigured(
+      URL.canParse(host) ? 'must be https (http only for loopback)' : 'is not a URL such as https://acme.example',
+    );
+  if (url.username !== '' || url.password !== '') throw misconfigured('must not hold credentials');
+  if (url.pathname !== '/' || url.search !== '' || url.hash !== '') throw misconfigured('must be an origin, no path');
+  return url;
+}
+
+const misconfigured = (what: string): Failure =>
+  new Failure('misconfigured', { reason: `the ThoughtSpot host ${what}` });
 
 function send(pool: Pool, parts: RequestParts, timeoutMs: number, signal?: AbortSignal): Promise<Exchange> {
   return new Promise((resolve) => {

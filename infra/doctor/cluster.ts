@@ -1,13 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Credential, MintedToken } from '../../functions/broker/ports.ts';
-import type { GettokenInput, Operation, Proof } from '../../functions/thoughtspot/dialects/dialect.ts';
-import { DIALECTS } from '../../functions/thoughtspot/dialects/dialects.ts';
-import { originOf } from '../../functions/thoughtspot/origin.ts';
-import { lossOf } from '../../functions/thoughtspot/rejection.ts';
+import { ApiError, type ApiResponse, ConnectionError } from '../../functions/thoughtspot/api-error.ts';
+import { type GettokenInput, type Operation, outcomeOf, type Proof } from '../../functions/thoughtspot/dialect.ts';
+import { DIALECTS } from '../../functions/thoughtspot/dialects.ts';
 import type { DialectName } from '../../functions/thoughtspot/rejection.ts';
-import { makeTransport } from '../../functions/thoughtspot/transport.ts';
-import type { Reply, RequestParts, Transport } from '../../functions/thoughtspot/transport.ts';
+import { Client, type Configuration, SessionController } from '../../functions/thoughtspot/session-controller.ts';
+import type { Exchange, Reply, RequestParts } from '../../functions/thoughtspot/transport.ts';
 import { Finding, needed, Skipped } from './checklist.ts';
 import type { Examine } from './checklist.ts';
 import { examineCors } from './cors.ts';
@@ -36,57 +35,70 @@ export type IsAlive = (token: string) => Promise<boolean>;
 
 /**
  * The five session operations with the very requests that the broker sends, then what has to be refused, then CORS.
- * Every token that it makes is ended, whatever fails. `then` runs last, while the connection is open.
+ * With a password they are those of SessionController. Every token that it makes is ended, whatever fails. `then` runs
+ * last, while the connection is open.
  */
 export async function examineCluster(
   examine: Examine,
   target: ClusterTarget,
   then: (isAlive: IsAlive) => Promise<void>,
 ): Promise<void> {
-  const transport = makeTransport(originOf(target.host), Date.now);
+  const { host: baseUrl, dialect, user: userName, orgId } = target;
+  const client = new Client({ baseUrl, dialect, timeout: CALL_MS, userName, ...optionalOrg(orgId) });
   try {
-    await then(await examineOperations(examine, target, transport));
+    await then(await examineOperations(examine, target, client));
   } finally {
-    await transport.close();
+    await client.close();
   }
 }
 
-async function examineOperations(examine: Examine, target: ClusterTarget, transport: Transport): Promise<IsAlive> {
+async function examineOperations(examine: Examine, target: ClusterTarget, client: Client): Promise<IsAlive> {
   const { credential, user, orgId, host } = target;
+  const withPassword = credential.kind === 'password';
   const dialect = DIALECTS[target.dialect];
   const asked: Asked = { credential: credential.kind, user, orgId };
 
+  /** One call: by the controller where a password is at hand, else with what the broker's issuer would send. */
   async function call<Input, Value>(
-    operation: Operation<Input, Value, unknown>,
+    operation: Operation<Input, Value>,
     input: Input,
+    byController: (controller: SessionController) => Promise<ApiResponse<unknown>>,
+    settings: Partial<Configuration> = {},
     change: (parts: RequestParts) => RequestParts = (parts) => parts,
-  ): Promise<{ readonly value: Value; readonly reply: Reply }> {
-    const parts = change(operation.encode(input));
-    const exchange = await transport.exchange(parts, CALL_MS);
-    if (exchange.kind === 'lost') throw findingOf(lossOf(exchange, `${parts.method} ${parts.path}`).failure, asked);
-    const decoded = operation.decode(exchange.reply, input, Date.now());
-    if (!decoded.ok) throw findingOf(decoded.rejection.failure, asked);
-    return { value: decoded.value, reply: exchange.reply };
+  ): Promise<{ readonly value: Value; readonly headers: Reply['headers'] }> {
+    const exchange = withPassword
+      ? await exchangeOf(byController(new SessionController(client.withConfiguration(settings))))
+      : await client.transport.exchange(change(operation.encode(input)), CALL_MS);
+    const outcome = outcomeOf(operation, input, exchange, { name: dialect.name, nowMs: Date.now() });
+    if ('rejection' in outcome) throw findingOf(outcome.rejection.failure, asked);
+    return { value: outcome.value, headers: exchange.kind === 'reply' ? exchange.reply.headers : {} };
   }
-  const whoseToken = async (bearer: string) => (await call(dialect.sessionInfo, { bearer })).value;
-  const isAlive: IsAlive = async (token) => (await whoseToken(token)) !== undefined;
+  const sessionInfo = (controller: SessionController) => controller.sessionInfo();
+  const whoseToken = async (bearer: string) =>
+    (await call(dialect.sessionInfo, { bearer }, sessionInfo, { accessToken: bearer })).value;
+  const isAlive: IsAlive = async (token) => (await whoseToken(token)) !== 'token-not-accepted';
 
   /** Signs in with the password, or turns a token into a session of the browser's kind. */
   async function login(token: string | undefined): Promise<readonly [string, Session]> {
-    const withPassword = credential.kind === 'password';
     if (!withPassword && dialect.name !== 'auth-2.0')
       throw new Skipped('session-v2 signs in with a password only: set THOUGHTSPOT_USERNAME and THOUGHTSPOT_PASSWORD');
-    const { value, reply } = withPassword
-      ? await call(dialect.login, { userName: user, password: credential.password(), ...optionalOrg(orgId) })
-      : await call(dialect.login, { userName: '', password: '' }, (parts) => ({
-          ...parts,
-          headers: { ...parts.headers, authorization: `Bearer ${needed(token, 'gettoken')}` },
-          body: '{}',
-        }));
-    const cookie = cookiesOf(reply);
-    if (cookie === '' && value.token === undefined)
+    const given = { userName: user, password: withPassword ? credential.password() : '' };
+    const byToken = (parts: RequestParts): RequestParts => ({
+      ...parts,
+      headers: { ...parts.headers, authorization: `Bearer ${needed(token, 'gettoken')}` },
+      body: '{}',
+    });
+    const { value, headers } = await call(
+      dialect.login,
+      { ...given, ...optionalOrg(orgId) },
+      (controller) => controller.login(given),
+      {},
+      byToken,
+    );
+    const cookie = cookiesOf(headers);
+    if (cookie === '' && value === 'cookie-session')
       throw new Finding('the answer holds neither a cookie nor a token', 'Check that the host is the cluster itself.');
-    const session = { cookie, ...(value.token === undefined ? {} : { token: value.token }) };
+    const session = { cookie, ...(value === 'cookie-session' ? {} : { token: value.token }) };
     return [`a session of ${user}, by ${withPassword ? 'password' : 'token'}`, session];
   }
 
@@ -100,7 +112,13 @@ async function examineOperations(examine: Examine, target: ClusterTarget, transp
       rights: { kind: 'full' },
       provisioning: null,
     };
-    const { value } = await call(dialect.gettoken, input);
+    const password = proof.kind === 'password' ? proof.password : '';
+    const { value } = await call(
+      dialect.gettoken,
+      input,
+      (controller) => controller.gettoken({ userName: user, password, tokenExpiryDuration: VALIDITY_SECONDS }),
+      { accessToken: bearer ?? '' },
+    );
     owners.set(value.token, value.userName);
     return value;
   }
@@ -112,12 +130,16 @@ async function examineOperations(examine: Examine, target: ClusterTarget, transp
   /** Whose each token is by ThoughtSpot's word: a revocation that names somebody else may do nothing. */
   const owners = new Map<string, string>();
   const revoke = async (token: string) => {
-    await call(dialect.revoketoken, { bearer: token, userName: owners.get(token) ?? user });
+    const userName = owners.get(token) ?? user;
+    await call(dialect.revoketoken, { bearer: token, userName }, (controller) => controller.revoketoken(), {
+      accessToken: token,
+      userName,
+    });
     owners.delete(token);
   };
 
   try {
-    let session = credential.kind === 'password' ? await examine('login', () => login(undefined)) : undefined;
+    let session = withPassword ? await examine('login', () => login(undefined)) : undefined;
     if (session?.token !== undefined) owners.set(session.token, user);
 
     const token = await examine('gettoken', async () => {
@@ -138,7 +160,7 @@ async function examineOperations(examine: Examine, target: ClusterTarget, transp
 
     await examine('sessionInfo', async () => {
       const info = await whoseToken(needed(token, 'gettoken'));
-      if (info === undefined)
+      if (info === 'token-not-accepted')
         throw new Finding('ThoughtSpot does not take its own new token', 'Check its clock and ours.');
       const wrongOrg = orgId !== undefined && info.orgId !== undefined && info.orgId !== orgId;
       if (info.userName !== user || wrongOrg)
@@ -149,20 +171,21 @@ async function examineOperations(examine: Examine, target: ClusterTarget, transp
       return [`the token is that of ${info.userName}${info.orgId === undefined ? '' : ` in org ${info.orgId}`}`, info];
     });
 
-    if (credential.kind === 'secret-key') session = await examine('login', () => login(needed(token, 'gettoken')));
+    if (!withPassword) session = await examine('login', () => login(needed(token, 'gettoken')));
 
     await examine('logout', async () => {
-      const { cookie, token: bearer } = needed(session, 'login');
+      const { cookie, token: bearer = '' } = needed(session, 'login');
+      const settings = cookie === '' ? { accessToken: bearer } : { cookie };
       const asSession = (parts: RequestParts): RequestParts => {
         const { authorization: _none, ...headers } = parts.headers;
         return {
           ...parts,
-          headers: { ...headers, ...(cookie === '' ? { authorization: `Bearer ${bearer ?? ''}` } : { cookie }) },
+          headers: { ...headers, ...(cookie === '' ? { authorization: `Bearer ${bearer}` } : { cookie }) },
         };
       };
-      await call(dialect.logout, {}, asSession);
-      const { value: still } = await call(dialect.sessionInfo, { bearer: '' }, asSession);
-      if (still === undefined) return ['the session is over', undefined];
+      await call(dialect.logout, {}, (controller) => controller.logout(), settings, asSession);
+      const { value: still } = await call(dialect.sessionInfo, { bearer: '' }, sessionInfo, settings, asSession);
+      if (still === 'token-not-accepted') return ['the session is over', undefined];
       throw new Finding('the session outlives its logout', 'Rely on revoketoken; tell ThoughtSpot support.');
     });
 
@@ -183,7 +206,10 @@ async function examineOperations(examine: Examine, target: ClusterTarget, transp
         if (credential.kind === 'secret-key' && !dialect.mintsWithSession)
           await mint({ kind: 'secret-key', secretKey: randomUUID() }, undefined);
         // Of a user who does not exist: wrong passwords lock accounts.
-        else await call(dialect.login, { userName: `doctor-${randomUUID()}`, password: randomUUID() });
+        else {
+          const madeUp = { userName: `doctor-${randomUUID()}`, password: randomUUID() };
+          await call(dialect.login, madeUp, (controller) => controller.login(madeUp));
+        }
       });
       if (refused) return ['refused', undefined];
       throw new Finding('ThoughtSpot took a made-up credential', 'Do not go live: anybody can become any user there.');
@@ -202,6 +228,17 @@ async function examineOperations(examine: Examine, target: ClusterTarget, transp
   return isAlive;
 }
 
+/** What came of a call of the controller: its errors hold the answer, or say that none came. */
+async function exchangeOf(answering: Promise<ApiResponse<unknown>>): Promise<Exchange> {
+  const answer = await answering.catch((error: unknown) => {
+    if (error instanceof ApiError || error instanceof ConnectionError) return error;
+    throw error;
+  });
+  if (answer instanceof ConnectionError) return answer.lost;
+  const { statusCode: status, headers, body } = answer;
+  return { kind: 'reply', reply: { status, headers, body } };
+}
+
 interface Session {
   readonly cookie: string;
   readonly token?: string;
@@ -210,7 +247,7 @@ interface Session {
 const optionalOrg = (orgId: number | undefined) => (orgId === undefined ? {} : { orgId });
 
 /** Name and value of every cookie that an answer sets. */
-function cookiesOf({ headers }: Reply): string {
+function cookiesOf(headers: Reply['headers']): string {
   const pairs = [...(headers['set-cookie'] ?? '').matchAll(/(?:^|, )([\w.-]+=[^;,\s]+)/g)];
   return pairs.map(([, pair]) => pair).join('; ');
 }

@@ -1,4 +1,4 @@
-import { originOf } from '../../../functions/thoughtspot/origin.ts';
+import { originOf } from '../../../functions/thoughtspot/transport.ts';
 
 test.each([
   ['https://acme.thoughtspot.cloud', 'https://acme.thoughtspot.cloud'],

@@ -1,6 +1,5 @@
 /** Reads fields out of JSON of unknown shape. Nothing here throws. */
-
-export type JsonObject = Readonly<Record<string, unknown>>;
+import { isObject } from '../contract/shapes.ts';
 
 export function parseJson(text: string): unknown {
   try {
@@ -11,23 +10,19 @@ export function parseJson(text: string): unknown {
   }
 }
 
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-export function objectIn(value: unknown, key: string): JsonObject {
-  const found = isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
+export function objectIn(value: unknown, key: string): Readonly<Record<string, unknown>> {
+  const found = own(value, key);
   return isObject(found) ? found : {};
 }
 
 export function textIn(value: unknown, key: string): string | undefined {
-  const found = isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
+  const found = own(value, key);
   return typeof found === 'string' && found.trim() !== '' ? found : undefined;
 }
 
 /** A finite number, also one written as a string of digits. */
 export function numberIn(value: unknown, key: string): number | undefined {
-  const found = isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
+  const found = own(value, key);
   if (typeof found === 'string' && /^\d{1,16}$/.test(found)) return Number(found);
   return typeof found === 'number' && Number.isFinite(found) ? found : undefined;
 }
@@ -35,4 +30,8 @@ export function numberIn(value: unknown, key: string): number | undefined {
 /** ThoughtSpot mixes epoch seconds and milliseconds; ten digits are seconds (wire facts 3.2). */
 export function epochMs(value: number): number {
   return value < 1e11 ? value * 1_000 : value;
+}
+
+function own(value: unknown, key: string): unknown {
+  return isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
 }

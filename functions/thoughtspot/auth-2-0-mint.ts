@@ -1,6 +1,7 @@
-import type { MintedToken, Rights } from '../../broker/ports.ts';
-import { epochMs, numberIn, objectIn, parseJson, textIn, isObject } from '../reading.ts';
-import type { Reply } from '../transport.ts';
+import type { MintedToken, Rights } from '../broker/ports.ts';
+import { isObject } from '../contract/shapes.ts';
+import { epochMs, numberIn, objectIn, parseJson, textIn } from './json-fields.ts';
+import type { Reply } from './transport.ts';
 import { isToken, type GettokenInput, type Proof } from './dialect.ts';
 
 /** ThoughtSpot's own id for "every org", and ours for "not just one": it never equals the org that was asked for. */

@@ -1,13 +1,14 @@
-import type { MintedToken, SessionInfo } from '../../broker/ports.ts';
-import { LOGIN_MODEL, readModel, SESSION_INFO_MODEL } from '../model-check.ts';
-import { epochMs, isObject, numberIn, parseJson, textIn } from '../reading.ts';
-import { refusesBearer, rejectionOf } from '../rejection.ts';
-import type { Reply, RequestParts } from '../transport.ts';
-import { accepted, isSuccess, isToken, rejected, type Decoded, type Dialect } from './dialect.ts';
+import type { MintedToken, SessionInfo } from '../broker/ports.ts';
+import { isObject } from '../contract/shapes.ts';
+import { epochMs, numberIn, parseJson, textIn } from './json-fields.ts';
+import { SESSION_INFO_FIELDS } from './models.ts';
+import { refusesBearer, rejectionOf } from './rejection.ts';
+import type { Reply, RequestParts } from './transport.ts';
+import { isSuccess, isToken, type Dialect } from './dialect.ts';
 
 const BASE = '/api/rest/v2/session';
 const NAME = 'session-v2';
-/** Longest life that is assumed where an answer tells none, ms. */
+/** Longest life that is assumed where an answer says none, ms. */
 const DAY_MS = 86_400_000;
 
 /** What the beta's SDK sends by default, the media type as a language included (wire facts 1.2, seen on the wire). */
@@ -20,14 +21,14 @@ const HEADERS = {
 
 /**
  * The session API of 2021, `/api/rest/v2/session*` (wire facts 1): strings in answers, seconds in requests, JSON `true`
- * from revoketoken, 500 for a refused credential, no org, no kinds of token. gettoken gives the token of whoever's name
- * and password it is sent, and wants a session besides: so the broker can mint for its service account only.
+ * from revoketoken, 500 for a refused credential, no org, no kinds of token. gettoken gives the token of the user
+ * whose name and password it is sent, and wants a session as well: so the broker can mint for its service account only.
  */
 export const sessionV2: Dialect = {
   name: NAME,
   mintsWithSession: true,
 
-  obstacle(grant, credential) {
+  cannotMint(grant, credential) {
     if (credential.kind !== 'password')
       return 'session-v2 mints with a user name and a password, not with a secret key';
     if (!grant.serviceAccount || grant.user !== credential.userName)
@@ -39,31 +40,20 @@ export const sessionV2: Dialect = {
 
   sessionInfo: {
     encode: ({ bearer }) => request('GET', '', { bearer }),
-    decode(reply, _input, nowMs) {
-      if (refusesBearer(reply)) return accepted(undefined);
+    decode(reply) {
+      const isRefused = () => rejectionOf(reply, '', NAME, 0).failure.code === 'upstream-credential-refused';
       const info = isSuccess(reply) ? sessionInfoIn(parseJson(reply.body)) : undefined;
-      if (info !== undefined) return accepted(info);
-      const rejection = rejectionOf(reply, `GET ${BASE}`, NAME, nowMs);
-      return rejection.failure.code === 'upstream-credential-refused' ? accepted(undefined) : rejected(rejection);
+      return info ?? (refusesBearer(reply) || isRefused() ? 'token-not-accepted' : undefined);
     },
-    model: (reply) => readModel(reply, SESSION_INFO_MODEL),
   },
 
   login: {
     encode: ({ userName, password, rememberMe }) =>
       request('POST', '/login', { body: { userName, password, ...(rememberMe === undefined ? {} : { rememberMe }) } }),
-    decode(reply, _input, nowMs) {
+    decode(reply) {
       const json = isSuccess(reply) ? parseJson(reply.body) : undefined;
-      if (!isObject(json)) return refused(reply, 'POST', '/login', nowMs);
-      const token = textIn(json, 'token');
-      const duration = numberIn(json, 'tokenExpiryDuration');
-      if (!isToken(token)) return accepted({});
-      return accepted({
-        token,
-        ...(duration === undefined ? {} : { lifetimeMs: lifetime(duration).longestLifetimeMs }),
-      });
+      return isObject(json) ? (mintedIn(json) ?? 'cookie-session') : undefined;
     },
-    model: (reply) => readModel(reply, LOGIN_MODEL),
   },
 
   gettoken: {
@@ -72,24 +62,19 @@ export const sessionV2: Dialect = {
       const validity = validitySeconds === undefined ? {} : { tokenExpiryDuration: validitySeconds };
       return request('POST', '/gettoken', { bearer: bearer ?? '', body: { userName, password, ...validity } });
     },
-    decode(reply, { validitySeconds }, nowMs) {
-      const minted = isSuccess(reply) ? mintedIn(parseJson(reply.body), validitySeconds) : undefined;
-      return minted === undefined ? refused(reply, 'POST', '/gettoken', nowMs) : accepted(minted);
-    },
-    model: (reply) => readModel(reply, LOGIN_MODEL),
+    decode: (reply, { validitySeconds }) =>
+      isSuccess(reply) ? mintedIn(parseJson(reply.body), validitySeconds) : undefined,
   },
 
   logout: {
     encode: () => request('POST', '/logout', {}),
-    decode: (reply, _input, nowMs) => truth(reply, '/logout', nowMs),
-    model: booleanIn,
+    decode: booleanIn,
   },
 
   revoketoken: {
     encode: ({ bearer }) => request('POST', '/revoketoken', { bearer }),
     // A bare 500 is "failed or unauthorized" and proves nothing; 401, or 500 with the code for it, does.
-    decode: (reply, _input, nowMs) => (refusesBearer(reply) ? accepted(true) : truth(reply, '/revoketoken', nowMs)),
-    model: booleanIn,
+    decode: (reply) => refusesBearer(reply) || booleanIn(reply),
   },
 };
 
@@ -106,21 +91,14 @@ function request(
   };
 }
 
-const refused = (reply: Reply, method: string, path: string, nowMs: number): Decoded<never> =>
-  rejected(rejectionOf(reply, `${method} ${BASE}${path}`, NAME, nowMs));
-
-function truth(reply: Reply, path: string, nowMs: number): Decoded<true> {
-  return isSuccess(reply) && booleanIn(reply) === true ? accepted(true) : refused(reply, 'POST', path, nowMs);
-}
-
 /** `true`, `false`, or either as a JSON string (wire facts 1.4). */
 function booleanIn(reply: Reply): boolean | undefined {
-  const json = parseJson(reply.body);
+  const json = isSuccess(reply) ? parseJson(reply.body) : undefined;
   if (json === true || json === 'true') return true;
   return json === false || json === 'false' ? false : undefined;
 }
 
-function mintedIn(json: unknown, validitySeconds: number | undefined): MintedToken | undefined {
+function mintedIn(json: unknown, validitySeconds?: number): MintedToken | undefined {
   const token = textIn(json, 'token');
   if (!isToken(token)) return undefined;
   const created = textIn(json, 'tokenCreatedTime');
@@ -156,6 +134,6 @@ function sessionInfoIn(json: unknown): SessionInfo | undefined {
   if (!isObject(json) || userName === undefined) return undefined;
   const userId = textIn(json, 'userGUID');
   const { userName: _name, userGUID: _id, authToken: _token, partialJSessionGUID: _cookie, ...rest } = json;
-  const known = Object.entries(rest).filter(([key, value]) => Object.hasOwn(SESSION_INFO_MODEL, key) && value !== null);
+  const known = Object.entries(rest).filter(([key, value]) => SESSION_INFO_FIELDS.has(key) && value !== null);
   return { userName, ...(userId === undefined ? {} : { userId }), details: Object.fromEntries(known) };
 }

@@ -1,4 +1,4 @@
-import type { DialectName } from '../rejection.ts';
+import type { DialectName } from './rejection.ts';
 import { auth20 } from './auth-2-0.ts';
 import type { Dialect } from './dialect.ts';
 import { sessionV2 } from './session-v2.ts';

@@ -1,5 +1,6 @@
 /** The broker's use cases with their real adapters, in this process, against a stand. */
-import { makeGetToken, type MintSettings } from '../functions/broker/mint.ts';
+import { makeGetToken } from '../functions/broker/get-token.ts';
+import type { MintSettings } from '../functions/broker/mint.ts';
 import { makeRevokeTokens } from '../functions/broker/revoke.ts';
 import { gettokenRoute } from '../functions/http/gettoken.ts';
 import { wireDataKeys } from '../functions/wiring/data-keys.ts';

@@ -1,4 +1,4 @@
-import { makeGetToken } from '../broker/mint.ts';
+import { makeGetToken } from '../broker/get-token.ts';
 import { gettokenRoute } from '../http/gettoken.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { Config } from './config.ts';

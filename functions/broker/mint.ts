@@ -1,5 +1,5 @@
 /**
- * One mint, from the reservation to the release: reserve (durable, the audit's intent) -> mint -> check the reply ->
+ * One mint, from the reservation to the release: reserve (a durable record of the intent) -> mint -> check the reply ->
  * live -> check the cut-offs -> release. Whatever fails after the mint, the token in hand is revoked and withheld.
  */
 import { Failure } from './failure.ts';

@@ -1,4 +1,4 @@
-/** The parts that live in AWS. Region, endpoints and the role's credentials are the AWS clients' own to find. */
+/** The parts that live in AWS. The AWS clients find region, endpoints and the role's credentials themselves. */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { KMSClient } from '@aws-sdk/client-kms';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';

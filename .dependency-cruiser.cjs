@@ -50,7 +50,11 @@ module.exports = {
     ]),
     only('telemetry-is-a-leaf', '^functions/telemetry/', ['^functions/(telemetry|contract)/']),
     only('wiring-builds-rooms-not-entries', '^functions/wiring/', ['^functions/[^/]+/']),
-    only('entries-only-wire', '^functions/[^/]+\\.ts$', ['^functions/(http|wiring|telemetry|contract)/']),
+    // An entry is a recipe: it puts parts together, makes its use case of them and gives it a route or an event.
+    only('entries-only-wire', '^functions/[^/]+\\.ts$', [
+      '^functions/(http|wiring|telemetry|contract|probe)/',
+      '^functions/broker/(get-token|revoke|session-info|list-leases|sweep)\\.ts$',
+    ]),
     {
       name: 'only-wiring-builds-adapters',
       severity: 'error',

@@ -1,11 +1,11 @@
 /** The broker's use cases with their real adapters, in this process, against a stand. */
-import { makeGetToken, type MintSettings } from '../functions/broker/mint.ts';
+import { makeGetToken } from '../functions/broker/get-token.ts';
+import type { MintSettings } from '../functions/broker/mint.ts';
 import { makeRevokeTokens } from '../functions/broker/revoke.ts';
 import { gettokenRoute } from '../functions/http/gettoken.ts';
-import { wireDataKeys } from '../functions/wiring/data-keys.ts';
-import { wireLedger } from '../functions/wiring/ledger.ts';
+import { scopeOf } from '../functions/wiring/config.ts';
+import { wireDataKeys, wireLedger } from '../functions/wiring/ledger.ts';
 import { wirePolicy } from '../functions/wiring/policy.ts';
-import { scopeOf } from '../functions/wiring/scope.ts';
 import { clock, randomness } from '../functions/wiring/system.ts';
 import { wireThoughtSpot } from '../functions/wiring/thoughtspot.ts';
 import { askerOf, configOf, quietTelemetry, type Stand } from './stand.ts';

@@ -1,8 +1,21 @@
 /** Lambda gettoken: `POST /gettoken`, a ThoughtSpot token for the caller. */
+import { makeGetToken } from './broker/get-token.ts';
+import { gettokenRoute } from './http/gettoken.ts';
 import { httpEntry } from './http/http-entry.ts';
-import { wireGettoken } from './wiring/gettoken.ts';
-import { start } from './wiring/start.ts';
+import { scopeOf } from './wiring/config.ts';
+import { wireDataKeys, wireLedger } from './wiring/ledger.ts';
+import { wirePolicy } from './wiring/policy.ts';
+import { start, warmUp } from './wiring/start.ts';
+import { clock, randomness } from './wiring/system.ts';
+import { wireThoughtSpot } from './wiring/thoughtspot.ts';
 
-const { edge, ready } = start('gettoken', wireGettoken);
+const { edge, ready } = start('gettoken', async (config, telemetry) => {
+  const policy = await wirePolicy(config);
+  const { credentials, dataKeys, ledger } = wireLedger(config, telemetry, wireDataKeys(config, telemetry));
+  const issuer = wireThoughtSpot(config, credentials, telemetry);
+  warmUp(telemetry, credentials, dataKeys, issuer);
+  const getToken = makeGetToken({ ...telemetry, ...policy, ledger, issuer, clock, randomness });
+  return gettokenRoute(getToken, scopeOf(config.SCOPE_TOKEN), clock);
+});
 
 export const handler = httpEntry(edge, ready);

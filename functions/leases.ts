@@ -1,23 +1,28 @@
 /** Lambda leases: `GET /leases`, and the same for operators who call it with AWS credentials. */
 import type { Context } from 'aws-lambda';
+import { makeListLeases } from './broker/list-leases.ts';
 import { eventEntry, isHttp } from './http/event-entry.ts';
 import { httpEntry } from './http/http-entry.ts';
-import { listingOf, page } from './http/leases.ts';
-import { start } from './wiring/start.ts';
-import { wireLeases } from './wiring/leases.ts';
+import { leasesRoute, listingOf, page } from './http/leases.ts';
+import { scopeOf } from './wiring/config.ts';
+import { noDataKeys, wireLedger } from './wiring/ledger.ts';
+import { start, warmUp } from './wiring/start.ts';
+import { clock } from './wiring/system.ts';
 
-const { edge, ready } = start('leases', wireLeases);
+const { edge, ready } = start('leases', (config, telemetry) => {
+  const { credentials, ledger } = wireLedger(config, telemetry, noDataKeys);
+  warmUp(telemetry, credentials);
+  const listLeases = makeListLeases({ ledger, clock });
+  return { listLeases, route: leasesRoute(listLeases, scopeOf(config.SCOPE_REVOKE)) };
+});
 
 const http = httpEntry(edge, async () => (await ready()).route);
 
-const direct = eventEntry(
-  edge,
-  () => undefined,
-  async (event, deadline) => {
-    const listing = listingOf(event);
-    return page((await ready()).listLeases, listing.filter, listing.page, deadline);
-  },
-);
+const noSignal = () => undefined;
+const direct = eventEntry(edge, noSignal, async (event, deadline) => {
+  const listing = listingOf(event);
+  return page((await ready()).listLeases, listing.filter, listing.page, deadline);
+});
 
 export const handler = (event: unknown, context: Context) =>
   isHttp(event) ? http(event, context) : direct(event, context);

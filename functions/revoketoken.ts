@@ -1,20 +1,34 @@
 /** Lambda revoketoken: `POST /revoketoken`, and what schedules, deprovisioning and operators ask to revoke. */
 import type { Context } from 'aws-lambda';
+import { makeRevokeTokens } from './broker/revoke.ts';
 import { eventEntry, isHttp } from './http/event-entry.ts';
 import { httpEntry } from './http/http-entry.ts';
 import { isOperator, revocationOf } from './http/revocation-events.ts';
-import { wireRevoketoken } from './wiring/revoketoken.ts';
-import { start } from './wiring/start.ts';
+import { revoketokenRoute } from './http/revoketoken.ts';
+import { scopeOf } from './wiring/config.ts';
+import { wireDataKeys, wireLedger } from './wiring/ledger.ts';
+import { wirePolicy } from './wiring/policy.ts';
+import { start, warmUp } from './wiring/start.ts';
+import { clock, randomness } from './wiring/system.ts';
+import { wireThoughtSpot } from './wiring/thoughtspot.ts';
 
-const { edge, ready } = start('revoketoken', wireRevoketoken);
+const { edge, ready } = start('revoketoken', async (config, telemetry) => {
+  const policy = await wirePolicy(config);
+  const { credentials, dataKeys, ledger } = wireLedger(config, telemetry, wireDataKeys(config, telemetry));
+  const issuer = wireThoughtSpot(config, credentials, telemetry);
+  warmUp(telemetry, credentials, dataKeys, issuer);
+  const settings = { ratePerSecond: config.SWEEP_RATE };
+  const revokeTokens = makeRevokeTokens({ ...telemetry, ...policy, ledger, issuer, clock, randomness, settings });
+  const scopes = { token: scopeOf(config.SCOPE_TOKEN), revoke: scopeOf(config.SCOPE_REVOKE) };
+  return { revokeTokens, route: revoketokenRoute(revokeTokens, scopes, clock) };
+});
 
 const http = httpEntry(edge, async () => (await ready()).route);
 
 const signalOf = (event: unknown) => (isOperator(event) ? undefined : 'schedule-failed');
 const direct = eventEntry(edge, signalOf, async (event, deadline) => {
-  const { revoker, selection, asOf } = revocationOf(event, edge.clock);
-  const { revokeTokens } = await ready();
-  return revokeTokens(revoker, selection, asOf, deadline);
+  const { revoker, selection, asOf } = revocationOf(event, clock);
+  return (await ready()).revokeTokens(revoker, selection, asOf, deadline);
 });
 
 export const handler = (event: unknown, context: Context) =>

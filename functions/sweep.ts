@@ -1,9 +1,18 @@
-/** Lambda sweep: every minute, whatever is due. Throws when it could not work at all. */
+/** Lambda sweep: every minute, all that is due. Throws when it could do nothing at all. */
+import { makeSweep } from './broker/sweep.ts';
 import { eventEntry } from './http/event-entry.ts';
-import { start } from './wiring/start.ts';
-import { wireSweep } from './wiring/sweep.ts';
+import { wireDataKeys, wireLedger } from './wiring/ledger.ts';
+import { start, warmUp } from './wiring/start.ts';
+import { clock, randomness } from './wiring/system.ts';
+import { wireThoughtSpot } from './wiring/thoughtspot.ts';
 
-const { edge, ready } = start('sweep', wireSweep);
+const { edge, ready } = start('sweep', (config, telemetry) => {
+  const { credentials, dataKeys, ledger } = wireLedger(config, telemetry, wireDataKeys(config, telemetry));
+  const issuer = wireThoughtSpot(config, credentials, telemetry);
+  warmUp(telemetry, credentials, dataKeys);
+  const settings = { ratePerSecond: config.SWEEP_RATE };
+  return makeSweep({ ...telemetry, ledger, issuer, clock, randomness, settings });
+});
 
 export const handler = eventEntry(
   edge,

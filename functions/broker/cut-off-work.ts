@@ -4,50 +4,42 @@
  */
 import { inParallel } from './in-parallel.ts';
 import { certainEnd, type Lease } from './lease.ts';
-import type { Clock, CutOff, TokenLedger } from './ports.ts';
+import type { CutOff, World } from './ports.ts';
 
-export interface CutOffDeps {
-  readonly ledger: TokenLedger;
-  readonly clock: Clock;
-}
-
-export interface CutOffSettings {
-  readonly pageSize: number;
+export const CUT_OFF_SETTINGS = {
+  /** Rows that are read at once. */
+  pageSize: 100,
   /** Rows that are written at once. */
-  readonly cutOffWidth: number;
+  cutOffWidth: 16,
   /**
    * Longest, in ms, that a row reserved before the cut-off may take to show in the due index. A cut-off is done only
    * after a pass that began later than this; passes before it are for speed.
    */
-  readonly settleMs: number;
-}
+  settleMs: 120_000,
+};
+export type CutOffSettings = Readonly<typeof CUT_OFF_SETTINGS>;
 
-/** Where a cut-off's work stands: when the pass began, which shard, and the cursor in it. */
-interface Position {
-  readonly passBeganAt: number;
-  readonly shard: number;
-  readonly page: string | undefined;
-}
+type DueWorld = Pick<World, 'ledger' | 'clock'>;
 
 /** Later than any due time. */
 const EVER = Number.MAX_SAFE_INTEGER;
 
 /** Returns whether all cut-offs are as far as they can be now. Throws `Failure` if the ledger fails. */
 export async function workOffCutOffs(
-  deps: CutOffDeps,
+  world: DueWorld,
   settings: CutOffSettings,
   until: number,
   deadline: number,
 ): Promise<boolean> {
   let complete = true;
-  for (const cutOff of await deps.ledger.pendingCutOffs(deadline)) {
-    if (!(await workOff(deps, settings, cutOff, until, deadline))) complete = false;
+  for (const cutOff of await world.ledger.pendingCutOffs(deadline)) {
+    if (!(await workOff(world, settings, cutOff, until, deadline))) complete = false;
   }
   return complete;
 }
 
 async function workOff(
-  { ledger, clock }: CutOffDeps,
+  { ledger, clock }: DueWorld,
   settings: CutOffSettings,
   cutOff: CutOff,
   until: number,
@@ -70,9 +62,9 @@ async function workOff(
     );
     if (next === undefined) shard += 1;
     page = next;
-    if (shard < ledger.shards) await ledger.advanceCutOff(cutOff, cursorOf({ passBeganAt, shard, page }), deadline);
+    if (shard < ledger.shards) await ledger.advanceCutOff(cutOff, cursorOf(passBeganAt, shard, page), deadline);
   }
-  const cursor = passBeganAt >= settledAt ? null : cursorOf({ passBeganAt: settledAt, shard: 0, page: undefined });
+  const cursor = passBeganAt >= settledAt ? null : cursorOf(settledAt, 0);
   await ledger.advanceCutOff(cutOff, cursor, deadline);
   return true;
 }
@@ -83,11 +75,12 @@ function isCovered(lease: Lease, { scope, before }: CutOff, now: number): boolea
   return inScope && open && lease.reservedAt < before && now < certainEnd(lease);
 }
 
-function cursorOf({ passBeganAt, shard, page }: Position): string {
-  return `${passBeganAt} ${shard} ${page ?? ''}`;
+/** How far a cut-off is worked off: when the pass began, which shard, and the ledger's cursor in it. */
+function cursorOf(passBeganAt: number, shard: number, page = ''): string {
+  return `${passBeganAt} ${shard} ${page}`;
 }
 
-function positionOf(cursor: string | undefined, now: number): Position {
+function positionOf(cursor: string | undefined, now: number) {
   const [, passBeganAt, shard, page] = /^(\d+) (\d+) (.*)$/s.exec(cursor ?? '') ?? [];
   if (passBeganAt === undefined) return { passBeganAt: now, shard: 0, page: undefined };
   return { passBeganAt: Number(passBeganAt), shard: Number(shard), page: page === '' ? undefined : page };

@@ -1,6 +1,6 @@
 import { PROBLEMS, type ProblemCode } from '../contract/problems.ts';
 
-/** One field of a request that is at fault. `field` is a JSON path such as `validitySeconds`, or `body`. */
+/** One faulty field of a request. `field` is a JSON path such as `validitySeconds`, or `body`. */
 export interface FieldError {
   readonly field: string;
   readonly detail: string;

@@ -3,16 +3,10 @@
  * read in one place and tried in a table.
  */
 import { type CallerId, type Lease, sameCaller } from './lease.ts';
+import type { MintSettings } from './mint.ts';
 import type { Grant } from './ports.ts';
 
-export interface ChoiceSettings {
-  /** A token with no more life left than this is not served any more, ms. */
-  readonly hardMarginMs: number;
-  /** At most this many mints of one grant ... */
-  readonly mintLimit: number;
-  /** ... may be begun within this time, ms. */
-  readonly mintLimitWindowMs: number;
-}
+type Limits = Pick<MintSettings, 'hardMarginMs' | 'mintLimit' | 'mintLimitWindowMs'>;
 
 export interface View {
   readonly grant: Grant;
@@ -31,11 +25,11 @@ export type Step =
   /** `lease` still serves, but is near its end: try to get the next one, fall back on this one. */
   | { readonly step: 'refresh'; readonly lease: Lease; readonly generation: number }
   | { readonly step: 'mint'; readonly generation: number }
-  /** Somebody else is minting it. */
+  /** Another request is minting it. */
   | { readonly step: 'wait' }
   | { readonly step: 'limited'; readonly retryAfterMs: number };
 
-export function nextStep(view: View, settings: ChoiceSettings): Step {
+export function nextStep(view: View, settings: Limits): Step {
   const { grant, leases, now } = view;
   const generation = (leases[0]?.generation ?? 0) + 1;
   const retryAfterMs = untilNextMint(leases, now, settings);
@@ -65,16 +59,16 @@ function isServable(lease: Lease, grant: Grant, aliveAt: number): boolean {
 }
 
 /** How long until the limit lets the grant mint again, ms; 0: it may now. Every attempt counts, failed ones too. */
-function untilNextMint(leases: readonly Lease[], now: number, settings: ChoiceSettings): number {
+function untilNextMint(leases: readonly Lease[], now: number, settings: Limits): number {
   const recent = leases.filter((lease) => lease.reservedAt > now - settings.mintLimitWindowMs);
   const oldest = recent[settings.mintLimit - 1];
   return oldest ? oldest.reservedAt + settings.mintLimitWindowMs - now : 0;
 }
 
 /**
- * From when on a newer token is worth asking for (epoch ms): `minLifeLeft` of the rule before the token's earliest end,
+ * From when on a newer token is worth asking for (epoch ms): `minLifeLeftSeconds` of the rule before the token's earliest end,
  * or the hard margin where the rule does not reuse. A new token always keeps at least a fifth of its life before that,
- * however the rule and the validity stand to each other: otherwise it would have to be minted again at every request.
+ * however short the validity is for the rule: otherwise it would have to be minted again at every request.
  */
 export function refreshAfter(lease: Lease, grant: Pick<Grant, 'reuse'>, hardMarginMs: number): number {
   const end = lease.expiresAt ?? lease.latestEndAt;

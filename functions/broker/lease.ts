@@ -5,7 +5,7 @@
 
 export type LeaseState = 'reserved' | 'live' | 'revoking' | 'revoked' | 'failed' | 'orphaned' | 'expired';
 
-/** From which states a lease may enter each state. `revoking` may be re-entered: that is a retry put off. */
+/** From which states a lease may enter each state. `revoking` may be re-entered: that is a retry at a later time. */
 export const MAY_ENTER_FROM = {
   reserved: [],
   live: ['reserved'],
@@ -50,9 +50,22 @@ export function normaliseUser(name: string): string {
   return name.normalize('NFKC').toLowerCase().normalize('NFKC').trim();
 }
 
+/** What a lease knows of its token: set from `live` on. */
+export interface Issuance {
+  readonly issuedAt?: number;
+  /** Earliest time at which the token can die by ThoughtSpot's clock: serve it only with margin before this. */
+  readonly expiresAt?: number;
+  /** Latest time at which it is dead by ThoughtSpot's clock: only then may a row become `expired`. */
+  readonly endsAt?: number;
+  /** ThoughtSpot's own words, for the answer: creation in epoch ms of its clock, and validity in whole seconds. */
+  readonly upstreamCreatedAt?: number;
+  readonly lifetimeSeconds?: number;
+  readonly tokenType?: string;
+}
+
 /** All times are epoch milliseconds of the broker's clock unless said otherwise. */
-export interface Lease extends LeaseKey {
-  /** Opaque handle that callers see; names the row without telling anything. */
+export interface Lease extends LeaseKey, Issuance {
+  /** Opaque handle that callers see; names the row and reveals nothing else. */
   readonly leaseId: string;
   /** The user in ThoughtSpot's spelling, as the revocation has to send it; absent: as in `user`. */
   readonly userName?: string;
@@ -65,20 +78,10 @@ export interface Lease extends LeaseKey {
   readonly grant: string;
   readonly policyVersion: string;
   readonly reservedAt: number;
-  /** Until when the minter may still be at work; after it a reserved row is nobody's. */
+  /** Until when the minter may still be at work; after it nobody works on a reserved row. */
   readonly mintDeadlineAt: number;
-  /** Latest time at which a token from this reservation can still be alive, whatever became of the reply. */
+  /** Latest time at which a token from this reservation can still be alive, even if the reply was lost. */
   readonly latestEndAt: number;
-  /** Set from `live` on. */
-  readonly issuedAt?: number;
-  /** Earliest time at which the token can die by ThoughtSpot's clock: serve it only with margin before this. */
-  readonly expiresAt?: number;
-  /** Latest time at which it is dead by ThoughtSpot's clock: only then may a row become `expired`. */
-  readonly endsAt?: number;
-  /** ThoughtSpot's own words, for the answer: creation in epoch ms of its clock, and validity in whole seconds. */
-  readonly upstreamCreatedAt?: number;
-  readonly lifetimeSeconds?: number;
-  readonly tokenType?: string;
   /** Whether a sealed token is in the row: without one there is nothing to revoke with. */
   readonly sealed: boolean;
   /** Keyed digest of the token, for audit and look-up. */
@@ -92,4 +95,11 @@ export interface Lease extends LeaseKey {
 /** When the token is certainly dead by its own time. */
 export function certainEnd(lease: Pick<Lease, 'endsAt' | 'latestEndAt'>): number {
   return lease.endsAt ?? lease.latestEndAt;
+}
+
+/** What an audit line says of a lease: handles, names and a digest; nothing that could be used as a token. */
+export function leaseFacts({ caller, user, rule, grant, policyVersion, ...lease }: Lease) {
+  const { leaseId, generation, orgId, kind, state, tokenDigest } = lease;
+  const digest = tokenDigest === undefined ? {} : { tokenDigest };
+  return { caller, user, rule, grant, policyVersion, lease: { leaseId, generation, orgId, kind, state, ...digest } };
 }

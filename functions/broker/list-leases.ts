@@ -1,15 +1,17 @@
 /** Use case leases: unfinished leases for operators, one page at a time. */
 import { Failure } from './failure.ts';
 import { type Lease, normaliseUser } from './lease.ts';
-import type { Clock, TokenLedger } from './ports.ts';
+import type { World } from './ports.ts';
 import type { LeaseFilter, ListLeases } from './use-cases.ts';
 
-export interface ListLeasesDeps {
-  readonly ledger: Pick<TokenLedger, 'unfinishedOfUser' | 'due' | 'shards'>;
-  readonly clock: Clock;
-}
-
+type Listed = Pick<World, 'ledger' | 'clock'>;
 type Page = Awaited<ReturnType<ListLeases>>;
+interface Ask {
+  readonly filter: LeaseFilter;
+  readonly limit: number;
+  readonly cursor: string | undefined;
+  readonly deadline: number;
+}
 
 /** Later than any due time: every unfinished row is in the due index. */
 const EVER = Number.MAX_SAFE_INTEGER;
@@ -18,40 +20,28 @@ const ANSWER_MS = 1_000;
 
 /**
  * At most `limit` leases; a page may hold fewer, or none, and still have a `next`. With `user`: read strongly, by
- * fingerprint and generation. Without: over the due index, by shard and due time, which may lag; a row that changes between two
- * pages may be seen twice.
+ * fingerprint and generation. Without: over the due index, by shard and due time, which may lag; a row that changes
+ * between two pages may be seen twice.
  */
-export function makeListLeases({ ledger, clock }: ListLeasesDeps): ListLeases {
+export function makeListLeases(world: Listed): ListLeases {
   return async (filter, limit, cursor, deadline) => {
-    if (!(limit >= 1))
-      throw new Failure('invalid-request', { errors: [{ field: 'limit', detail: 'must be 1 or more' }] });
-    return filter.user === undefined
-      ? ofAll(ledger, clock, filter, limit, cursor, deadline)
-      : ofUser(ledger, normaliseUser(filter.user), filter, limit, cursor, deadline);
+    if (!(limit >= 1)) throw invalid('limit', 'must be 1 or more');
+    const ask = { filter, limit, cursor, deadline };
+    return filter.user === undefined ? ofAll(world, ask) : ofUser(world, normaliseUser(filter.user), ask);
   };
 }
 
-/** The cursor is the leaseId of the last lease shown. If that lease is finished since, the listing begins anew. */
-async function ofUser(
-  ledger: ListLeasesDeps['ledger'],
-  user: string,
-  filter: LeaseFilter,
-  limit: number,
-  cursor: string | undefined,
-  deadline: number,
-): Promise<Page> {
+/** The cursor is the leaseId of the last lease shown. If that lease has been finished since, the listing begins again. */
+async function ofUser({ ledger }: Listed, user: string, ask: Ask): Promise<Page> {
+  const { filter, limit, cursor, deadline } = ask;
   const all: Lease[] = [];
   for await (const lease of ledger.unfinishedOfUser(user, deadline)) all.push(lease);
   all.sort(byKey);
   const start = cursor === undefined ? 0 : all.findIndex(({ leaseId }) => leaseId === cursor) + 1;
-  const leases: Lease[] = [];
-  for (const lease of all.slice(start)) {
-    if (!matches(lease, filter)) continue;
-    const last = leases.at(-1);
-    if (leases.length === limit && last) return { leases, next: last.leaseId };
-    leases.push(lease);
-  }
-  return { leases };
+  const rest = all.slice(start).filter((lease) => matches(lease, filter));
+  const leases = rest.slice(0, limit);
+  const last = leases.at(-1);
+  return rest.length > limit && last ? { leases, next: last.leaseId } : { leases };
 }
 
 function byKey(one: Lease, other: Lease): number {
@@ -60,14 +50,7 @@ function byKey(one: Lease, other: Lease): number {
 }
 
 /** The cursor is a shard and the ledger's cursor in it. A page that would overflow the limit is read again next time. */
-async function ofAll(
-  ledger: ListLeasesDeps['ledger'],
-  clock: Clock,
-  filter: LeaseFilter,
-  limit: number,
-  cursor: string | undefined,
-  deadline: number,
-): Promise<Page> {
+async function ofAll({ ledger, clock }: Listed, { filter, limit, cursor, deadline }: Ask): Promise<Page> {
   let { shard, page } = positionOf(cursor);
   const leases: Lease[] = [];
   while (shard < ledger.shards) {
@@ -87,9 +70,12 @@ async function ofAll(
 function positionOf(cursor: string | undefined): { shard: number; page: string | undefined } {
   if (cursor === undefined) return { shard: 0, page: undefined };
   const [, shard, page] = /^(\d{1,6}) (.*)$/s.exec(cursor) ?? [];
-  if (shard === undefined)
-    throw new Failure('invalid-request', { errors: [{ field: 'cursor', detail: 'is not ours' }] });
+  if (shard === undefined) throw invalid('cursor', 'is not ours');
   return { shard: Number(shard), page: page === '' ? undefined : page };
+}
+
+function invalid(field: string, detail: string): Failure {
+  return new Failure('invalid-request', { errors: [{ field, detail }] });
 }
 
 function matches(lease: Lease, { orgId, state }: LeaseFilter): boolean {

@@ -1,137 +1,253 @@
 /**
- * Use case gettoken: decide, then serve a live token again, wait for whoever is minting it, or mint it. The newest
- * generation in the ledger is the lock, so identical requests over any number of sandboxes make one mint.
+ * One mint, from the reservation to the release: reserve (a durable record of the intent) -> mint -> check the reply ->
+ * live -> check the cut-offs -> release. Whatever fails after the mint, the token in hand is revoked and withheld.
  */
-import { leaseFacts } from './audit-facts.ts';
 import { Failure } from './failure.ts';
-import { type Lease, normaliseUser } from './lease.ts';
-import { nextStep, refreshAfter, type Step } from './lease-choice.ts';
-import { type MintDeps, type MintSettings, mintOnce } from './mint-once.ts';
-import type { Caller, Decision, Grant, TokenRequest } from './ports.ts';
-import type { GetToken, IssuedToken } from './use-cases.ts';
+import { type CallerId, type Lease, leaseFacts } from './lease.ts';
+import type { Change, Grant, MintedToken, MintOutcome, Reservation, World } from './ports.ts';
 
-export type { MintSettings } from './mint-once.ts';
-
-export interface GetTokenDeps extends MintDeps {
-  /** The compiled policy at work: entitlement.ts `decide` with its policy, host and digest filled in. `now`: epoch ms. */
-  readonly decide: (caller: Caller, request: TokenRequest, now: number) => Decision;
-  /** Parts of MINT_DEFAULTS to replace. */
-  readonly settings?: Partial<MintSettings>;
-}
-
-export const MINT_DEFAULTS: MintSettings = {
+/** Settings of gettoken; times in ms. */
+export const MINT_SETTINGS = {
+  /** A token with no more life left than this is not served any more. */
   hardMarginMs: 30_000,
+  /** At most so many mints of one grant may be begun within the window. */
   mintLimit: 5,
   mintLimitWindowMs: 60_000,
+  /** Longest that a mint at ThoughtSpot may take. */
   mintTimeoutMs: 10_000,
+  /** With less time than this left, no mint is begun. */
   shortestMintMs: 500,
+  /** Kept of the deadline for what comes after the mint: the live write, the cut-off check, or the withholding. */
   afterMintMs: 4_000,
+  /** How much longer than asked a token may live without being refused: rounding, and the time on the wire. */
   lifetimeToleranceMs: 5_000,
+  /** How long after our time-out ThoughtSpot may still carry out a mint whose reply we no longer wait for. */
   lingerMs: 60_000,
+  /** Longest that the revocation of a withheld token may take, and what is kept of the deadline to write its outcome. */
+  withholdMs: 5_000,
+  withheldWriteMs: 1_000,
+  /** Pauses between two looks at a token that another request mints: from first to longest, growing by half. */
   firstPauseMs: 40,
   longestPauseMs: 500,
+  /** Kept of the deadline for reading and answering, when waiting for another request's mint. */
   replyMarginMs: 500,
 };
+export type MintSettings = Readonly<typeof MINT_SETTINGS>;
 
-/** Newest generations to read: enough to count the mint limit and to see what a refresh falls back on. */
-const GENERATIONS_READ = 8;
+export interface MintOrder {
+  readonly caller: CallerId;
+  readonly grant: Grant;
+  /** Normalised user: the ledger's partition. */
+  readonly user: string;
+  readonly generation: number;
+  /** The cut-off as read before the order: the reservation comes after it. */
+  readonly cutOff: number;
+}
+
+/** A token from ThoughtSpot that has not been released yet. */
+interface TokenInHand {
+  readonly reservation: Reservation;
+  readonly minted: MintedToken;
+  /** What the row becomes if the token is released. */
+  readonly issued: Change;
+}
 
 /**
- * Returns a token whose row in the ledger is live and that no cut-off covers, or throws `Failure`; at most one mint per
- * call. A warm repeat costs reads only. By `deadline` (epoch ms) it has answered or cleaned up behind itself.
+ * Returns the token with its live row, or undefined if another request reserved this generation first. Throws `Failure`;
+ * then nothing was released.
  */
-export function makeGetToken(deps: GetTokenDeps): GetToken {
-  const settings = { ...MINT_DEFAULTS, ...deps.settings };
-
-  return async (caller, request, deadline) => {
-    const arrivedAt = deps.clock.now();
-    const grant = authorise(deps, caller, request, arrivedAt);
-    const limit = Math.max(GENERATIONS_READ, settings.mintLimit + 1);
-    const user = normaliseUser(grant.user);
-    const fresh = request.fresh === true ? { freshSince: arrivedAt } : {};
-    const unreadable = new Set<number>();
-    let failure: Failure | undefined;
-
-    for (let round = 0; ; round += 1) {
-      const [leases, cutOff] = await Promise.all([
-        deps.ledger.newest(user, grant.fingerprint, limit, deadline),
-        deps.ledger.cutOffFor(grant.orgId, deadline),
-      ]);
-      const readable = leases.map((lease) => (unreadable.has(lease.generation) ? { ...lease, sealed: false } : lease));
-      const now = deps.clock.now();
-      const step = nextStep({ grant, caller, leases: readable, cutOff, now, ...fresh }, settings);
-
-      if (step.step === 'serve' || (failure && step.step === 'refresh')) {
-        const issued = await serve(deps, grant, step.lease, settings, deadline);
-        if (issued) return issued;
-        unreadable.add(step.lease.generation);
-        continue;
-      }
-      // A mint is never tried twice: the first one may have left a token behind that only its row accounts for.
-      if (failure) throw failure;
-      if (step.step === 'limited') throw limitReached(step);
-      if (step.step === 'wait') {
-        await pause(deps, settings, round, deadline);
-        continue;
-      }
-      try {
-        const issued = await mintOnce(deps, settings, { caller, grant, user, cutOff }, step.generation, deadline);
-        if (issued) return issued;
-      } catch (error) {
-        if (step.step === 'mint' || !(error instanceof Failure)) throw error;
-        // The token near its end is still good: look again whether it may be served.
-        failure = error;
-      }
-    }
-  };
-}
-
-function authorise(deps: GetTokenDeps, caller: Caller, request: TokenRequest, now: number): Grant {
-  const decision = deps.decide(caller, request, now);
-  const who = { caller: { issuer: caller.issuer, subject: caller.subject }, reasons: decision.reasons };
-  if (!decision.allowed) {
-    const { rule, code } = decision;
-    deps.audit.record({ action: 'deny', ...who, code, ...(rule === undefined ? {} : { rule }) });
-    deps.signals.emit('denied');
-    throw new Failure(decision.code, { reason: decision.reasons.join('; '), errors: decision.errors });
-  }
-  const { user, rule, name: grant, policyVersion } = decision.grant;
-  deps.audit.record({ action: 'allow', ...who, user, rule, grant, policyVersion });
-  return decision.grant;
-}
-
-async function serve(
-  deps: GetTokenDeps,
-  grant: Grant,
-  lease: Lease,
+export async function mint(
+  world: World,
   settings: MintSettings,
+  order: MintOrder,
   deadline: number,
-): Promise<IssuedToken | undefined> {
-  const token = await deps.ledger.token(lease, deadline);
-  if (token === undefined || lease.expiresAt === undefined) return undefined;
-  deps.signals.emit('reused');
-  deps.audit.record({ action: 'reuse', ...leaseFacts(lease) });
+): Promise<{ readonly token: string; readonly lease: Lease } | undefined> {
+  const { ledger, clock, signals, audit } = world;
+  const now = clock.now();
+  const mintBy = Math.min(now + settings.mintTimeoutMs, deadline - settings.afterMintMs);
+  const grant = withinCallersToken(order.grant, now);
+  if (mintBy - now < settings.shortestMintMs) {
+    throw new Failure('mint-in-progress', { reason: 'too little time is left to mint before the deadline' });
+  }
+  const reservation = reservationFor(order, grant, now, mintBy, settings);
+  if (!(await ledger.reserve(reservation, mintBy))) return undefined;
+
+  const sentAt = clock.now();
+  const outcome = await world.issuer.mint(grant, mintBy).catch(lostReply);
+  const receivedAt = clock.now();
+  if (outcome.outcome !== 'minted') throw await recordNoToken(world, reservation, outcome, deadline);
+
+  const { minted } = outcome;
+  signals.emit('mint-latency', receivedAt - sentAt);
+  const issued = issuedChange(grant, minted, sentAt, receivedAt, settings);
+  try {
+    checkReply(world, grant, minted, settings);
+    const lease = await ledger.transition(reservation, issued, deadline);
+    if (!lease) throw superseded('the reservation was taken away while minting');
+    // Read after the live write: a cut-off raised before it is seen here, one raised after it sees the live row.
+    const cutOff = await ledger.cutOffFor(grant.orgId, deadline);
+    if (lease.reservedAt < cutOff) throw superseded('a cut-off was raised while minting');
+    signals.emit('minted');
+    audit.record({ action: 'mint', ...leaseFacts(lease) });
+    return { token: minted.token, lease };
+  } catch (error) {
+    await withhold(world, settings, { reservation, minted, issued }, error, deadline);
+    throw error;
+  }
+}
+
+/** Cuts the validity to the end of the caller's own token, where the rule binds to it: time has passed since it decided. */
+function withinCallersToken(grant: Grant, now: number): Grant {
+  if (grant.notAfter === undefined) return grant;
+  const validitySeconds = Math.min(grant.validitySeconds, Math.floor((grant.notAfter - now) / 1_000));
+  if (validitySeconds < 1) throw new Failure('not-entitled', { reason: "the caller's own token has ended" });
+  return { ...grant, validitySeconds };
+}
+
+function reservationFor(
+  { caller, user, generation, cutOff }: MintOrder,
+  grant: Grant,
+  now: number,
+  mintBy: number,
+  settings: MintSettings,
+): Reservation {
   return {
-    token,
-    lease,
+    user,
+    fingerprint: grant.fingerprint,
+    generation,
     userName: grant.user,
-    orgId: lease.orgId,
-    expiresAt: lease.expiresAt,
-    refreshAfter: refreshAfter(lease, grant, settings.hardMarginMs),
-    reused: true,
+    caller: { issuer: caller.issuer, subject: caller.subject },
+    shared: grant.share,
+    orgId: grant.orgId,
+    kind: grant.rights.kind,
+    rule: grant.rule,
+    grant: grant.name,
+    policyVersion: grant.policyVersion,
+    // The cut-off was read first, so this comes after it, even if the clock that wrote it runs ahead of ours.
+    reservedAt: Math.max(now, cutOff),
+    mintDeadlineAt: mintBy + settings.afterMintMs,
+    latestEndAt: mintBy + settings.lingerMs + grant.validitySeconds * 1_000 + settings.lifetimeToleranceMs,
   };
 }
 
-function limitReached({ retryAfterMs }: Extract<Step, { step: 'limited' }>): Failure {
-  return new Failure('mint-limit', { reason: 'mint limit of the grant', retryAfterMs });
+/** The row of a minted token. `expiresAt` is its earliest end, `endsAt` its latest. */
+function issuedChange(
+  grant: Grant,
+  minted: MintedToken,
+  sentAt: number,
+  receivedAt: number,
+  settings: MintSettings,
+): Change {
+  const endsAt = receivedAt + minted.longestLifetimeMs;
+  const asked = receivedAt + grant.validitySeconds * 1_000 + settings.lifetimeToleranceMs;
+  return {
+    to: 'live',
+    from: ['reserved'],
+    // A token that may live longer than was asked is not left to its own end: the sweep revokes it.
+    dueAt: Math.min(endsAt, asked),
+    token: minted.token,
+    issuedAt: sentAt,
+    expiresAt: sentAt + minted.lifetimeMs,
+    endsAt,
+    ...(minted.createdAt === undefined ? {} : { upstreamCreatedAt: minted.createdAt }),
+    lifetimeSeconds: Math.floor(minted.lifetimeMs / 1_000),
+    tokenType: minted.tokenType,
+  };
 }
 
-/** Waits for whoever is minting: growing, jittered, and never past the time that the answer still needs. */
-async function pause(deps: GetTokenDeps, settings: MintSettings, round: number, deadline: number): Promise<void> {
-  const { firstPauseMs, longestPauseMs, replyMarginMs } = settings;
-  const ms = Math.min(longestPauseMs, firstPauseMs * 1.5 ** round) * (0.5 + deps.randomness() / 2);
-  if (deps.clock.now() + ms + replyMarginMs >= deadline) {
-    throw new Failure('mint-in-progress', { reason: 'waited for another request to mint until the deadline' });
+function checkReply({ signals, log }: World, grant: Grant, minted: MintedToken, settings: MintSettings): void {
+  const wrong = mismatches(grant, minted, settings.lifetimeToleranceMs);
+  if (wrong.length === 0) return;
+  signals.emit('upstream-mismatch');
+  const reason = `ThoughtSpot's token is not the one asked for: ${wrong.join(', ')}`;
+  log.error('mint withheld', { rule: grant.rule, grant: grant.name, reason });
+  throw new Failure('upstream-mismatch', { reason });
+}
+
+/**
+ * What is wrong with a mint's reply, in words without any value; empty: it is what was asked for. Fields that are absent
+ * from the dialect's reply cannot be compared. `toleranceMs`: how much longer than asked the token may live.
+ */
+export function mismatches(grant: Grant, minted: MintedToken, toleranceMs: number): string[] {
+  const wrong: string[] = [];
+  // ThoughtSpot may answer in the case it keeps a name in; in everything else the names have to be the same.
+  if (minted.userName.toLowerCase() !== grant.user.toLowerCase()) wrong.push('it is for another user');
+  if (minted.orgId !== undefined && minted.orgId !== grant.orgId) wrong.push('it is for another organisation');
+  if (minted.kind !== undefined && minted.kind !== grant.rights.kind) wrong.push('it is of another kind');
+  if (grant.rights.kind === 'object' && minted.objectId !== undefined) {
+    if (minted.objectId.toLowerCase() !== grant.rights.objectId.toLowerCase()) wrong.push('it is for another object');
   }
-  await deps.clock.sleep(Math.ceil(ms));
+  if (!(minted.lifetimeMs > 0)) wrong.push('it has no life left');
+  if (minted.lifetimeMs > grant.validitySeconds * 1_000 + toleranceMs) wrong.push('it lives longer than was asked');
+  return wrong;
+}
+
+function superseded(reason: string): Failure {
+  return new Failure('superseded-by-revocation', { reason });
+}
+
+/** An issuer that throws has broken its promise: whether a token was made is then unknown. */
+function lostReply(error: unknown): MintOutcome {
+  const failure =
+    error instanceof Failure ? error : new Failure('internal-error', { reason: 'mint threw', cause: error });
+  return { outcome: 'unknown', failure };
+}
+
+/** Closes the row of a mint that gave no token, and returns the failure to throw. Never hides it behind its own. */
+async function recordNoToken(
+  { ledger, signals, audit, log }: World,
+  reservation: Reservation,
+  { outcome, failure }: Exclude<MintOutcome, { outcome: 'minted' }>,
+  deadline: number,
+): Promise<Failure> {
+  const { code } = failure;
+  const lost = outcome === 'unknown';
+  if (lost) signals.emit('orphan-seen');
+  try {
+    const row: Lease | undefined = lost
+      ? await ledger.transition(reservation, { to: 'orphaned', dueAt: reservation.latestEndAt }, deadline)
+      : ((await ledger.transition(reservation, { to: 'failed', dueAt: null }, deadline)) ??
+        // It was revoked meanwhile: there is nothing to revoke.
+        (await ledger.transition(reservation, { to: 'revoked', dueAt: null }, deadline)));
+    if (row) audit.record({ action: lost ? 'orphan' : 'mint', ...leaseFacts(row), code });
+  } catch (error) {
+    // The row stays reserved: from its mint deadline on, the sweep treats it as one whose reply was lost.
+    log.warn('outcome of a mint is not in the ledger', { code, error });
+  }
+  return failure;
+}
+
+/**
+ * Revokes the token in hand at ThoughtSpot; if that is not confirmed, seals it into the row, as `revoking` and due at
+ * once. Never throws: the caller gets `why`, the failure that led here. If ThoughtSpot and the ledger both fail, the row
+ * stays as it is, and the sweep finishes it as one whose reply was lost.
+ */
+async function withhold(
+  { ledger, issuer, clock, audit, signals, log }: World,
+  settings: MintSettings,
+  { reservation, minted, issued: { from: _from, ...issued } }: TokenInHand,
+  why: unknown,
+  deadline: number,
+): Promise<void> {
+  const code = why instanceof Failure ? why.code : 'internal-error';
+  signals.emit('compensated');
+  const revokeBy = Math.min(clock.now() + settings.withholdMs, deadline - settings.withheldWriteMs);
+  // The token belongs to the user that ThoughtSpot names, which after a mismatch is not the one we asked for.
+  const dead = await issuer.revoke(minted.token, minted.userName, revokeBy).then(
+    ({ outcome }) => outcome === 'dead',
+    () => false,
+  );
+  const others = minted.userName === reservation.userName ? {} : { userName: minted.userName };
+  const change: Change = dead
+    ? { to: 'revoked', dueAt: null }
+    : { ...issued, ...others, to: 'revoking', dueAt: clock.now() };
+  let row: Lease | undefined;
+  try {
+    row = await ledger.transition(reservation, change, deadline);
+    if (!row) log.error('the row of a withheld token is finished already', { code, confirmed: dead });
+  } catch (error) {
+    log.error('a withheld token is not in the ledger', { code, confirmed: dead, error });
+  }
+  const facts = row ? leaseFacts(row) : { user: reservation.user, rule: reservation.rule };
+  audit.record({ action: 'compensate', ...facts, code });
 }

@@ -5,7 +5,7 @@
  */
 import type { SignalName } from '../contract/signals.ts';
 import type { FieldError, Failure } from './failure.ts';
-import type { CallerId, Lease, LeaseKey, LeaseState } from './lease.ts';
+import type { CallerId, Issuance, Lease, LeaseKey, LeaseState } from './lease.ts';
 
 // --- time, chance, digests -------------------------------------------------------------------------------------------
 
@@ -105,7 +105,7 @@ export interface TokenRequest {
 
 /**
  * `reasons` are for operators (audit), one per rule tried; they name claims, never their values. A caller sees the code,
- * and `errors` where the request itself is at fault; every other denial is a bare `not-entitled`.
+ * and `errors` where the request itself is faulty; every other denial is a bare `not-entitled`.
  */
 export type Decision =
   | { readonly allowed: true; readonly grant: Grant; readonly reasons: readonly string[] }
@@ -156,14 +156,14 @@ export type MintOutcome =
 export type RevokeOutcome =
   /** Confirmed dead: revoked now, or ThoughtSpot says that it no longer knows or accepts it. */
   | { readonly outcome: 'dead' }
-  /** Try again later. `failure.code` tells busy, unavailable, timeout or refused apart. */
+  /** Try again later. `failure.code` says why: busy, unavailable, timeout or refused. */
   | { readonly outcome: 'retry'; readonly failure: Failure };
 
 export interface SessionInfo {
   readonly userName: string;
   readonly userId?: string;
   readonly orgId?: number;
-  /** The rest of the seed's SessionInfoResponse that ThoughtSpot told, without any token. */
+  /** The rest of the seed's SessionInfoResponse that ThoughtSpot sent, without any token. */
   readonly details: Readonly<Record<string, unknown>>;
 }
 
@@ -203,35 +203,18 @@ export interface CredentialSource {
 /** A row to reserve: state `reserved`, no token yet. */
 export type Reservation = Omit<
   Lease,
-  | 'leaseId'
-  | 'state'
-  | 'sealed'
-  | 'attempts'
-  | 'dueAt'
-  | 'issuedAt'
-  | 'expiresAt'
-  | 'endsAt'
-  | 'upstreamCreatedAt'
-  | 'lifetimeSeconds'
-  | 'tokenType'
-  | 'tokenDigest'
+  'leaseId' | 'state' | 'sealed' | 'attempts' | 'dueAt' | 'tokenDigest' | keyof Issuance
 >;
 
 /** What a transition sets. `token` is sealed by the ledger before it is written; `dueAt` null takes the row off the index. */
-export interface Change {
+export interface Change extends Issuance {
   readonly to: LeaseState;
   /** Further narrows the write condition; without it MAY_ENTER_FROM[to] is the condition. */
   readonly from?: readonly LeaseState[];
   readonly dueAt: number | null;
   readonly token?: string;
-  /** Whose the token is, where ThoughtSpot answered for somebody else: the revocation has to name them. */
+  /** Whose the token is, where ThoughtSpot answered for another user: the revocation has to name that user. */
   readonly userName?: string;
-  readonly issuedAt?: number;
-  readonly expiresAt?: number;
-  readonly endsAt?: number;
-  readonly upstreamCreatedAt?: number;
-  readonly lifetimeSeconds?: number;
-  readonly tokenType?: string;
   readonly attempts?: number;
   /** The row's `dueAt` must still be this: how overlapping sweeps claim a row once. */
   readonly ifDueAt?: number;
@@ -271,18 +254,18 @@ export interface TokenLedger {
   unfinishedOfCaller(caller: CallerId, deadline: number, known?: readonly LeaseKey[]): AsyncIterable<Lease>;
   /** The row behind a handle, or undefined if the handle is not ours or the row is gone. */
   byLeaseId(leaseId: string, deadline: number): Promise<Lease | undefined>;
-  /** The lease of a user whose token has that digest, in whatever state it is. */
+  /** The lease of a user whose token has that digest, in any state. */
   withDigest(user: string, digest: string, deadline: number): Promise<Lease | undefined>;
   /** Keyed digest of a token, as in `Lease.tokenDigest`. */
   digest(token: string): Promise<string>;
-  /** Puts generation `key.generation` on condition that it does not exist. False: somebody else has it. */
+  /** Puts generation `key.generation` on condition that it does not exist. False: another request has it. */
   reserve(reservation: Reservation, deadline: number): Promise<boolean>;
   /** Conditional update by the lease machine; undefined: the row was not in a state (or due time) that allows it. */
   transition(key: LeaseKey, change: Change, deadline: number): Promise<Lease | undefined>;
   /**
    * Opens the sealed token of a row; undefined if the row holds none. For a lease that this ledger has returned it is the
-   * token that the row held then, without another read: whoever needs to know that it has not been finished since must
-   * read again.
+   * token that the row held then, without another read: a caller that needs to know that the row has not been finished
+   * since must read again.
    */
   token(key: LeaseKey, deadline: number): Promise<string | undefined>;
   /** The cut-offs that cover an org: `all` and its own. One read. Returns the highest `before`, 0 if none. */
@@ -340,4 +323,17 @@ export interface Log {
   info(message: string, fields?: Readonly<Record<string, unknown>>): void;
   warn(message: string, fields?: Readonly<Record<string, unknown>>): void;
   error(message: string, fields?: Readonly<Record<string, unknown>>): void;
+}
+
+// --- all of it -------------------------------------------------------------------------------------------------------
+
+/** The world of a use case: one record for all of them. A use case that asks the policy takes `Entitlements` as well. */
+export interface World {
+  readonly ledger: TokenLedger;
+  readonly issuer: SessionIssuer;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  readonly audit: AuditTrail;
+  readonly signals: Signals;
+  readonly log: Log;
 }

@@ -1,50 +1,38 @@
 /**
- * Use case sweep: once a minute it does whatever is due. Cut-offs first, then the due index, all shards at once; it stops
+ * Use case sweep: once a minute it does all that is due. Cut-offs first, then the due index, all shards at once; it stops
  * well before its deadline and leaves the rest due for the next run.
  */
-import { workOffCutOffs, type CutOffSettings } from './cut-off-work.ts';
-import type { EndDeps } from './end-at-thoughtspot.ts';
+import { CUT_OFF_SETTINGS, workOffCutOffs } from './cut-off-work.ts';
+import { endAtThoughtSpot, type Ending, type Ender } from './end-at-thoughtspot.ts';
 import { inParallel } from './in-parallel.ts';
-import type { Lease } from './lease.ts';
-import type { Signals } from './ports.ts';
-import { type RowDeps, type RowEnd, sweepRow } from './sweep-row.ts';
-import { BUDGET_DEFAULTS, type BudgetSettings, makeUpstreamBudget } from './upstream-budget.ts';
+import { certainEnd, type Lease, leaseFacts } from './lease.ts';
+import type { Signals, World } from './ports.ts';
+import { BUDGET_SETTINGS, makeUpstreamBudget, type UpstreamBudget } from './upstream-budget.ts';
 import type { Sweep, SweepTally } from './use-cases.ts';
 
-export interface SweepDeps extends EndDeps {
-  readonly signals: Signals;
-  /** Parts of SWEEP_DEFAULTS to replace. */
-  readonly settings?: Partial<SweepSettings>;
-}
-
-/** All in ms, but the rates and numbers. */
-export interface SweepSettings extends BudgetSettings, CutOffSettings {
+/** Settings of the sweep; times in ms. */
+export const SWEEP_SETTINGS = {
+  ...BUDGET_SETTINGS,
+  ...CUT_OFF_SETTINGS,
   /** No row is begun in this last part of the time: longer than a call may take. */
-  readonly stopBeforeMs: number;
-  /** Longest that one revocation may take. */
-  readonly callTimeoutMs: number;
-  /** How long a claimed row is left alone by other sweeps. */
-  readonly claimMs: number;
-  /** Rows of one shard that are worked at once. */
-  readonly shardWidth: number;
-  /** Failed attempts from which a revocation counts as stuck. It goes on all the same. */
-  readonly stuckAfter: number;
-}
-
-export const SWEEP_DEFAULTS: SweepSettings = {
-  ...BUDGET_DEFAULTS,
-  pageSize: 100,
-  cutOffWidth: 16,
-  settleMs: 120_000,
   stopBeforeMs: 7_000,
+  /** Longest that one revocation may take. */
   callTimeoutMs: 5_000,
+  /** How long a claimed row is left alone by other sweeps: longer than one call may take. */
   claimMs: 30_000,
+  /** Rows of one shard that are worked at once. */
   shardWidth: 8,
+  /** Failed attempts from which a revocation counts as stuck. It goes on all the same. */
   stuckAfter: 5,
 };
+export type SweepSettings = Readonly<typeof SWEEP_SETTINGS>;
 
-interface Run extends RowDeps {
-  readonly settings: SweepSettings;
+/** What the rows of one run share. */
+interface RowWorld extends Ender, Pick<SweepSettings, 'claimMs' | 'callTimeoutMs'> {
+  readonly budget: UpstreamBudget;
+}
+
+interface Run extends RowWorld, SweepSettings {
   /** Rows due by then are this run's. */
   readonly dueBy: number;
   readonly stopAt: number;
@@ -52,41 +40,43 @@ interface Run extends RowDeps {
   readonly tally: { -readonly [Name in keyof SweepTally]: SweepTally[Name] };
 }
 
-/** Throws `Failure` only if it could do nothing at all: no shard of the ledger could be worked. */
-export function makeSweep(deps: SweepDeps): Sweep {
-  const settings = { ...SWEEP_DEFAULTS, ...deps.settings };
-  const { clock, ledger, log } = deps;
+/**
+ * `passed`: another sweep or the minter was faster, or there is nothing to do yet. `left`: still due, there was no turn
+ * at ThoughtSpot for it.
+ */
+export type RowEnd = 'revoked' | 'expired' | 'orphaned' | 'passed' | 'left' | { readonly failedAttempts: number };
+
+/**
+ * Throws `Failure` only if it could do nothing at all: no shard of the ledger could be worked. `settings` replaces parts
+ * of SWEEP_SETTINGS.
+ */
+export function makeSweep(world: World & { readonly settings?: Partial<SweepSettings> }): Sweep {
+  const settings = { ...SWEEP_SETTINGS, ...world.settings };
+  const { clock, ledger, log } = world;
 
   return async (deadline) => {
     const stopAt = deadline - settings.stopBeforeMs;
     const now = clock.now();
     // The rows of a mass revocation must not keep the due ones waiting: half of the time is theirs.
-    const complete = await workOffCutOffs(deps, settings, now + (stopAt - now) / 2, deadline).catch(
+    const complete = await workOffCutOffs(world, settings, now + (stopAt - now) / 2, deadline).catch(
       (error: unknown) => {
         log.warn('cut-offs could not be worked off', { error });
         return false;
       },
     );
-    const run: Run = {
-      ...deps,
-      ...settings,
-      settings,
-      budget: makeUpstreamBudget(clock, deps.randomness, settings),
-      dueBy: clock.now(),
-      stopAt,
-      deadline,
-      tally: { ...NOTHING, unfinished: !complete },
-    };
+    const budget = makeUpstreamBudget(clock, world.randomness, settings);
+    const tally = { ...NOTHING, unfinished: !complete };
+    const run: Run = { ...world, ...settings, budget, dueBy: clock.now(), stopAt, deadline, tally };
     const shards = Array.from({ length: ledger.shards }, (_, shard) => sweepShard(run, shard));
     const failed = (await Promise.allSettled(shards)).filter((end) => end.status === 'rejected');
-    emitTally(deps.signals, run.tally);
+    emitTally(world.signals, tally);
     if (failed.length > 0) {
-      run.tally.unfinished = true;
+      tally.unfinished = true;
       const error: unknown = failed[0]?.reason;
       log.error('shards of the ledger could not be worked', { failed: failed.length, of: ledger.shards, error });
       if (failed.length === ledger.shards) throw error;
     }
-    return run.tally;
+    return tally;
   };
 }
 
@@ -102,29 +92,26 @@ const NOTHING: SweepTally = {
 };
 
 async function sweepShard(run: Run, shard: number): Promise<void> {
-  const { ledger, settings, dueBy, deadline } = run;
+  const { ledger, clock, stopAt, deadline } = run;
   let cursor: string | undefined;
   do {
-    const { leases, next } = await ledger.due(shard, dueBy, settings.pageSize, cursor, deadline);
+    const { leases, next } = await ledger.due(shard, run.dueBy, run.pageSize, cursor, deadline);
     let done = 0;
-    await inParallel(leases, settings.shardWidth, async (lease) => {
-      if (count(run, lease, await sweepInTime(run, lease))) done += 1;
+    await inParallel(leases, run.shardWidth, async (lease) => {
+      const end = clock.now() >= stopAt ? 'left' : await sweepRow(run, lease, stopAt, deadline);
+      if (count(run, lease, end)) done += 1;
     });
     cursor = next;
     const last = leases.at(-1);
     // With the circuit open only rows that need no call are worked, and only while there are any to be found.
-    const stop = run.clock.now() >= run.stopAt || (run.budget.isOpen() && done === 0);
+    const stop = clock.now() >= stopAt || (run.budget.isOpen() && done === 0);
     if (stop && next !== undefined && last) return leave(run, last);
   } while (cursor !== undefined);
 }
 
-async function sweepInTime(run: Run, lease: Lease): Promise<RowEnd> {
-  return run.clock.now() >= run.stopAt ? 'left' : sweepRow(run, lease, run.stopAt, run.deadline);
-}
-
 /** Counts the row, and returns whether anything was done about it. */
 function count(run: Run, lease: Lease, end: RowEnd): boolean {
-  const { tally, settings } = run;
+  const { tally } = run;
   tally.due += 1;
   if (end === 'passed') return false;
   if (end === 'left') {
@@ -134,7 +121,7 @@ function count(run: Run, lease: Lease, end: RowEnd): boolean {
   if (typeof end === 'string') tally[end] += 1;
   else {
     tally.retried += 1;
-    if (end.failedAttempts >= settings.stuckAfter) tally.stuck += 1;
+    if (end.failedAttempts >= run.stuckAfter) tally.stuck += 1;
   }
   return true;
 }
@@ -145,7 +132,7 @@ function leave({ tally, clock }: Run, lease: Lease): void {
   tally.oldestDueAgeMs = Math.max(tally.oldestDueAgeMs, clock.now() - (lease.dueAt ?? clock.now()));
 }
 
-/** Zeros of what is watched by age are told too: an alarm has to see that all is well again. */
+/** The age is emitted even when it is zero: an alarm has to see that all is well again. */
 function emitTally(signals: Signals, tally: SweepTally): void {
   const { due, revoked, expired, retried, stuck, orphaned, oldestDueAgeMs } = tally;
   const counts = { due, revoked, expired, retried, stuck, 'orphan-seen': orphaned } as const;
@@ -153,4 +140,70 @@ function emitTally(signals: Signals, tally: SweepTally): void {
     if (counts[signal] > 0) signals.emit(signal, counts[signal]);
   }
   signals.emit('oldest-due-age', Math.round(oldestDueAgeMs / 1_000));
+}
+
+/**
+ * What the sweep does with one due row. Each write is conditional on the row being as seen, so no two sweeps do it twice.
+ * `stopAt`: no call is begun from then on; `deadline`: the ledger's. Throws `Failure` if the ledger fails.
+ */
+export async function sweepRow(world: RowWorld, lease: Lease, stopAt: number, deadline: number): Promise<RowEnd> {
+  const now = world.clock.now();
+  const atEnd = now >= certainEnd(lease);
+  switch (lease.state) {
+    case 'reserved':
+      return now >= lease.mintDeadlineAt ? orphan(world, lease, deadline) : 'passed';
+    case 'live':
+    case 'revoking':
+      if (atEnd) return expire(world, lease, deadline);
+      if (lease.sealed) return revoke(world, lease, stopAt, deadline);
+      return now >= lease.mintDeadlineAt ? orphan(world, lease, deadline) : awaitMinter(world, lease, deadline);
+    case 'orphaned':
+      return atEnd ? expire(world, lease, deadline) : 'passed';
+    case 'revoked':
+    case 'failed':
+    case 'expired':
+      return 'passed';
+  }
+}
+
+/** Its minter is gone and left no token: if there is one, only time ends it. */
+async function orphan({ ledger, audit }: RowWorld, lease: Lease, deadline: number): Promise<RowEnd> {
+  const change = { to: 'orphaned', from: [lease.state], ...asSeen(lease), dueAt: lease.latestEndAt } as const;
+  const row = await ledger.transition(lease, change, deadline);
+  if (row) audit.record({ action: 'orphan', ...leaseFacts(row) });
+  return row ? 'orphaned' : 'passed';
+}
+
+async function expire({ ledger, audit }: RowWorld, lease: Lease, deadline: number): Promise<RowEnd> {
+  const row = await ledger.transition(lease, { to: 'expired', ...asSeen(lease), dueAt: null }, deadline);
+  if (row) audit.record({ action: 'expire', ...leaseFacts(row) });
+  return row ? 'expired' : 'passed';
+}
+
+/** Its minter may still be at work, and takes the token back itself. */
+async function awaitMinter({ ledger }: RowWorld, lease: Lease, deadline: number): Promise<RowEnd> {
+  const dueAt = lease.mintDeadlineAt;
+  await ledger.transition(lease, { to: 'revoking', from: ['revoking'], ...asSeen(lease), dueAt }, deadline);
+  return 'passed';
+}
+
+async function revoke(world: RowWorld, lease: Lease, stopAt: number, deadline: number): Promise<RowEnd> {
+  const end = await world.budget.run(stopAt, () => claimAndEnd(world, lease, deadline));
+  if (typeof end === 'string') return 'left';
+  if (!end.result) return 'passed';
+  return end.result.failure ? { failedAttempts: end.result.attempts } : 'revoked';
+}
+
+/** Claims only once the turn has come, so that a claim never runs out while its row waits. */
+async function claimAndEnd(world: RowWorld, lease: Lease, deadline: number): Promise<Ending | undefined> {
+  const now = world.clock.now();
+  const change = { to: 'revoking', from: [lease.state], ...asSeen(lease), dueAt: now + world.claimMs } as const;
+  const claimed = await world.ledger.transition(lease, change, deadline);
+  if (!claimed) return undefined;
+  return endAtThoughtSpot(world, claimed, Math.min(now + world.callTimeoutMs, deadline), deadline);
+}
+
+/** The index may show an older row than the table holds: then another process has changed it. */
+function asSeen(lease: Lease): { readonly ifDueAt?: number } {
+  return lease.dueAt === undefined ? {} : { ifDueAt: lease.dueAt };
 }

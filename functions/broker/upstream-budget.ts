@@ -6,41 +6,39 @@ import type { ProblemCode } from '../contract/problems.ts';
 import type { Failure } from './failure.ts';
 import type { Clock, Randomness } from './ports.ts';
 
-export interface BudgetSettings {
+export const BUDGET_SETTINGS = {
   /** Calls begun per second at most. */
-  readonly ratePerSecond: number;
-  readonly maxInFlight: number;
-  /** In flight until ThoughtSpot has answered once. */
-  readonly probesInFlight: number;
-  /** The circuit opens after this many calls in a row that ThoughtSpot did not answer. */
-  readonly openAfter: number;
-}
-
-export const BUDGET_DEFAULTS: BudgetSettings = {
   ratePerSecond: 50,
+  /** Calls in flight at most ... */
   maxInFlight: 16,
+  /** ... and until ThoughtSpot has answered once. */
   probesInFlight: 2,
+  /** The circuit opens after this many calls in a row that ThoughtSpot did not answer. */
   openAfter: 4,
 };
+export type BudgetSettings = Readonly<typeof BUDGET_SETTINGS>;
 
 /** Why a call was not made: the circuit is open, or its turn would not come in time. */
 export type NoTurn = 'circuit-open' | 'no-time';
 
-/** What a call tells the circuit: its failure, if it failed. */
-export interface Heard {
+/** What the circuit learns from a call: its failure, if it failed. */
+export interface CallResult {
   readonly failure?: Failure | undefined;
 }
 
 export interface UpstreamBudget {
   /**
-   * Waits for a turn, at most until `until` (epoch ms), then calls. The call gives undefined if it found that there was
-   * nothing to ask ThoughtSpot.
+   * Waits for a turn, at most until `until` (epoch ms), then calls. A call that finds that there is nothing to ask
+   * ThoughtSpot returns undefined, and the circuit learns nothing from it.
    */
-  spend<T extends Heard>(until: number, call: () => Promise<T | undefined>): Promise<{ readonly heard?: T } | NoTurn>;
+  run<T extends CallResult>(
+    until: number,
+    call: () => Promise<T | undefined>,
+  ): Promise<{ readonly result?: T } | NoTurn>;
   isOpen(): boolean;
 }
 
-/** Failures that say that the next call will most likely fail too, whatever row it is for. */
+/** Failures after which the next call will most likely fail too, for any row. */
 const OUTAGES: ReadonlySet<ProblemCode> = new Set([
   'upstream-unavailable',
   'upstream-timeout',
@@ -55,15 +53,11 @@ export function makeUpstreamBudget(clock: Clock, randomness: Randomness, setting
   let inFlight = 0;
   let answered = false;
   let failuresInARow = 0;
-  let waiting: (() => void)[] = [];
+  const waiting: (() => void)[] = [];
 
   const isOpen = () => failuresInARow >= settings.openAfter;
   const isFull = () => inFlight >= (answered ? settings.maxInFlight : settings.probesInFlight);
-  const wakeAll = () => {
-    const woken = waiting;
-    waiting = [];
-    for (const wake of woken) wake();
-  };
+  const wakeAll = () => waiting.splice(0).forEach((wake) => wake());
 
   /** One after the other, so that a stall of this process is not followed by a burst. */
   async function takeTurn(until: number): Promise<NoTurn | undefined> {
@@ -79,7 +73,7 @@ export function makeUpstreamBudget(clock: Clock, randomness: Randomness, setting
     return undefined;
   }
 
-  function hear({ failure }: Heard): void {
+  function note({ failure }: CallResult): void {
     const outage = failure !== undefined && OUTAGES.has(failure.code);
     failuresInARow = outage ? failuresInARow + 1 : 0;
     answered ||= !outage;
@@ -87,16 +81,16 @@ export function makeUpstreamBudget(clock: Clock, randomness: Randomness, setting
 
   return {
     isOpen,
-    async spend(until, call) {
+    async run(until, call) {
       const turn = queue.then(() => takeTurn(until));
       queue = turn;
       const noTurn = await turn;
       if (noTurn) return noTurn;
       try {
-        const heard = await call();
-        if (!heard) return {};
-        hear(heard);
-        return { heard };
+        const result = await call();
+        if (!result) return {};
+        note(result);
+        return { result };
       } finally {
         inFlight -= 1;
         wakeAll();

@@ -2,24 +2,18 @@ import type { FunctionName } from '../contract/functions.ts';
 import type { Edge } from '../http/http-entry.ts';
 import { makeTelemetry, type Telemetry } from '../telemetry/telemetry.ts';
 import { readConfig, readTelemetryConfig, type Config } from './config.ts';
-import { lazy } from './lazy.ts';
 import { clock } from './system.ts';
 
-export interface Started<App> {
-  readonly edge: Edge;
-  /** The function, put together. What fails is tried again by the next call. */
-  readonly ready: () => Promise<App>;
-}
-
 /**
- * Starts a function: telemetry first, so that whatever fails afterwards can be told; then `wire`, begun while Lambda
- * still initialises and awaited by the first invocation. A sandbox that is set up wrongly does not crash (Lambda would
- * restart it over and over, and the caller would see nothing of ours): every invocation meets the reason.
+ * Starts a function: telemetry first, so that every later failure is reported; then `wire`, begun while Lambda still
+ * initialises and awaited by the first invocation. A sandbox that is set up wrongly does not crash (Lambda would restart
+ * it over and over, and the caller would see nothing of ours): every invocation fails with the reason. `ready` gives what
+ * `wire` returned; after a failure the next call wires again.
  */
 export function start<F extends FunctionName, App>(
   name: F,
-  wire: (config: Config<F>, telemetry: Telemetry) => Promise<App>,
-): Started<App> {
+  wire: (config: Config<F>, telemetry: Telemetry) => App | Promise<App>,
+) {
   const startedAt = clock.now();
   const write = (line: string) => void process.stdout.write(line);
   const telemetry = makeTelemetry({ ...readTelemetryConfig(), function: name, now: () => clock.now(), write });
@@ -30,5 +24,31 @@ export function start<F extends FunctionName, App>(
   });
   // The first invocation awaits the same promise and reports what is wrong with it.
   ready().catch(() => {});
-  return { edge: { name, telemetry, clock }, ready };
+  return { edge: { name, telemetry, clock } satisfies Edge, ready };
+}
+
+/** Builds once, on first use, and shares the result; a failure is not kept, so that the next call tries again. */
+export function lazy<T>(build: () => Promise<T>): () => Promise<T> {
+  let built: Promise<T> | undefined;
+  return () => {
+    const attempt = (built ??= build());
+    attempt.catch(() => {
+      if (built === attempt) built = undefined;
+    });
+    return attempt;
+  };
+}
+
+/** `warm` does ahead what a request would have to wait for. `deadline`: epoch ms. */
+export type Warmable = { readonly warm: (deadline: number) => Promise<unknown> };
+const WARM_UP_MS = 5_000;
+
+/**
+ * Begins work that the first request will need (the secret, the data key, a connection), all at once, in the part of a
+ * cold start that Lambda gives full CPU. Nobody waits for it: a request asks the same sources and shares what is under
+ * way, and what failed here fails there with its proper code.
+ */
+export function warmUp({ log }: Telemetry, ...parts: readonly Warmable[]): void {
+  const deadline = clock.now() + WARM_UP_MS;
+  for (const part of parts) part.warm(deadline).catch((error: unknown) => log.warn('warm-up failed', { error }));
 }

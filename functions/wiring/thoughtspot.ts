@@ -1,31 +1,34 @@
+import { Failure } from '../broker/failure.ts';
 import type { CredentialSource, SessionIssuer } from '../broker/ports.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { makeSessionIssuer } from '../thoughtspot/issuer.ts';
-import { concealingMint } from './concealing.ts';
 import type { Config } from './config.ts';
+import type { Warmable } from './start.ts';
 import { clock, onShutdown, randomness } from './system.ts';
-import type { Warmable } from './warm-up.ts';
+
+type Mint = SessionIssuer['mint'];
+type WarmIssuer = SessionIssuer & Warmable;
+type IssuerConfig = Pick<Config<'sweep'>, 'THOUGHTSPOT_HOST' | 'THOUGHTSPOT_DIALECT'>;
 
 /** ThoughtSpot, as the domain sees it. */
-export function wireThoughtSpot(
-  config: Pick<Config<'sweep'>, 'THOUGHTSPOT_HOST' | 'THOUGHTSPOT_DIALECT'>,
-  credentials: CredentialSource,
-  { log, signals, conceal }: Telemetry,
-): SessionIssuer & Warmable {
-  const issuer = makeSessionIssuer({
-    host: config.THOUGHTSPOT_HOST,
-    dialect: config.THOUGHTSPOT_DIALECT,
-    credentials,
-    clock,
-    randomness,
-    signals,
-    log,
-  });
+export function wireThoughtSpot(config: IssuerConfig, credentials: CredentialSource, telemetry: Telemetry): WarmIssuer {
+  const { THOUGHTSPOT_HOST: host, THOUGHTSPOT_DIALECT: dialect } = config;
+  const issuer = makeSessionIssuer({ ...telemetry, host, dialect, credentials, clock, randomness });
   onShutdown(() => issuer.close());
-  return {
-    mint: concealingMint(issuer, conceal),
-    revoke: (token, user, deadline) => issuer.revoke(token, user, deadline),
-    sessionInfo: (token, deadline) => issuer.sessionInfo(token, deadline),
-    warm: () => issuer.warm(),
+  return { ...issuer, mint: concealingMint(issuer, telemetry.conceal) };
+}
+
+/** No line can then contain a token that ThoughtSpot mints. */
+export function concealingMint(issuer: Pick<SessionIssuer, 'mint'>, conceal: Telemetry['conceal']): Mint {
+  return async (grant, deadline) => {
+    const outcome = await issuer.mint(grant, deadline);
+    if (outcome.outcome === 'minted') conceal(outcome.minted.token);
+    return outcome;
   };
 }
+
+/** For a function that mints nothing and only presents tokens that it was given. */
+export const NO_CREDENTIAL: CredentialSource = {
+  current: () => Promise.reject(new Failure('misconfigured', { reason: 'this function has no credential' })),
+  replacementFor: () => Promise.resolve(undefined),
+};

@@ -56,7 +56,7 @@ const revoke =
   (kind: 'mine' | 'user' | 'all', who = 'ann'): Deed =>
   async (on) => {
     const { issuer, clock } = on.world;
-    // Later than whatever is there: rows of this very millisecond are meant too.
+    // Later than all that is there: rows of this very millisecond are meant too.
     clock.set(clock.now() + 1);
     const covers = issuer.tokens.filter(({ user }) => kind === 'all' || user === userOf({ subject: `sub-${who}` }));
     const process = on.process();
@@ -107,7 +107,7 @@ async function play(scheduler: fc.Scheduler, deeds: readonly Deed[], fault: (typ
   return set;
 }
 
-/** I5: whoever begins to ask after a revocation was accepted is not served what it covers. */
+/** I5: a caller that begins to ask after a revocation was accepted is not served what it covers. */
 function servedAfterRevocation({ accepted, answered }: Stage): string[] {
   return accepted.flatMap(({ at, covers }) =>
     answered
@@ -159,7 +159,7 @@ test('in whatever order things happen, revocations win, nothing is lost and nobo
   await fc.assert(property, { numRuns: RUNS });
 }, 1_800_000);
 
-test('two sweeps, however they interleave, tell ThoughtSpot of each token once', async () => {
+test('two sweeps, however they interleave, present each token to ThoughtSpot once', async () => {
   const property = fc.asyncProperty(fc.scheduler(), async (scheduler) => {
     const world = makeWorld({ shards: 2 });
     for (const who of ['ann', 'bob', 'cy', 'dot', 'gus']) await world.process().getToken(who);

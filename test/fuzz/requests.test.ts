@@ -1,7 +1,7 @@
 import type { Context } from 'aws-lambda';
 import fc from 'fast-check';
+import { makeGetToken } from '../../functions/broker/get-token.ts';
 import { makeListLeases } from '../../functions/broker/list-leases.ts';
-import { makeGetToken } from '../../functions/broker/mint.ts';
 import type { Caller, TokenRequest } from '../../functions/broker/ports.ts';
 import { makeRevokeTokens } from '../../functions/broker/revoke.ts';
 import { makeGetSessionInfo } from '../../functions/broker/session-info.ts';

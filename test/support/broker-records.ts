@@ -13,7 +13,7 @@ export function worldWithLog(options: WorldOptions = {}): World & { readonly lin
   return { ...makeWorld({ ...options, log }), lines };
 }
 
-/** The failure of a promise. Throws whatever else it rejects with, and an error if it does not. */
+/** The failure of a promise. Throws any other error that it rejects with, and an error if it does not. */
 export async function failureOf(promise: Promise<unknown>): Promise<Failure> {
   const error = await promise.then(
     () => new Error('no failure'),

@@ -1,6 +1,6 @@
 /** The domain with everything around it faked: one ledger, one ThoughtSpot, one clock, and any number of processes. */
 import { createHash } from 'node:crypto';
-import { type GetTokenDeps, makeGetToken } from '../../functions/broker/mint.ts';
+import { makeGetToken } from '../../functions/broker/get-token.ts';
 import { makeListLeases } from '../../functions/broker/list-leases.ts';
 import { makeRevokeTokens } from '../../functions/broker/revoke.ts';
 import { makeGetSessionInfo } from '../../functions/broker/session-info.ts';
@@ -31,7 +31,7 @@ export interface WorldOptions {
   /** Uniform in [0, 1); always a half if absent. */
   readonly randomness?: () => number;
   readonly grant?: (caller: Caller, request: TokenRequest) => Partial<Grant>;
-  readonly mint?: GetTokenDeps['settings'];
+  readonly mint?: Parameters<typeof makeGetToken>[0]['settings'];
   readonly revoke?: Parameters<typeof makeRevokeTokens>[0]['settings'];
   readonly sweep?: Parameters<typeof makeSweep>[0]['settings'];
   readonly log?: Log;

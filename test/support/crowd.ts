@@ -45,7 +45,7 @@ export interface LeaseRow {
   readonly state: string;
 }
 
-/** The unfinished rows of the ledger, as the function `leases` tells an operator. */
+/** The unfinished rows of the ledger, as the function `leases` shows them to an operator. */
 export async function unfinishedRows(broker: LocalBroker): Promise<readonly LeaseRow[]> {
   const rows: LeaseRow[] = [];
   let cursor: string | undefined;

@@ -1,4 +1,4 @@
-/** ThoughtSpot as the domain sees it, with the truth about every token: what lives, whatever was said of it. */
+/** ThoughtSpot as the domain sees it, with the truth about every token: what lives, and not what replies said. */
 import { Failure } from '../../functions/broker/failure.ts';
 import type {
   Clock,
@@ -29,7 +29,7 @@ export interface FakeIssuer extends SessionIssuer {
   /** Tokens that ThoughtSpot accepts now. */
   readonly live: () => TrueToken[];
   readonly isLive: (token: string) => boolean;
-  /** Calls so far, and who was told to die. */
+  /** Calls so far, and the tokens to revoke. */
   readonly calls: { mint: number; revoke: string[]; sessionInfo: number };
   mintFault: ((grant: Grant) => MintFault | undefined) | undefined;
   revokeFault: ((token: string) => RevokeFault | undefined) | undefined;
@@ -73,8 +73,8 @@ export function makeFakeIssuer(clock: Clock): FakeIssuer {
       tokens.push({ ...made, endsAt: createdAt + lifetimeMs });
       if (fault === 'lost') return { outcome: 'unknown', failure: new Failure('upstream-timeout') };
       if (fault === 'throws') throw new Error('socket hang up');
-      const told = { token, userName: grant.user, orgId: grant.orgId, kind: grant.rights.kind, createdAt };
-      const minted = { ...told, lifetimeMs, longestLifetimeMs: lifetimeMs, tokenType: 'Bearer' };
+      const said = { token, userName: grant.user, orgId: grant.orgId, kind: grant.rights.kind, createdAt };
+      const minted = { ...said, lifetimeMs, longestLifetimeMs: lifetimeMs, tokenType: 'Bearer' };
       return { outcome: 'minted', minted: issuer.reply?.(minted) ?? minted };
     },
 

@@ -1,4 +1,4 @@
-import { backOffMs } from '../../../functions/broker/back-off.ts';
+import { backOffMs } from '../../../functions/broker/end-at-thoughtspot.ts';
 
 test.each([
   [0, 0.5, 500],
@@ -9,6 +9,6 @@ test.each([
   [1_000, 0.5, 150_000],
   [1, 0, 0],
   [1, 0.000_1, 1],
-])('after %i failures, with chance %d, a revocation is put off by %i ms', (attempts, chance, expected) => {
+])('after %i failures, with chance %d, a revocation is tried again after %i ms', (attempts, chance, expected) => {
   expect(backOffMs(attempts, () => chance)).toBe(expected);
 });

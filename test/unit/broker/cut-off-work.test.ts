@@ -144,7 +144,7 @@ test('a pass writes down where it stands after each page, and touches no row tha
   expect(calls).not.toContain('transition');
 });
 
-test('a pass goes on in any shard, whatever its number, and at the page where it stood', async () => {
+test('a pass goes on in any shard, whatever its number, and at the page that it had come to', async () => {
   const { work, ledger, clock } = await worldWith(
     USERS.map((user) => ({ user })),
     { kind: 'all' },

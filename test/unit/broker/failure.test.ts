@@ -7,7 +7,7 @@ test('a failure is named by its code, with the reason for operators behind it', 
   expect(new Failure('ledger-denied')).toMatchObject({ message: 'ledger-denied', reason: undefined, cause: undefined });
 });
 
-test('a caller is told to wait a second where the problem passes by itself, or as long as is known', () => {
+test('a failure asks the caller to wait a second where the problem passes by itself, or as long as is known', () => {
   expect(new Failure('upstream-busy').retryAfterMs).toBe(1_000);
   expect(new Failure('upstream-busy', { retryAfterMs: 7 }).retryAfterMs).toBe(7);
   expect(new Failure('not-entitled').retryAfterMs).toBeUndefined();

@@ -12,7 +12,7 @@ async function worldOf(leases: number, shards = 2) {
   return { ...world, page };
 }
 
-test('faults of a question are named', async () => {
+test('faulty fields are named', async () => {
   const { page } = await worldOf(0);
   await expect(page(0)).rejects.toMatchObject({ errors: [{ field: 'limit', detail: 'must be 1 or more' }] });
   for (const cursor of ['', 'x 1', '1', '1234567 ', ' 0 ']) {
@@ -30,7 +30,7 @@ describe('of a user', () => {
     expect(await page(5, undefined, 'nobody')).toEqual({ leases: [] });
   });
 
-  test('the next page begins after the last lease shown, and anew where that has ended', async () => {
+  test('the next page begins after the last lease shown, and the first begins again where that has ended', async () => {
     const { page } = await worldOf(3);
     const first = await page(2, undefined, 'ann');
     expect(first.next).toBe(first.leases.at(-1)?.leaseId);

@@ -1,11 +1,11 @@
 /** What a mint leaves behind for others to read: rows, audit lines, signals, logs and reasons, each to the last field. */
 import { Failure } from '../../../functions/broker/failure.ts';
+import { makeGetToken } from '../../../functions/broker/get-token.ts';
 import type { Decision } from '../../../functions/broker/ports.ts';
-import { type GetTokenDeps, makeGetToken } from '../../../functions/broker/mint.ts';
 import { ANN, DIGEST, FACTS, failureOf, HANDLE, worldWithLog } from '../../support/broker-records.ts';
 import { caller, grantFor, makeWorld } from '../../support/broker-world.ts';
 
-test('a row is reserved with all that a lost reply needs, and becomes live with all that ThoughtSpot told', async () => {
+test('a row is reserved with all that a lost reply needs, and becomes live with all that ThoughtSpot answered', async () => {
   const { clock, issuer, process, rows, signals } = makeWorld();
   issuer.mintMs = 2_000;
   issuer.reply = (minted) => ({ ...minted, lifetimeMs: 299_500 });
@@ -58,7 +58,7 @@ test('a row is reserved with all that a lost reply needs, and becomes live with 
   expect(Object.fromEntries(signals)).toEqual({ 'mint-latency': 2_000, minted: 1 });
 });
 
-test('a row says nothing of a creation that ThoughtSpot did not tell', async () => {
+test('a row has no creation time where ThoughtSpot gave none', async () => {
   const { issuer, process, rows } = makeWorld();
   issuer.reply = ({ createdAt: _createdAt, ...minted }) => minted;
   await process().getToken('ann');
@@ -101,26 +101,29 @@ const denied = (more: object): Decision => ({
 test.each([
   ['that no rule decides', denied({}), {}],
   ['of a rule', denied({ rule: 'members' }), { rule: 'members' }],
-  ['of a request at fault', denied({ code: 'invalid-request', errors: [{ field: 'f', detail: 'd' }] }), {}],
-] as const)('a denial %s is told with its code and errors, and written with its reasons', async (_, decision, rule) => {
-  if (decision.allowed) throw new Error('not a denial');
-  const { clock, ledger, issuer, audit } = makeWorld();
-  const emitted: unknown[][] = [];
-  const deps: GetTokenDeps = {
-    clock,
-    ledger,
-    issuer,
-    randomness: () => 0,
-    audit: { record: (event) => void audit.push(event) },
-    signals: { emit: (...signal) => void emitted.push(signal) },
-    log: { info() {}, warn() {}, error() {} },
-    decide: () => decision,
-  };
-  const failure = await failureOf(makeGetToken(deps)(caller('ann'), {}, Infinity));
-  expect(failure).toMatchObject({ code: decision.code, reason: 'one; two', errors: decision.errors });
-  expect(audit).toEqual([{ action: 'deny', caller: ANN, reasons: ['one', 'two'], code: decision.code, ...rule }]);
-  expect(emitted).toEqual([['denied']]);
-});
+  ['of a faulty request', denied({ code: 'invalid-request', errors: [{ field: 'f', detail: 'd' }] }), {}],
+] as const)(
+  'a denial %s is answered with its code and errors, and audited with its reasons',
+  async (_, decision, rule) => {
+    if (decision.allowed) throw new Error('not a denial');
+    const { clock, ledger, issuer, audit } = makeWorld();
+    const emitted: unknown[][] = [];
+    const deps: Parameters<typeof makeGetToken>[0] = {
+      clock,
+      ledger,
+      issuer,
+      randomness: () => 0,
+      audit: { record: (event) => void audit.push(event) },
+      signals: { emit: (...signal) => void emitted.push(signal) },
+      log: { info() {}, warn() {}, error() {} },
+      decide: () => decision,
+    };
+    const failure = await failureOf(makeGetToken(deps)(caller('ann'), {}, Infinity));
+    expect(failure).toMatchObject({ code: decision.code, reason: 'one; two', errors: decision.errors });
+    expect(audit).toEqual([{ action: 'deny', caller: ANN, reasons: ['one', 'two'], code: decision.code, ...rule }]);
+    expect(emitted).toEqual([['denied']]);
+  },
+);
 
 describe('the time that a mint may take', () => {
   test.each([
@@ -237,7 +240,7 @@ test.each([
   expect(limits).toEqual([expected]);
 });
 
-test('the mint limit is told with its reason', async () => {
+test('the mint limit is reported with its reason', async () => {
   const { process } = makeWorld({ grant: () => ({ reuse: null }), mint: { mintLimit: 1 } });
   await process().getToken('ann');
   expect(await failureOf(process().getToken('ann'))).toMatchObject({
@@ -246,7 +249,7 @@ test('the mint limit is told with its reason', async () => {
   });
 });
 
-test('a mint that fails with no old token to fall back on is told at once, without another look', async () => {
+test('a mint that fails with no old token to fall back on is reported at once, without another look', async () => {
   const { issuer, ledger, process } = makeWorld();
   issuer.mintFault = () => 'refused';
   const calls: string[] = [];
@@ -292,7 +295,7 @@ describe('a mint without a token is written down', () => {
     expect(await failureOf(process({ issuer: throwing }).getToken('ann'))).toBe(thrown);
   });
 
-  test('as revoked, if somebody revoked it first', async () => {
+  test('as revoked, if it was revoked first', async () => {
     const { audit, clock, issuer, process } = makeWorld();
     issuer.mintMs = 1_000;
     issuer.mintFault = () => 'refused';
@@ -308,7 +311,7 @@ describe('a mint without a token is written down', () => {
     });
   });
 
-  test('nowhere, if its row is finished already: whoever finished it wrote it down', async () => {
+  test('nowhere, if its row is finished already: the one that finished it wrote it down', async () => {
     const { audit, issuer, ledger, lines, process } = worldWithLog();
     issuer.mintFault = () => 'refused';
     const finished = { ...ledger, transition: async () => Promise.resolve(undefined) };

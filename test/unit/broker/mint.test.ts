@@ -85,7 +85,7 @@ describe('a repeated request', () => {
     expect(issuer.calls.mint).toBe(50);
   });
 
-  test('waits for whoever mints only as long as its deadline allows', async () => {
+  test('waits for another mint only as long as its deadline allows', async () => {
     const { clock, issuer, process } = makeWorld();
     issuer.mintMs = 9_000;
     const minter = process().getToken('ann');
@@ -200,7 +200,7 @@ describe('near the end of a token', () => {
   );
 });
 
-test('a refresh that is lost while the old token runs out is told, and not tried again', async () => {
+test('a refresh that is lost while the old token runs out is reported, and not tried again', async () => {
   const { clock, issuer, process } = makeWorld();
   await process().getToken('ann');
   await clock.advance(265_000);
@@ -240,7 +240,7 @@ describe('a mint without a token', () => {
     ['refused', 'upstream-refused', 'failed', 0],
     ['lost', 'upstream-timeout', 'orphaned', 1],
     ['throws', 'internal-error', 'orphaned', 1],
-  ] as const)('that is %s is told as %s, its row is %s', async (fault, expected, state, orphans) => {
+  ] as const)('that is %s is reported as %s, its row is %s', async (fault, expected, state, orphans) => {
     const { issuer, process, rows, signals } = makeWorld();
     issuer.mintFault = () => fault;
     expect(await code(process().getToken('ann'))).toBe(expected);

@@ -1,5 +1,5 @@
+import { mismatches } from '../../../functions/broker/mint.ts';
 import type { Grant, MintedToken } from '../../../functions/broker/ports.ts';
-import { mismatches } from '../../../functions/broker/reply-check.ts';
 
 const TOLERANCE_MS = 5_000;
 const OBJECT = '11111111-AAAA-4bbb-8ccc-000000000001';

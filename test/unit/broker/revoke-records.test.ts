@@ -174,14 +174,14 @@ describe('a row that is revoking already', () => {
   test.each([
     [499, { revoked: 0, pending: 1 }, 1],
     [500, { revoked: 1, pending: 0 }, 2],
-  ])('and was put off is left alone until it is due: after %i ms %j', async (ms, tally, calls) => {
+  ])('and waits for its next attempt is left alone until it is due: after %i ms %j', async (ms, tally, calls) => {
     const { clock, issuer, process } = await putOff();
     await clock.advance(ms);
     expect(await process().revoke('ann')).toEqual(tally);
     expect(issuer.calls.revoke).toHaveLength(calls);
   });
 
-  test('and is taken by somebody else in between is theirs', async () => {
+  test('and is taken by another process in between is left to it', async () => {
     const world = await putOff();
     const { clock, issuer, ledger, process } = world;
     await clock.advance(500);
@@ -246,7 +246,7 @@ test.each([
   expect(await rows()).toMatchObject([{ state }]);
 });
 
-test('a revocation is put off to the certain end of the token at most', async () => {
+test('a revocation is tried again at the certain end of the token at the latest', async () => {
   const { clock, issuer, process, rows } = makeWorld();
   await process().getToken('ann');
   await clock.advance(299_900);
@@ -281,7 +281,7 @@ describe('what cannot be finished', () => {
     expect(lines).toEqual([['warn', 'a revocation is left to the sweep', { error }]]);
   });
 
-  test('because the key is not to be had is put off, and counts as an attempt', async () => {
+  test('because the key is unavailable is tried again later, and counts as an attempt', async () => {
     const { ledger, lines, process, rows } = worldWithLog();
     await process().getToken('ann');
     ledger.beforeCall = (call) => {

@@ -76,7 +76,7 @@ describe('a caller', () => {
     expect(world.issuer.calls.sessionInfo).toBe(0);
   });
 
-  test('whose lease ends while it is revoked has it counted, and ThoughtSpot is not told', async () => {
+  test('whose lease ends while it is revoked has it counted, and ThoughtSpot is not called', async () => {
     const world = makeWorld();
     const { lease } = await world.process().getToken('ann');
     await world.ledger.transition(lease, { to: 'expired', dueAt: null }, Infinity);
@@ -97,7 +97,7 @@ describe('a caller', () => {
     expect(await code(process().revoke('bob', { kind: 'token', token }))).toBe('lease-not-found');
   });
 
-  test("cannot tell somebody else's lease from one that does not exist", async () => {
+  test("cannot distinguish another caller's lease from one that does not exist", async () => {
     const { process, issuer } = makeWorld();
     const bobs = await process().getToken('bob');
     const shared = await process().getToken('shared/ann');
@@ -180,7 +180,7 @@ describe('state first, ThoughtSpot second', () => {
     expect(await clock.drive(minting)).toBe('superseded-by-revocation');
   });
 
-  test('two at once tell ThoughtSpot once', async () => {
+  test('two at once call ThoughtSpot once', async () => {
     const { process, issuer, clock } = makeWorld();
     await process().getToken('ann');
     issuer.revokeMs = 500;
@@ -227,7 +227,7 @@ describe('an operator', () => {
     expect(issuer.live()).toEqual([]);
   });
 
-  test("ends somebody else's token, whose ever it is", async () => {
+  test("ends anybody's token", async () => {
     const world = makeWorld();
     await world.process().getToken('bob', { grant: 'viewer' });
     const { token } = await world.process().getToken('bob');

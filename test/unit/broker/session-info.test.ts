@@ -1,6 +1,6 @@
 import { makeWorld } from '../../support/broker-world.ts';
 
-test('tells what ThoughtSpot says of the newest live token, and never the token', async () => {
+test('answers what ThoughtSpot says of the newest live token, and never the token', async () => {
   const { process, clock } = makeWorld();
   const first = await process().getToken('ann');
   await clock.advance(1_000);

@@ -1,4 +1,4 @@
-/** What a run of the sweep tells: its tally, its signals and its log, each to the last field. */
+/** What a run of the sweep reports: its tally, its signals and its log, each to the last field. */
 import { Failure } from '../../../functions/broker/failure.ts';
 import { EVENT } from '../../support/broker-world.ts';
 import { worldWithLog } from '../../support/broker-records.ts';
@@ -14,7 +14,7 @@ const NOTHING = {
   unfinished: false,
 };
 
-test('a run without work tells its age of zero and no other signal', async () => {
+test('a run without work reports an age of zero and no other signal', async () => {
   const { process, signals, clock } = worldWithLog();
   expect(await clock.drive(process().sweep())).toEqual(NOTHING);
   expect([...signals]).toEqual([['oldest-due-age', 0]]);
@@ -66,7 +66,7 @@ test('what is left counts with its age, in ms in the tally and in seconds as a s
   expect(signals.get('oldest-due-age')).toBe(Math.round(oldestDueAgeMs / 1_000));
 });
 
-test('a shard that fails is told with how many there are, and the run is not finished', async () => {
+test('a shard that fails is reported with how many there are, and the run is not finished', async () => {
   const { process, clock, ledger, lines } = worldWithLog({ shards: 4 });
   const failing = {
     ...ledger,
@@ -79,7 +79,7 @@ test('a shard that fails is told with how many there are, and the run is not fin
   ]);
 });
 
-test('cut-offs that cannot be worked off are told, and the due rows are worked all the same', async () => {
+test('cut-offs that cannot be worked off are reported, and the due rows are worked all the same', async () => {
   const { process, clock, ledger, lines } = worldWithLog();
   const failing = { ...ledger, pendingCutOffs: () => Promise.reject(new Failure('ledger-denied')) };
   expect(await clock.drive(process({ ledger: failing }).sweep())).toEqual({ ...NOTHING, unfinished: true });

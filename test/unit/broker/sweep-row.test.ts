@@ -1,8 +1,8 @@
 import { Failure } from '../../../functions/broker/failure.ts';
 import type { Lease, LeaseState } from '../../../functions/broker/lease.ts';
 import type { AuditEvent, Change } from '../../../functions/broker/ports.ts';
-import { type RowEnd, sweepRow } from '../../../functions/broker/sweep-row.ts';
-import { BUDGET_DEFAULTS, makeUpstreamBudget } from '../../../functions/broker/upstream-budget.ts';
+import { type RowEnd, sweepRow } from '../../../functions/broker/sweep.ts';
+import { BUDGET_SETTINGS, makeUpstreamBudget } from '../../../functions/broker/upstream-budget.ts';
 import { makeWorld } from '../../support/broker-world.ts';
 import { START } from '../../support/fake-clock.ts';
 
@@ -36,7 +36,7 @@ async function rowIn(state: LeaseState, steps: readonly Change[]) {
     randomness: () => 0.5,
     audit: { record: (event: AuditEvent) => void audit.push(event) },
     log: { info: () => undefined, warn: () => undefined, error: () => undefined },
-    budget: makeUpstreamBudget(clock, () => 0, BUDGET_DEFAULTS),
+    budget: makeUpstreamBudget(clock, () => 0, BUDGET_SETTINGS),
     claimMs: CLAIM_MS,
     callTimeoutMs: CALL_MS,
   };
@@ -95,7 +95,7 @@ test.each(['live', 'revoking, without a token', 'reserved', 'orphaned'])(
   },
 );
 
-test('a row that somebody else has claimed since is passed over, and ThoughtSpot is not told', async () => {
+test('a row that another process has claimed since is passed over, and ThoughtSpot is not called', async () => {
   const { clock, deps, row, key, ledger, calls } = await rowIn('revoking', [LIVE, REVOKING]);
   await ledger.transition(key, { to: 'revoking', dueAt: START + CLAIM_MS }, Infinity);
   expect(await clock.drive(sweepRow(deps, row, START + 20_000, START + 50_000))).toBe('passed');
@@ -118,7 +118,7 @@ test('a call ends with the deadline where that comes first', async () => {
   expect(calls).toEqual([{ token: 'the token', user: 'ann', deadline: START + 1_000 }]);
 });
 
-test('what ThoughtSpot does not confirm is put off, at most to the end of the token', async () => {
+test('what ThoughtSpot does not confirm is due again later, at the end of the token at the latest', async () => {
   const { clock, deps, row, issuer, audit, now } = await rowIn('live', [LIVE]);
   issuer.revokeFault = () => 'down';
   expect(await clock.drive(sweepRow(deps, row, START + 9_000, START + 20_000))).toEqual({ failedAttempts: 1 });
@@ -138,7 +138,7 @@ test('without a turn at ThoughtSpot the row is left as it is', async () => {
 });
 
 describe('a token that the ledger does not give', () => {
-  test('because its key is away is put off', async () => {
+  test('because its key is unavailable is tried again later', async () => {
     const { clock, deps, row, ledger, calls, now } = await rowIn('live', [LIVE]);
     const failing = { ...ledger, token: () => Promise.reject(new Failure('key-unavailable')) };
     expect(await clock.drive(sweepRow({ ...deps, ledger: failing }, row, START + 9_000, START + 20_000))).toEqual({
@@ -155,7 +155,7 @@ describe('a token that the ledger does not give', () => {
     expect(await now()).toMatchObject({ state: 'revoking', dueAt: START + CLAIM_MS });
   });
 
-  test('because somebody else has ended it counts as dead', async () => {
+  test('because another process has ended it counts as dead', async () => {
     const { clock, deps, row, ledger, calls } = await rowIn('live', [LIVE]);
     const without = { ...ledger, token: () => Promise.resolve(undefined) };
     expect(await clock.drive(sweepRow({ ...deps, ledger: without }, row, START + 9_000, START + 20_000))).toBe(
@@ -165,19 +165,19 @@ describe('a token that the ledger does not give', () => {
   });
 });
 
-test('an outcome that the ledger does not take is told, and done again', async () => {
+test('an outcome that the ledger does not take is logged, and done again', async () => {
   const { clock, deps, row, ledger, now } = await rowIn('live', [LIVE]);
-  const told: unknown[] = [];
+  const logged: unknown[] = [];
   const failing = {
     ...ledger,
     transition: (...args: Parameters<typeof ledger.transition>) =>
       args[1].to === 'revoked' ? Promise.reject(new Failure('ledger-unavailable')) : ledger.transition(...args),
   };
-  const log = { ...deps.log, warn: (message: string, fields?: object) => void told.push([message, fields]) };
+  const log = { ...deps.log, warn: (message: string, fields?: object) => void logged.push([message, fields]) };
   expect(await clock.drive(sweepRow({ ...deps, log, ledger: failing }, row, START + 9_000, START + 20_000))).toBe(
     'revoked',
   );
-  expect(told).toEqual([
+  expect(logged).toEqual([
     [
       'outcome of a revocation is not in the ledger; it will be done again',
       { to: 'revoked', error: expect.any(Failure) as unknown },

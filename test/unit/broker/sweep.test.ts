@@ -3,7 +3,7 @@ import { asOperator, EVENT, makeWorld, type World } from '../../support/broker-w
 
 const states = async (world: World) => (await world.rows()).map(({ state }) => state).sort();
 
-/** Mints one token each for `count` users, then moves their rows to `revoking` with ThoughtSpot out of reach. */
+/** Mints one token each for `count` users, then moves their rows to `revoking` with ThoughtSpot down. */
 async function revokingRows(world: World, count: number): Promise<void> {
   const { process, issuer, clock } = world;
   for (let n = 0; n < count; n += 1) await process().getToken(`user${n}`);
@@ -91,7 +91,7 @@ test('an orphan that is looked at early is not closed', async () => {
 });
 
 describe('a revocation that fails', () => {
-  test('is put off, doubling from 1 s to 5 min, and never given up before the end of the token', async () => {
+  test('is tried again, after 1 s doubling to 5 min, and never given up before the end of the token', async () => {
     const world = makeWorld({ randomness: () => 0.999_999, grant: () => ({ validitySeconds: 3_600 }) });
     const { process, issuer, clock, signals } = world;
     const { token } = await process().getToken('ann');
@@ -125,7 +125,7 @@ describe('a revocation that fails', () => {
     expect(await states(world)).toEqual(['revoked']);
   });
 
-  test('because the token cannot be opened is put off too', async () => {
+  test('because the token cannot be opened is tried again too', async () => {
     const world = makeWorld();
     const { process, ledger, clock } = world;
     await process().getToken('ann');
@@ -195,7 +195,7 @@ describe('one run', () => {
     },
   );
 
-  test('shares its rows with one that overlaps: nobody is told twice', async () => {
+  test('shares its rows with one that overlaps: no token is presented twice', async () => {
     const world = makeWorld();
     const { process, issuer, clock } = world;
     await revokingRows(world, 100);

@@ -8,7 +8,7 @@ describe('a token that is withheld', () => {
   const LIE: Partial<MintedToken> = { userName: 'eve', lifetimeMs: 0 };
   const REASON = "ThoughtSpot's token is not the one asked for: it is for another user, it has no life left";
 
-  test('because it is another one is told with what is wrong, in the log too', async () => {
+  test('because it is another one is reported with what is wrong, in the log too', async () => {
     const { issuer, lines, process, signals } = worldWithLog();
     issuer.reply = (minted) => ({ ...minted, ...LIE });
     const failure = await failureOf(process().getToken('ann'));
@@ -34,7 +34,7 @@ describe('a token that is withheld', () => {
   });
 
   test.each([
-    ['somebody else’s', LIE, 'eve'],
+    ['another user’s', LIE, 'eve'],
     ['the user’s own', { lifetimeMs: 0 }, 'ann'],
   ])('and not confirmed dead is sealed into its row as %s', async (_, lie, userName) => {
     const { audit, clock, issuer, process, rows } = makeWorld();
@@ -48,7 +48,7 @@ describe('a token that is withheld', () => {
     expect(audit.at(-1)).toEqual({ ...FACTS, action: 'compensate', lease, code: 'upstream-mismatch' });
   });
 
-  test('by a bug is told so, and the bug is thrown', async () => {
+  test('by a bug is reported so, and the bug is thrown', async () => {
     const { audit, issuer, ledger, process } = makeWorld();
     ledger.beforeCall = (call) => {
       if (call === 'cutOffFor' && issuer.calls.mint > 0) throw new RangeError('a bug');
@@ -86,7 +86,7 @@ describe('a token that is withheld', () => {
   test.each([
     ['taken from its minter', 'the reservation was taken away while minting', false],
     ['covered by a cut-off', 'a cut-off was raised while minting', true],
-  ])('because it was %s is told with the reason', async (_, reason, byCutOff) => {
+  ])('because it was %s is reported with the reason', async (_, reason, byCutOff) => {
     const { clock, issuer, process } = makeWorld();
     issuer.mintMs = 1_000;
     const minting = failureOf(process().getToken('ann'));

@@ -1,6 +1,7 @@
 import { Failure } from '../../../functions/broker/failure.ts';
 import type { MintOutcome } from '../../../functions/broker/ports.ts';
-import { concealingMint, concealingToken } from '../../../functions/wiring/concealing.ts';
+import { concealingToken } from '../../../functions/wiring/ledger.ts';
+import { concealingMint } from '../../../functions/wiring/thoughtspot.ts';
 
 const KEY = { user: 'alice', fingerprint: 'f', generation: 1 };
 

@@ -70,7 +70,7 @@ describe('the environment', () => {
     },
   );
 
-  test('names everything at fault at once', () => {
+  test('names every faulty variable at once', () => {
     const reason = reasonOf({});
     for (const variable of ENVIRONMENT.revoketoken) expect(reason).toContain(`${variable} is not set`);
   });

@@ -1,4 +1,4 @@
-import { lazy } from '../../../functions/wiring/lazy.ts';
+import { lazy } from '../../../functions/wiring/start.ts';
 
 describe('a lazy', () => {
   test('builds once for all who ask, whenever they ask', async () => {

@@ -1,0 +1,110 @@
+/**
+ * Use case gettoken: decide, then serve a live token again, wait for the request that is minting it, or mint it. The
+ * newest generation in the ledger is the lock, so identical requests over any number of sandboxes make one mint.
+ */
+import { Failure } from './failure.ts';
+import { type Lease, leaseFacts, normaliseUser } from './lease.ts';
+import { nextStep, refreshAfter } from './lease-choice.ts';
+import { mint, MINT_SETTINGS, type MintSettings } from './mint.ts';
+import type { Caller, Entitlements, Grant, TokenRequest, World } from './ports.ts';
+import type { GetToken, IssuedToken } from './use-cases.ts';
+
+type Deciding = World & Pick<Entitlements, 'decide'>;
+
+/** Newest generations to read: enough to count the mint limit and to see what a refresh falls back on. */
+const GENERATIONS_READ = 8;
+
+/**
+ * Returns a token whose row in the ledger is live and that no cut-off covers, or throws `Failure`; at most one mint per
+ * call. A warm repeat costs reads only. By `deadline` (epoch ms) it has answered or cleaned up behind itself. `settings`
+ * replaces parts of MINT_SETTINGS.
+ */
+export function makeGetToken(world: Deciding & { readonly settings?: Partial<MintSettings> }): GetToken {
+  const settings = { ...MINT_SETTINGS, ...world.settings };
+  const { ledger, clock } = world;
+
+  return async (caller, request, deadline) => {
+    const arrivedAt = clock.now();
+    const grant = authorise(world, caller, request, arrivedAt);
+    const limit = Math.max(GENERATIONS_READ, settings.mintLimit + 1);
+    const user = normaliseUser(grant.user);
+    const fresh = request.fresh === true ? { freshSince: arrivedAt } : {};
+    const unreadable = new Set<number>();
+    let failure: Failure | undefined;
+
+    for (let round = 0; ; round += 1) {
+      const [leases, cutOff] = await Promise.all([
+        ledger.newest(user, grant.fingerprint, limit, deadline),
+        ledger.cutOffFor(grant.orgId, deadline),
+      ]);
+      const readable = leases.map((lease) => (unreadable.has(lease.generation) ? { ...lease, sealed: false } : lease));
+      const step = nextStep({ grant, caller, leases: readable, cutOff, now: clock.now(), ...fresh }, settings);
+
+      if (step.step === 'serve' || (failure && step.step === 'refresh')) {
+        const { lease } = step;
+        const token = await ledger.token(lease, deadline);
+        if (token === undefined) {
+          unreadable.add(lease.generation);
+          continue;
+        }
+        world.signals.emit('reused');
+        world.audit.record({ action: 'reuse', ...leaseFacts(lease) });
+        return issued(grant, lease, token, true, settings);
+      }
+      // A mint is never tried twice: the first one may have left a token behind that only its row accounts for.
+      if (failure) throw failure;
+      if (step.step === 'limited') {
+        throw new Failure('mint-limit', { reason: 'mint limit of the grant', retryAfterMs: step.retryAfterMs });
+      }
+      if (step.step === 'wait') {
+        await pause(world, settings, round, deadline);
+        continue;
+      }
+      try {
+        const { generation } = step;
+        const minted = await mint(world, settings, { caller, grant, user, generation, cutOff }, deadline);
+        if (minted) return issued(grant, minted.lease, minted.token, false, settings);
+      } catch (error) {
+        if (step.step === 'mint' || !(error instanceof Failure)) throw error;
+        // The token near its end is still good: look again whether it may be served.
+        failure = error;
+      }
+    }
+  };
+}
+
+function authorise(world: Deciding, caller: Caller, request: TokenRequest, now: number): Grant {
+  const decision = world.decide(caller, request, now);
+  const who = { caller: { issuer: caller.issuer, subject: caller.subject }, reasons: decision.reasons };
+  if (!decision.allowed) {
+    const { rule, code } = decision;
+    world.audit.record({ action: 'deny', ...who, code, ...(rule === undefined ? {} : { rule }) });
+    world.signals.emit('denied');
+    throw new Failure(code, { reason: decision.reasons.join('; '), errors: decision.errors });
+  }
+  const { user, rule, name: grant, policyVersion } = decision.grant;
+  world.audit.record({ action: 'allow', ...who, user, rule, grant, policyVersion });
+  return decision.grant;
+}
+
+function issued(grant: Grant, lease: Lease, token: string, reused: boolean, settings: MintSettings): IssuedToken {
+  return {
+    token,
+    lease,
+    userName: grant.user,
+    orgId: grant.orgId,
+    expiresAt: lease.expiresAt ?? lease.latestEndAt,
+    refreshAfter: refreshAfter(lease, grant, settings.hardMarginMs),
+    reused,
+  };
+}
+
+/** Waits for the request that is minting: growing, jittered, and never past the time that the answer still needs. */
+async function pause(world: World, settings: MintSettings, round: number, deadline: number): Promise<void> {
+  const { firstPauseMs, longestPauseMs, replyMarginMs } = settings;
+  const ms = Math.min(longestPauseMs, firstPauseMs * 1.5 ** round) * (0.5 + world.randomness() / 2);
+  if (world.clock.now() + ms + replyMarginMs >= deadline) {
+    throw new Failure('mint-in-progress', { reason: 'waited for another request to mint until the deadline' });
+  }
+  await world.clock.sleep(Math.ceil(ms));
+}

@@ -1,0 +1,137 @@
+/** Which leases a request is about, and whether the one that asks may end them. */
+import { Failure } from './failure.ts';
+import { type Lease, normaliseUser, sameCaller } from './lease.ts';
+import type { Caller, Entitlements, SessionInfo, World } from './ports.ts';
+import type { Revoker, RevokeSelection } from './use-cases.ts';
+
+type Searched = Pick<World, 'ledger' | 'issuer'> & Pick<Entitlements, 'usersOf'>;
+
+/** A token that no row of the ledger knows; without a session ThoughtSpot does not accept it any more. */
+export interface Unledgered {
+  readonly token: string;
+  readonly session: SessionInfo | undefined;
+}
+
+export type Selected = { readonly leases: Iterable<Lease> | AsyncIterable<Lease> } | Unledgered;
+
+/**
+ * The rows of a selection. Throws `insufficient-scope`, or `lease-not-found` for a row that does not exist or is not the
+ * revoker's own.
+ */
+export async function selectLeases(
+  world: Searched,
+  revoker: Revoker,
+  selection: Exclude<RevokeSelection, { kind: 'org' | 'all' }>,
+  asOf: number,
+  deadline: number,
+): Promise<Selected> {
+  switch (selection.kind) {
+    case 'mine':
+      if (revoker.kind !== 'caller') throw new Failure('invalid-request', { reason: 'an event has no leases' });
+      return { leases: ownLeases(world, revoker.caller, deadline) };
+    case 'lease':
+      return { leases: [await leaseFor(world, revoker, selection.leaseId, deadline)] };
+    case 'token':
+      return leaseOfToken(world, revoker, selection.token, deadline);
+    case 'user':
+      requireOperator(revoker);
+      return { leases: leasesOfUsers(world, revoker, selection.userNames, asOf, deadline) };
+  }
+}
+
+/**
+ * A caller's unfinished leases, each once, shared ones left out. Looked for by user (which never lags) and by caller
+ * (finds leases of ThoughtSpot users that the policy no longer names, but through an index that may lag).
+ */
+export async function* ownLeases(
+  world: Pick<Searched, 'ledger' | 'usersOf'>,
+  caller: Caller,
+  deadline: number,
+): AsyncGenerator<Lease> {
+  const known: Lease[] = [];
+  for (const user of new Set(world.usersOf(caller).map(normaliseUser))) {
+    for await (const lease of world.ledger.unfinishedOfUser(user, deadline)) {
+      if (!isOwn(lease, caller)) continue;
+      known.push(lease);
+      yield lease;
+    }
+  }
+  const { issuer, subject } = caller;
+  for await (const lease of world.ledger.unfinishedOfCaller({ issuer, subject }, deadline, known)) {
+    if (isOwn(lease, caller)) yield lease;
+  }
+}
+
+export function requireOperator(revoker: Revoker): void {
+  if (!isOperator(revoker)) throw new Failure('insufficient-scope', { reason: 'revoking for others' });
+}
+
+function isOperator(revoker: Revoker): boolean {
+  return revoker.kind === 'event' || revoker.mayRevokeOthers;
+}
+
+/** A shared lease is nobody's own: one of its callers must not end it for the others. */
+function isOwn(lease: Lease, caller: Caller): boolean {
+  return !lease.shared && sameCaller(lease.caller, caller);
+}
+
+/** Another caller's lease and no lease at all look the same to a caller that may not revoke for others. */
+async function leaseFor(world: Searched, revoker: Revoker, leaseId: string, deadline: number): Promise<Lease> {
+  const lease = await world.ledger.byLeaseId(leaseId, deadline);
+  if (lease && (isOperator(revoker) || (revoker.kind === 'caller' && isOwn(lease, revoker.caller)))) return lease;
+  throw new Failure('lease-not-found');
+}
+
+async function leaseOfToken(world: Searched, revoker: Revoker, token: string, deadline: number): Promise<Selected> {
+  const digest = await world.ledger.digest(token);
+  if (revoker.kind === 'caller') {
+    const own =
+      (await withDigest(ownLeases(world, revoker.caller, deadline), digest)) ??
+      (await endedAlready(world, revoker.caller, digest, deadline));
+    if (own) return { leases: [own] };
+  }
+  // ThoughtSpot is not asked on behalf of a caller that may revoke only its own leases.
+  if (!isOperator(revoker)) throw new Failure('lease-not-found');
+  const session = await world.issuer.sessionInfo(token, deadline);
+  if (!session) return { token, session };
+  const rows = world.ledger.unfinishedOfUser(normaliseUser(session.userName), deadline);
+  const row = await withDigest(rows, digest);
+  return row ? { leases: [row] } : { token, session };
+}
+
+/** A token that was revoked before counts as revoked again. */
+async function endedAlready(
+  world: Searched,
+  caller: Caller,
+  digest: string,
+  deadline: number,
+): Promise<Lease | undefined> {
+  for (const user of new Set(world.usersOf(caller).map(normaliseUser))) {
+    const lease = await world.ledger.withDigest(user, digest, deadline);
+    if (lease && isOwn(lease, caller)) return lease;
+  }
+  return undefined;
+}
+
+async function withDigest(leases: AsyncIterable<Lease>, digest: string): Promise<Lease | undefined> {
+  for await (const lease of leases) if (lease.tokenDigest === digest) return lease;
+  return undefined;
+}
+
+/**
+ * An event may be delivered twice, so it covers only what was reserved before it happened. A caller asks once and means
+ * everything there is.
+ */
+async function* leasesOfUsers(
+  { ledger }: Searched,
+  revoker: Revoker,
+  userNames: readonly string[],
+  asOf: number,
+  deadline: number,
+): AsyncGenerator<Lease> {
+  for (const user of new Set(userNames.map(normaliseUser))) {
+    for await (const lease of ledger.unfinishedOfUser(user, deadline)) {
+      if (revoker.kind === 'caller' || lease.reservedAt < asOf) yield lease;
+    }
+  }
+}

@@ -1,4 +1,0 @@
-/** A scope from the environment; `none` is undefined. */
-export function scopeOf(configured: string): string | undefined {
-  return configured === 'none' ? undefined : configured;
-}

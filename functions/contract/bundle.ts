@@ -1,5 +1,10 @@
-/** undici's parser for machines without SIMD: 72 kB that no machine of ours would load. */
-const external: string[] = ['../llhttp/llhttp-wasm.js'];
+/** What no function of ours ever loads: it is left out, and would not be found. */
+const external: string[] = [
+  /** undici's parser for machines without SIMD, 72 kB. */
+  '../llhttp/llhttp-wasm.js',
+  /** Loaded on demand by the AWS SDK for operations that stream events; on its account esbuild would wrap 158 modules. */
+  '@smithy/core/event-streams',
+];
 
 /**
  * How an entry becomes a bundle: esbuild options that the stack and the local set both use, so that what is tried on a

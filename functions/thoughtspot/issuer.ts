@@ -41,28 +41,7 @@ const GOODBYE_MS = 400;
 
 /**
  * ThoughtSpot as the broker's SessionIssuer. Throws Failure `misconfigured` if the host is not one.
- *
- * What becomes of a mint, and whether it is sent again (retry.ts):
- *
- * | what happened | outcome | code | again |
- * |---|---|---|---|
- * | grant or credential that the dialect cannot mint with | not-minted | misconfigured | - |
- * | no credential can be read | not-minted | the source's | - |
- * | refused, unresolved, TLS refused: nothing was sent | not-minted | upstream-unavailable | yes |
- * | deadline before it was sent | not-minted | upstream-timeout | no |
- * | deadline after it was sent | unknown | upstream-timeout | no |
- * | connection lost after it was sent, answer cut short | unknown | upstream-unavailable | no |
- * | not HTTP, or over 256 KiB | unknown | upstream-invalid | no |
- * | 2xx with a token, however odd the rest | minted | - | - |
- * | 2xx without one (HTML, JSON of another shape, empty) | unknown | upstream-invalid | no |
- * | 301, 307, 308 | not-minted | upstream-invalid | no |
- * | other 3xx | unknown | upstream-invalid | no |
- * | 401 | not-minted | upstream-credential-refused | once, with another credential |
- * | 429 | not-minted | upstream-busy | yes |
- * | other 4xx | not-minted | by its text | no |
- * | 503 that says it was not handled | not-minted | upstream-unavailable | yes, if the mint writes nothing |
- * | other 5xx in one of ThoughtSpot's error shapes, not 504 | not-minted | by its text | no |
- * | other 5xx | unknown | upstream-unavailable or -timeout | no |
+ * What becomes of a mint in each case is a table in docs/architecture.md.
  */
 export function makeSessionIssuer(deps: SessionIssuerDeps): ThoughtSpotIssuer {
   const { credentials, clock, signals, log } = deps;

@@ -7,17 +7,15 @@ import {
   ErrorResponseError,
   ResponseValidationError,
   type ApiResponse,
+  type ApiRestV2SessionGettokenRequest,
+  type ApiRestV2SessionLoginRequest,
   type HttpRequest,
-} from './api-error.ts';
+  type SessionInfoResponse,
+  type SessionLoginResponse,
+} from './session-api.ts';
 import type { Dialect, Operation } from './dialect.ts';
 import { DIALECTS } from './dialects.ts';
 import { parseJson } from './json-fields.ts';
-import type {
-  ApiRestV2SessionGettokenRequest,
-  ApiRestV2SessionLoginRequest,
-  SessionInfoResponse,
-  SessionLoginResponse,
-} from './models.ts';
 import type { DialectName } from './rejection.ts';
 import { makeTransport, originOf, type Reply, type RequestParts, type Transport } from './transport.ts';
 

@@ -1,7 +1,7 @@
 import type { MintedToken, SessionInfo } from '../broker/ports.ts';
 import { isObject } from '../contract/shapes.ts';
 import { epochMs, numberIn, parseJson, textIn } from './json-fields.ts';
-import { SESSION_INFO_FIELDS } from './models.ts';
+import { SESSION_INFO_FIELDS } from './session-api.ts';
 import { refusesBearer, rejectionOf } from './rejection.ts';
 import type { Reply, RequestParts } from './transport.ts';
 import { isSuccess, isToken, type Dialect } from './dialect.ts';

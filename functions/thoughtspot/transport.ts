@@ -1,7 +1,7 @@
 import type { Dispatcher } from 'undici';
 import Pool from 'undici/lib/dispatcher/pool.js';
 import { Failure } from '../broker/failure.ts';
-import { secureUrl } from '../contract/shapes.ts';
+import { secureOrigin } from '../contract/shapes.ts';
 import { makeConnector } from './connector.ts';
 
 /** What goes on the wire, before the host is known. `path` is absolute, `body` is JSON text. */
@@ -93,23 +93,14 @@ export function makeTransport(origin: URL, now: () => number): Transport {
   };
 }
 
-/**
- * The cluster's origin from what the environment says. https only, unless the host is this machine. Throws Failure
- * `misconfigured` for anything else, also for a path, a query or credentials in the address: they would be lost or sent.
- */
+/** Throws Failure `misconfigured` for anything but a secure origin: what else is in an address would be lost or sent. */
 export function originOf(host: string): URL {
-  const url = secureUrl(host);
-  if (url === undefined)
-    throw misconfigured(
-      URL.canParse(host) ? 'must be https (http only for loopback)' : 'is not a URL such as https://acme.example',
-    );
-  if (url.username !== '' || url.password !== '') throw misconfigured('must not hold credentials');
-  if (url.pathname !== '/' || url.search !== '' || url.hash !== '') throw misconfigured('must be an origin, no path');
-  return url;
+  const origin = secureOrigin(host);
+  if (origin !== undefined) return new URL(origin);
+  const reason =
+    'the ThoughtSpot host must be an origin such as https://acme.thoughtspot.cloud (http only for loopback)';
+  throw new Failure('misconfigured', { reason });
 }
-
-const misconfigured = (what: string): Failure =>
-  new Failure('misconfigured', { reason: `the ThoughtSpot host ${what}` });
 
 function send(pool: Pool, parts: RequestParts, timeoutMs: number, signal?: AbortSignal): Promise<Exchange> {
   return new Promise((resolve) => {

@@ -13,10 +13,7 @@ import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { Config } from './config.ts';
 import { clock, randomness } from './system.ts';
 
-/**
- * Options of every AWS client. The SDK retries throttling, 5xx, resets and timeouts, three attempts in all;
- * `throwOnRequestTimeout` because without it the SDK only warns of a late answer and goes on waiting.
- */
+/** Of every AWS client. Without `throwOnRequestTimeout` the SDK only warns of a late answer and goes on waiting. */
 export const AWS_CLIENT_OPTIONS = {
   maxAttempts: 3,
   requestHandler: { connectionTimeout: 1_000, requestTimeout: 1_500, throwOnRequestTimeout: true },

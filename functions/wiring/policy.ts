@@ -13,10 +13,8 @@ import { sha256 } from './system.ts';
 export async function wirePolicy(
   config: Pick<Config<'gettoken'>, 'POLICY_FILE' | 'POLICY_VERSION' | 'THOUGHTSPOT_HOST'>,
 ): Promise<Entitlements> {
-  const text = await readFile(config.POLICY_FILE, 'utf8').catch(unreadable);
+  const text = await readFile(config.POLICY_FILE, 'utf8').catch((cause: unknown) => {
+    throw new Failure('misconfigured', { reason: 'the file that POLICY_FILE names cannot be read', cause });
+  });
   return makeEntitlements({ text, digest: config.POLICY_VERSION, host: config.THOUGHTSPOT_HOST, sha256 });
-}
-
-function unreadable(cause: unknown): never {
-  throw new Failure('misconfigured', { reason: 'the file that POLICY_FILE names cannot be read', cause });
 }

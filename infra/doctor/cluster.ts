@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Credential, MintedToken } from '../../functions/broker/ports.ts';
-import { ApiError, type ApiResponse, ConnectionError } from '../../functions/thoughtspot/api-error.ts';
+import { ApiError, type ApiResponse, ConnectionError } from '../../functions/thoughtspot/session-api.ts';
 import { type GettokenInput, type Operation, outcomeOf, type Proof } from '../../functions/thoughtspot/dialect.ts';
 import { DIALECTS } from '../../functions/thoughtspot/dialects.ts';
 import type { DialectName } from '../../functions/thoughtspot/rejection.ts';

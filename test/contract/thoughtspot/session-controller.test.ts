@@ -6,7 +6,7 @@ import {
   ConnectionError,
   ErrorResponseError,
   ResponseValidationError,
-} from '../../../functions/thoughtspot/api-error.ts';
+} from '../../../functions/thoughtspot/session-api.ts';
 import { Client, type Configuration, SessionController } from '../../../functions/thoughtspot/session-controller.ts';
 import { documented } from './errors.ts';
 import { html, ignore, lose, RawServer, raw, reply, type Act } from './raw-server.ts';

@@ -1,5 +1,5 @@
 /** How large each room may be: a room that outgrows its budget first loses what it does not need (docs/architecture.md). */
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const root = join(import.meta.dirname, '../..');
@@ -77,4 +77,15 @@ test('an entry reads as a recipe: at most 40 lines', () => {
 test('no file is a drawer: utils, helpers, common, misc, types or index', () => {
   const all = ['functions', 'infra', 'local', 'client', 'test', 'bench'].flatMap(sourcesIn);
   expect(all.filter((path) => /\/(utils?|helpers?|common|misc|types|index)\.ts$/.test(path))).toEqual([]);
+});
+
+test('docs/architecture.md walks from a request to a token in at most ten files, each there and named once', () => {
+  const text = readFileSync(join(root, 'docs/architecture.md'), 'utf8');
+  const walk = /## From a request to a token\n([^]*?)\n## /.exec(text)?.[1] ?? '';
+  const files = [...walk.matchAll(/^\d+\. `(functions\/[^`]+)`/gm)].map(([, file = '']) => file);
+  expect(files[0]).toBe('functions/gettoken.ts');
+  expect(files.length).toBeGreaterThan(5);
+  expect(files.length).toBeLessThanOrEqual(10);
+  expect(new Set(files).size).toBe(files.length);
+  expect(files.filter((file) => !existsSync(join(root, file)))).toEqual([]);
 });

@@ -11,7 +11,7 @@ const WORDS: Readonly<Record<string, string>> = {
   'live revoking': 'revocation accepted',
   'live revoked': 'withheld, and confirmed dead',
   'live expired': 'ended by its own time',
-  'revoking revoking': 'put off, tried again',
+  'revoking revoking': 'failed, tried again later',
   'revoking revoked': 'ThoughtSpot confirmed',
   'revoking orphaned': 'no token to revoke with',
   'revoking expired': 'ended by its own time',

@@ -1,7 +1,7 @@
 /** What DynamoDB does wrong, and what the ledger makes of it. Needs the fault switch of the local endpoint. */
 import { once } from 'node:events';
 import {
-  type DynamoDBClient,
+  DynamoDBClient,
   type BatchGetItemCommandOutput,
   BatchGetItemCommand,
   QueryCommand,
@@ -29,7 +29,8 @@ describeHere('the DynamoDB ledger when DynamoDB fails', () => {
   let ledger: TokenLedger;
 
   beforeAll(async () => {
-    stand = await startLedgerStand(clock, { requestHandler: { requestTimeout: 100, throwOnRequestTimeout: true } });
+    // A machine that stalls must not look like a fault: only the test of a missing answer waits no longer than this.
+    stand = await startLedgerStand(clock, { requestHandler: { requestTimeout: 60_000, throwOnRequestTimeout: true } });
     if (!stand.endpoint) throw new Error('needs the local endpoint');
     endpoint = stand.endpoint;
     const { ledger: subject, dataKeys } = stand.sandbox({ signals: { emit: (signal) => signals.push(signal) } });
@@ -65,7 +66,16 @@ describeHere('the DynamoDB ledger when DynamoDB fails', () => {
     ['no answer', { kind: 'hang' }],
   ])('tries %s three times and then says that the ledger is unavailable', async (_name, fault) => {
     const row = reservation();
-    const { result, calls } = await during('PutItem', [fault], () => ledger.reserve(row, far));
+    const client = new DynamoDBClient({
+      endpoint: endpoint.url,
+      region: 'eu-west-1',
+      credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+      maxAttempts: 3,
+      requestHandler: { requestTimeout: 100, throwOnRequestTimeout: true },
+    });
+    const { ledger: impatient } = stand.sandbox({ client, signals: { emit: (signal) => signals.push(signal) } });
+    const { result, calls } = await during('PutItem', [fault], () => impatient.reserve(row, far));
+    client.destroy();
     expect(result).toMatchObject({ code: 'ledger-unavailable', retryAfterMs: 1_000 });
     expect((result as Failure).reason).toMatch(/^DynamoDB PutItem: \w+$/);
     expect(calls).toBe(3);

@@ -5,7 +5,7 @@ import { ENVIRONMENTS_FOLDER } from './environment-files.ts';
 import { EnvironmentError, UPSTREAM_BUDGET } from './environments/environment.ts';
 import type { Environment } from './environments/environment.ts';
 import { parseCases, runCases } from './policy/cases.ts';
-import { checkPolicy, type CheckedPolicy } from './policy/check.ts';
+import { type CheckedPolicy, checkPolicyText } from './policy/check.ts';
 import { PolicyError } from './policy/policy-error.ts';
 
 /**
@@ -23,10 +23,10 @@ export function environmentPolicy(environment: Environment, folder = ENVIRONMENT
   if (!existsSync(file)) throw refuse(['does not exist; copy infra/environments/policy.dev.json']);
   let checked: CheckedPolicy;
   try {
-    checked = checkPolicy(readJson(file));
+    checked = checkPolicyText(readFileSync(file, 'utf8'));
   } catch (error) {
     if (error instanceof PolicyError) throw refuse(error.faults.map((fault) => `${fault.path} ${fault.problem}`));
-    throw refuse([`is no JSON (${reasonOf(error)})`]);
+    throw refuse([`cannot be read (${reasonOf(error)})`]);
   }
   const cases = caseFaults(checked.policy, file.replace(/\.json$/, '.cases.json'));
   const faults = [...cases, ...rateFaults(environment, checked.policy)];

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { BUNDLE_HANDLER } from '../functions/contract/bundle.ts';
 import { ENVIRONMENT } from '../functions/contract/environment.ts';
 import { FUNCTIONS, type FunctionName } from '../functions/contract/functions.ts';
-import { checkPolicy } from '../infra/policy/check.ts';
+import { checkPolicy, checkPolicyText } from '../infra/policy/check.ts';
 import { buildBootstrap, bundleFunctions } from './bundle.ts';
 import { LocalFunction, type Invocation, type LocalFunctionSettings } from './lambda/local-function.ts';
 import type { OutputLog } from './lambda/output.ts';
@@ -46,8 +46,7 @@ export async function buildFunctionSet({
   const bundle = async () => {
     builds += 1;
     const folder = join(workspace, `build-${builds}`);
-    const document: unknown = typeof policy === 'string' ? JSON.parse(await readFile(policy, 'utf8')) : policy;
-    const checked = checkPolicy(document);
+    const checked = typeof policy === 'string' ? checkPolicyText(await readFile(policy, 'utf8')) : checkPolicy(policy);
     return { folder, names: await bundleFunctions(folder, checked.text), policyVersion: checked.digest };
   };
   const variablesOf = (name: FunctionName, policyVersion: string) => {

@@ -6,7 +6,7 @@ import type { GrantOffer, NamedSource, PolicyDocument, RightsSource, Rule } from
 import { parseChecked } from '../../functions/policy/entitlements.ts';
 import { canonicalJson } from '../../functions/policy/fingerprint.ts';
 import { Normaliser } from './normalise.ts';
-import { parsePolicy } from './parse.ts';
+import { parsePolicy, parseText } from './parse.ts';
 import { Faults } from './policy-error.ts';
 import { unreachableRules } from './reachability.ts';
 import type { Authored } from './schema.ts';
@@ -33,6 +33,11 @@ export function checkPolicy(json: unknown): CheckedPolicy {
   const text = canonicalJson(normalForm(authored));
   const digest = createHash('sha256').update(text).digest('base64url');
   return { authored, text, digest, policy: parseChecked(text, digest) };
+}
+
+/** `checkPolicy` for a text as its author wrote it, in which no object may give a name twice. */
+export function checkPolicyText(text: string): CheckedPolicy {
+  return checkPolicy(parseText(text));
 }
 
 function normalForm({ version, refuse, tables, rules }: Authored['policy']): PolicyDocument {

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { parseCases, runCases } from './cases.ts';
-import { checkPolicy } from './check.ts';
+import { checkPolicyText } from './check.ts';
 import { explain, parseQuestion } from './explain.ts';
 import { lintPolicy } from './lint.ts';
 import { PolicyError } from './policy-error.ts';
@@ -69,7 +69,7 @@ export function policyCli(argv: readonly string[], print: (text: string) => void
         if (file === undefined || values.claims === undefined)
           throw new UsageError('explain needs a file and --claims');
         const request = values.request === undefined ? {} : readJson(values.request);
-        const { policy } = checkPolicy(readJson(file));
+        const { policy } = checkPolicyText(read(file));
         const explanation = explain(policy, parseQuestion(readJson(values.claims), request));
         return answer(
           true,
@@ -124,7 +124,7 @@ function chosen(files: readonly string[]): readonly string[] {
 
 function checkFile(file: string): CheckResult {
   try {
-    const checked = checkPolicy(readJson(file));
+    const checked = checkPolicyText(read(file));
     const { policy } = checked;
     const warnings = lintPolicy(checked);
     return {
@@ -144,20 +144,22 @@ function testFile(file: string, casesFile = file.replace(/\.json$/, '.cases.json
     const problem = `has no cases: write ${relative(casesFile)}, one case for every rule and one refusal at least`;
     return { file: relative(file), passed: false, problem, results: [], untestedRules: [] };
   }
-  const report = runCases(checkPolicy(readJson(file)).policy, parseCases(readJson(casesFile)));
+  const report = runCases(checkPolicyText(read(file)).policy, parseCases(readJson(casesFile)));
   const passed = report.results.every((result) => result.passed) && report.untestedRules.length === 0;
   return { file: relative(file), passed, ...report };
 }
 
-function readJson(file: string): unknown {
-  let text: string;
+function read(file: string): string {
   try {
-    text = readFileSync(file, 'utf8');
+    return readFileSync(file, 'utf8');
   } catch (error) {
     throw new Error(`Cannot read ${file}`, { cause: error });
   }
+}
+
+function readJson(file: string): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(read(file));
   } catch (error) {
     throw new Error(`${file} is not JSON: ${error instanceof Error ? error.message : ''}`, { cause: error });
   }

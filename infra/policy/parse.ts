@@ -1,3 +1,4 @@
+import { parseDocument } from 'yaml';
 import type * as z from 'zod/mini';
 import { jsonPath, PolicyError, type PolicyFault } from './policy-error.ts';
 import { type Authored, PolicySchema } from './schema.ts';
@@ -6,6 +7,30 @@ type Issue = z.core.$ZodIssue;
 
 const DEEPEST = 40;
 const MOST_VALUES = 500_000;
+
+/**
+ * The JSON of a document that a person wrote. Throws PolicyError: it is not JSON, or gives a name twice, where JSON.parse
+ * would silently keep the last, and the author reads the first. JSON is YAML, whose parser knows such names and places.
+ */
+export function parseText(text: string): unknown {
+  let document: unknown;
+  try {
+    document = JSON.parse(text);
+  } catch (error) {
+    throw new PolicyError([
+      { path: 'document', problem: `is not JSON: ${error instanceof Error ? error.message : ''}` },
+    ]);
+  }
+  const { errors } = parseDocument(text, { uniqueKeys: true, prettyErrors: true });
+  const twice = errors.filter(({ code }) => code === 'DUPLICATE_KEY');
+  if (twice.length === 0) return document;
+  throw new PolicyError(
+    twice.map(({ linePos }) => ({
+      path: `line ${linePos?.[0].line ?? 0}, column ${linePos?.[0].col ?? 0}`,
+      problem: 'has a name that its object has already',
+    })),
+  );
+}
 
 /** The document in its shape, defaults filled in. Throws PolicyError with every fault of shape. */
 export function parsePolicy(document: unknown): Authored['policy'] {

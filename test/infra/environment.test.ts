@@ -154,7 +154,7 @@ describe('a policy is refused at synth', () => {
     expect(faultsOf(() => environmentPolicy({ ...environment, policyFile: 'gone.json' }, folder)).join()).toContain(
       'does not exist',
     );
-    expect(check('text', 'rules: all')).toContain('is no JSON');
+    expect(check('text', 'rules: all')).toContain('is not JSON');
     expect(check('empty', '{"rules":[{}]}')).toMatch(/policyFile empty\.json: .*rules/);
   });
 

@@ -1,3 +1,4 @@
+import { checkPolicyText } from '../../../infra/policy/check.ts';
 import { PolicyError } from '../../../infra/policy/policy-error.ts';
 import { compilePolicy, fullGrant, policy, policyWith, rule, validity } from '../../support/policy-documents.ts';
 
@@ -231,6 +232,38 @@ describe('the compiler', () => {
     const parts = { a: { claim: 'a', pattern: '^[a-z]+$' }, b: { claim: 'b', allow: ['x-y'] } };
     for (const template of ['{a}-{b}', '{b}-{a}', '{a}x{b}', '{b}/{a}@acme'])
       expect(faultsOf(policyWith({ user: { template, parts } }))).toEqual([]);
+  });
+});
+
+describe('the text of a policy', () => {
+  const faultsIn = (text: string): string[] => {
+    try {
+      checkPolicyText(text);
+    } catch (error) {
+      if (error instanceof PolicyError) return error.faults.map(({ path, problem }) => `${path}: ${problem}`);
+      throw error;
+    }
+    return [];
+  };
+  const text = JSON.stringify(policy, null, 2);
+
+  it.each([
+    ['in the document', text.replace('"version": 1,', '"version": 1,\n  "version": 1,'), 'line 3, column 3'],
+    ['in a rule', text.replace('"name": "members",', '"name": "members", "name": "others",'), 'column 26'],
+    ['spelled with an escape', text.replace('"version": 1,', '"version": 1, "v\\u0065rsion": 1,'), 'column 17'],
+    ['in a table', text.replace('"acme": 1', '"acme": 1, "acme": 2'), 'has a name that its object has already'],
+    ['behind tabs', text.replace(/^ +/gm, '\t').replace('"acme": 1', '"acme": 1, "acme": 2'), 'has a name that its'],
+    ['on one line', JSON.stringify(policy).replace('"acme":1', '"acme":1,"acme":2'), 'line 1'],
+  ])('gives no name twice: %s', (_, twice, fault) => {
+    expect(JSON.parse(twice)).toBeDefined();
+    expect(faultsIn(twice).join('\n')).toContain(fault);
+  });
+
+  it('may give a name once in each of several objects, and has to be JSON', () => {
+    expect(faultsIn(text)).toEqual([]);
+    expect(faultsIn(text.replace(/^ +/gm, '\t'))).toEqual([]);
+    expect(faultsIn('{')[0]).toContain('document: is not JSON');
+    expect(faultsIn('version: 1')[0]).toContain('document: is not JSON');
   });
 });
 

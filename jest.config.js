@@ -4,7 +4,7 @@ export default {
   testMatch: ['**/*.test.ts'],
   transform: { '\\.[cm]?[jt]s$': '<rootDir>/test/support/transform.cjs' },
   // ESM-only packages have to be transformed too: jest loads tests as CommonJS.
-  transformIgnorePatterns: ['/node_modules/(?!(jose|oauth2-mock-server|basic-auth|@sparticuz|is-plain-obj|@actions)/)'],
+  transformIgnorePatterns: ['/node_modules/(?!(jose|oauth2-mock-server|@sparticuz|is-plain-obj|@actions)/)'],
   // GitHub's parser of workflows names itself for `import` alone.
   moduleNameMapper: {
     '^@actions/([a-z-]+)$': '<rootDir>/node_modules/@actions/$1/dist/index.js',

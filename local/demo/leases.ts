@@ -58,21 +58,25 @@ export function showLeases(user: string, orgOf: () => number | undefined): (leas
     element(
       'div',
       { class: 'row' },
-      button('Revoke mine', `Revoke all tokens of ${user}`, () => void act('Revoke mine', () => revoke(user, {}))),
+      button(
+        'Revoke mine',
+        `Revoke mine: all tokens of ${user}`,
+        () => void act('Revoke mine', () => revoke(user, {})),
+      ),
     ),
     element('h3', {}, 'As an operator'),
     element(
       'div',
       { class: 'row' },
-      button('This user', `As an operator, revoke all tokens of ${user}`, () => {
+      button('This user', `This user: as an operator, revoke all tokens of ${user}`, () => {
         void act(`Revoke all of ${user}`, () => revoke(OPERATOR, { userName: user }));
       }),
-      button('This org', 'As an operator, revoke all tokens of the org of this user', () => {
+      button('This org', 'This org: as an operator, revoke all tokens of the org of this user', () => {
         const orgId = orgOf();
         if (orgId === undefined) return say(`${user} has no token yet, so this page knows no org.`);
         void act(`Revoke org ${orgId}`, () => revoke(OPERATOR, { orgId }));
       }),
-      button('All', 'As an operator, revoke all tokens', () => {
+      button('All', 'All: as an operator, revoke all tokens', () => {
         void act('Revoke all', () => revoke(OPERATOR, { all: true }));
       }),
     ),

@@ -89,10 +89,10 @@ describe('a lease', () => {
   });
 
   test.each([
-    ['Revoke all tokens of carol', /Revoke mine: [12] revoked/],
-    ['As an operator, revoke all tokens of carol', /Revoke all of carol: [12] revoked/],
-    ['As an operator, revoke all tokens of the org of this user', /Revoke org 2: .*the sweep/],
-    ['As an operator, revoke all tokens', /Revoke all: .*the sweep/],
+    ['Revoke mine: all tokens of carol', /Revoke mine: [12] revoked/],
+    ['This user: as an operator, revoke all tokens of carol', /Revoke all of carol: [12] revoked/],
+    ['This org: as an operator, revoke all tokens of the org of this user', /Revoke org 2: .*the sweep/],
+    ['All: as an operator, revoke all tokens', /Revoke all: .*the sweep/],
   ])('ends by "%s"', async (name, words) => {
     await openBoard('?user=carol');
     await page.getByRole('button', { name, exact: true }).click();

@@ -22,7 +22,8 @@ module.exports = {
       ...options,
       banner: usesUrl ? options.banner : '',
       loader,
-      sourcefile: file,
+      // Named .mjs it would take the default export of an ESM-only package for that of a CommonJS one.
+      sourcefile: file.replace(/\.mjs$/, '.js'),
     });
     return { code };
   },

@@ -1,0 +1,33 @@
+/** `npm run mutate`: Stryker, installed from the package in this folder if it is missing or behind its lockfile. */
+import { spawnSync } from 'node:child_process';
+import { cpSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+
+const folder = import.meta.dirname;
+const root = join(folder, '../..');
+// Not beside the lockfile: tests and checks walk through test/.
+const installed = join(root, '.cache/mutation');
+
+function run(cwd: string, command: string, args: string[]): number {
+  const { status, error } = spawnSync(command, args, { cwd, stdio: 'inherit' });
+  if (error !== undefined) throw error;
+  return status ?? 1;
+}
+
+const writtenAt = (file: string) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+
+function install(): number {
+  // npm writes this file last: an install that was cut off is repeated.
+  const finishedAt = writtenAt(join(installed, 'node_modules/.package-lock.json'));
+  if (finishedAt >= writtenAt(join(folder, 'package-lock.json'))) return 0;
+  console.log('Installing mutation testing in .cache/mutation: 62 MB, needed once ...');
+  for (const name of ['package.json', 'package-lock.json']) cpSync(join(folder, name), join(installed, name));
+  return run(installed, 'npm', ['ci', '--no-fund']);
+}
+
+function mutate(): number {
+  const stryker = join(installed, 'node_modules/@stryker-mutator/core/bin/stryker.js');
+  return run(root, process.execPath, [stryker, 'run', join(folder, 'stryker.config.json'), ...process.argv.slice(2)]);
+}
+
+process.exitCode = install() || mutate();

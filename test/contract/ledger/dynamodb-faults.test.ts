@@ -74,7 +74,9 @@ describeHere('the DynamoDB ledger when DynamoDB fails', () => {
       requestHandler: { requestTimeout: 100, throwOnRequestTimeout: true },
     });
     const { ledger: impatient } = stand.sandbox({ client, signals: { emit: (signal) => signals.push(signal) } });
-    const { result, calls } = await during('PutItem', [fault], () => impatient.reserve(row, far));
+    const { result, calls } = await during('PutItem', [fault], () =>
+      (fault.kind === 'hang' ? impatient : ledger).reserve(row, far),
+    );
     client.destroy();
     expect(result).toMatchObject({ code: 'ledger-unavailable', retryAfterMs: 1_000 });
     expect((result as Failure).reason).toMatch(/^DynamoDB PutItem: \w+$/);

@@ -1,6 +1,6 @@
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { copyFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { buildSync } from 'esbuild';
+import { build } from 'esbuild';
 import type { Metafile } from 'esbuild';
 import { BUNDLE_FILE, BUNDLE_OPTIONS, POLICY_FILE_NAME } from '../functions/contract/bundle.ts';
 import { FUNCTION_NAMES, FUNCTIONS } from '../functions/contract/functions.ts';
@@ -8,13 +8,20 @@ import type { FunctionName } from '../functions/contract/functions.ts';
 
 export const PROJECT_ROOT = path.join(import.meta.dirname, '..');
 
-/** Builds one function's bundle into `folder`; the result says which module brought how many bytes. */
-export function bundleFunction(name: FunctionName, folder: string): Metafile {
-  const { metafile } = buildSync({
+/**
+ * Builds each file (a path from the project's root) with its imports into `<folder>/<name>/index.cjs`. One run for all reads
+ * a shared module once, and writes the same bytes as a run for each, wherever it is started. The result says which module
+ * brought how many bytes. Rejects with esbuild's BuildFailure, which names file and line.
+ */
+export async function bundleFiles(entries: Readonly<Record<string, string>>, folder: string): Promise<Metafile> {
+  const { name: stem, ext: extension } = path.parse(BUNDLE_FILE);
+  const { metafile } = await build({
     ...BUNDLE_OPTIONS,
     mainFields: [...BUNDLE_OPTIONS.mainFields],
-    entryPoints: [path.join(PROJECT_ROOT, FUNCTIONS[name].entry)],
-    outfile: path.join(folder, BUNDLE_FILE),
+    absWorkingDir: PROJECT_ROOT,
+    entryPoints: Object.fromEntries(Object.entries(entries).map(([name, file]) => [`${name}/${stem}`, file])),
+    outdir: path.resolve(folder),
+    outExtension: { '.js': extension },
     metafile: true,
   });
   return metafile;
@@ -23,31 +30,16 @@ export function bundleFunction(name: FunctionName, folder: string): Metafile {
 export type Bundles = Readonly<Record<FunctionName, string>>;
 
 /**
- * One folder per function with its bundle and the environment's policy, ready to be deployed. Built without Docker and
- * without the network, from the options that the local set uses too: the same entry gives the same bytes.
+ * One folder per function with its bundle and the policy, ready to be deployed or to run in a local sandbox. Built without
+ * Docker and without the network. `policy` is the document, or the path of its file. Rejects as `bundleFiles` does, or if
+ * the policy cannot be read.
  */
-export function bundleFunctions(folder: string, policyFile: string): Bundles {
-  return bundlesWith(folder, policyFile, bundleFunction);
-}
-
-/** For tests of the stack that do not care what runs in the functions. */
-export function placeholderBundles(folder: string, policyFile: string): Bundles {
-  return bundlesWith(folder, policyFile, (name, target) => {
-    writeFileSync(path.join(target, BUNDLE_FILE), `exports.handler = async () => '${name}';\n`);
-  });
-}
-
-function bundlesWith(
-  folder: string,
-  policyFile: string,
-  build: (name: FunctionName, target: string) => unknown,
-): Bundles {
-  const entries = FUNCTION_NAMES.map((name) => {
-    const target = path.join(folder, name);
-    mkdirSync(target, { recursive: true });
-    build(name, target);
-    copyFileSync(policyFile, path.join(target, POLICY_FILE_NAME));
-    return [name, target] as const;
-  });
-  return Object.fromEntries(entries) as Record<FunctionName, string>;
+export async function bundleFunctions(folder: string, policy: string | object): Promise<Bundles> {
+  await bundleFiles(Object.fromEntries(FUNCTION_NAMES.map((name) => [name, FUNCTIONS[name].entry])), folder);
+  const bundles = FUNCTION_NAMES.map((name) => [name, path.join(folder, name)] as const);
+  for (const [, target] of bundles) {
+    const file = path.join(target, POLICY_FILE_NAME);
+    await (typeof policy === 'string' ? copyFile(policy, file) : writeFile(file, JSON.stringify(policy)));
+  }
+  return Object.fromEntries(bundles) as Record<FunctionName, string>;
 }

@@ -2,9 +2,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { BUNDLE_HANDLER } from '../functions/contract/bundle.ts';
-import { FUNCTIONS, type FunctionName } from '../functions/contract/functions.ts';
-import { buildBootstrap, bundleFunctions } from './bundle.ts';
+import { BUNDLE_FILE, BUNDLE_HANDLER } from '../functions/contract/bundle.ts';
+import { FUNCTION_NAMES, FUNCTIONS, type FunctionName } from '../functions/contract/functions.ts';
+import { bundleFiles, bundleFunctions } from '../infra/bundles.ts';
 import { LocalFunction, type Invocation, type LocalFunctionSettings } from './lambda/local-function.ts';
 import type { OutputLog } from './lambda/output.ts';
 
@@ -25,9 +25,15 @@ export interface FunctionSet {
   readonly functions: ReadonlyMap<FunctionName, LocalFunction>;
   /** Runs a function with an event of its own shape, as AWS would. Throws if there is no such function. */
   invoke(name: FunctionName, event: unknown): Promise<Invocation>;
-  /** Bundles again and replaces the sandboxes; on a fault in the sources the old ones go on. Throws BuildFailure. */
+  /** Bundles again and replaces the sandboxes; with an error in the sources the old ones go on. Throws BuildFailure. */
   rebuild(): Promise<void>;
   close(): Promise<void>;
+}
+
+/** Builds the sandboxes' runtime; returns its file. */
+export async function buildBootstrap(folder: string): Promise<string> {
+  await bundleFiles({ runtime: join(import.meta.dirname, 'lambda', 'bootstrap.ts') }, folder);
+  return join(folder, 'runtime', BUNDLE_FILE);
 }
 
 /** Bundles into a folder of its own, which `close` removes. Throws esbuild's BuildFailure. */
@@ -41,10 +47,9 @@ export async function buildFunctionSet({
   const functions = new Map<FunctionName, LocalFunction>();
   let builds = 0;
 
-  const bundle = async () => {
+  const bundle = () => {
     builds += 1;
-    const folder = join(workspace, `build-${builds}`);
-    return { folder, names: await bundleFunctions(folder, policy) };
+    return bundleFunctions(join(workspace, `build-${builds}`), policy);
   };
   const close = async () => {
     await Promise.all([...functions.values()].map((local) => local.close()));
@@ -52,12 +57,12 @@ export async function buildFunctionSet({
   };
 
   try {
-    const [bootstrap, { folder, names }] = await Promise.all([buildBootstrap(workspace), bundle()]);
-    for (const name of names) {
+    const [bootstrap, bundles] = await Promise.all([buildBootstrap(workspace), bundle()]);
+    for (const name of FUNCTION_NAMES) {
       const { timeoutSeconds, memoryMb } = FUNCTIONS[name];
       const settings: LocalFunctionSettings = {
         functionName: name,
-        taskRoot: join(folder, name),
+        taskRoot: bundles[name],
         handler: BUNDLE_HANDLER,
         variables: variables(name),
         memoryMb,
@@ -82,8 +87,8 @@ export async function buildFunctionSet({
       return local.invoke(event);
     },
     async rebuild() {
-      const { folder } = await bundle();
-      for (const [name, local] of functions) local.replace({ taskRoot: join(folder, name) });
+      const bundles = await bundle();
+      for (const [name, local] of functions) local.replace({ taskRoot: bundles[name] });
     },
     close,
   };

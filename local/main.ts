@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { stop as stopBundler } from 'esbuild';
-import { PROJECT_ROOT } from './bundle.ts';
+import { PROJECT_ROOT } from '../infra/bundles.ts';
 import { startLocalBroker, type LocalBroker } from './local-broker.ts';
 import type { OutputLine } from './lambda/output.ts';
 import { PortTaken } from './network.ts';

@@ -14,7 +14,7 @@ export interface SandboxSettings {
   readonly handler: string;
   readonly variables: Readonly<Record<string, string>>;
   readonly memoryMb: number;
-  /** The runtime's file, as built by local/bundle.ts. */
+  /** The runtime's file, as `buildBootstrap` makes it. */
   readonly bootstrap: string;
   /** How far the sandbox's clock (Date.now) is ahead of this machine's, ms: to see what a wrong clock does. */
   readonly clockOffsetMs?: number;

@@ -1,4 +1,5 @@
 /** What the page asks the local set for: its own routes under /__local/, the broker, and the simulator's control. */
+import type { Switches } from '../thoughtspot/switches.ts';
 
 export interface DemoUser {
   readonly about: string;
@@ -65,12 +66,10 @@ export async function revoke(user: string, selection: object): Promise<{ revoked
   return read('/revoketoken', posted(selection, { authorization: `Bearer ${await accessToken(user)}` }));
 }
 
-export type Switches = Readonly<Record<string, string | number | boolean | null>>;
-
 /** The simulator's switches and actions. */
 export const simulatorAt = (url: string) => ({
   switches: () => read<Switches>(`${url}/__simulator/switches`),
-  set: (patch: Switches) => read<Switches>(`${url}/__simulator/switches`, posted(patch)),
+  set: (patch: Partial<Switches>) => read<Switches>(`${url}/__simulator/switches`, posted(patch)),
   rotateKey: () => read<unknown>(`${url}/__simulator/rotate-key`, posted({})),
 });
 export type SimulatorControl = ReturnType<typeof simulatorAt>;

@@ -1,10 +1,6 @@
 import type { Call } from './call.ts';
+import { isObject, type JsonObject } from './json.ts';
 import { badInput, Refusal } from './refusal.ts';
-
-export type JsonObject = Record<string, unknown>;
-
-export const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const mediaType = (call: Call): string =>
   (call.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '';

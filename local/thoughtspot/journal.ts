@@ -1,3 +1,5 @@
+import { isObject } from './json.ts';
+
 /** A finished call, as told to listeners. `status` is 0 if the connection was destroyed instead. */
 export interface CallEvent {
   phase: 'arrived' | 'answered';
@@ -19,9 +21,9 @@ const RECORDED = 500;
 /** A copy of a request body that can be shown: secrets replaced, everything else as sent. */
 export function redacted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(redacted);
-  if (typeof value !== 'object' || value === null) return value;
+  if (!isObject(value)) return value;
   return Object.fromEntries(
-    Object.entries(value).map(([name, inner]: [string, unknown]) => [
+    Object.entries(value).map(([name, inner]) => [
       name,
       SECRET_FIELDS.has(name) && inner !== '' ? '[redacted]' : redacted(inner),
     ]),

@@ -113,6 +113,12 @@ describe('npm start', () => {
     expect(program.text()).toContain(words);
   });
 
+  it('refuses an argument that it does not know', async () => {
+    const program = run('main', ['simulator']);
+    expect(await program.ended).toEqual({ code: 2, signal: null });
+    expect(program.text()).toContain("Unexpected argument 'simulator'");
+  });
+
   it('explains itself', async () => {
     const program = run('main', ['--help']);
     expect(await program.ended).toEqual({ code: 0, signal: null });

@@ -31,7 +31,7 @@ export function makeListLeases({ ledger, clock }: ListLeasesDeps): ListLeases {
   };
 }
 
-/** The cursor is the leaseId of the last lease shown. If that lease is finished since, the listing begins anew. */
+/** The cursor is the position of the last lease shown, which need not be there any more. */
 async function ofUser(
   ledger: ListLeasesDeps['ledger'],
   user: string,
@@ -40,21 +40,26 @@ async function ofUser(
   cursor: string | undefined,
   deadline: number,
 ): Promise<Page> {
+  const after = keyOf(cursor);
   const all: Lease[] = [];
   for await (const lease of ledger.unfinishedOfUser(user, deadline)) all.push(lease);
   all.sort(byKey);
-  const start = cursor === undefined ? 0 : all.findIndex(({ leaseId }) => leaseId === cursor) + 1;
-  const leases: Lease[] = [];
-  for (const lease of all.slice(start)) {
-    if (!matches(lease, filter)) continue;
-    const last = leases.at(-1);
-    if (leases.length === limit && last) return { leases, next: last.leaseId };
-    leases.push(lease);
-  }
-  return { leases };
+  const fitting = all.filter((lease) => (after === undefined || byKey(lease, after) > 0) && matches(lease, filter));
+  const leases = fitting.slice(0, limit);
+  const last = leases.at(-1);
+  return fitting.length > limit && last ? { leases, next: `${last.fingerprint}#${last.generation}` } : { leases };
 }
 
-function byKey(one: Lease, other: Lease): number {
+type Key = Pick<Lease, 'fingerprint' | 'generation'>;
+
+function keyOf(cursor: string | undefined): Key | undefined {
+  if (cursor === undefined) return undefined;
+  const [, fingerprint, generation] = /^([^ #]+)#(\d{1,15})$/.exec(cursor) ?? [];
+  if (fingerprint === undefined) throw notOurs();
+  return { fingerprint, generation: Number(generation) };
+}
+
+function byKey(one: Key, other: Key): number {
   if (one.fingerprint !== other.fingerprint) return one.fingerprint < other.fingerprint ? -1 : 1;
   return one.generation - other.generation;
 }
@@ -87,9 +92,12 @@ async function ofAll(
 function positionOf(cursor: string | undefined): { shard: number; page: string | undefined } {
   if (cursor === undefined) return { shard: 0, page: undefined };
   const [, shard, page] = /^(\d{1,6}) (.*)$/s.exec(cursor) ?? [];
-  if (shard === undefined)
-    throw new Failure('invalid-request', { errors: [{ field: 'cursor', detail: 'is not ours' }] });
+  if (shard === undefined) throw notOurs();
   return { shard: Number(shard), page: page === '' ? undefined : page };
+}
+
+function notOurs(): Failure {
+  return new Failure('invalid-request', { errors: [{ field: 'cursor', detail: 'is not ours' }] });
 }
 
 function matches(lease: Lease, { orgId, state }: LeaseFilter): boolean {

@@ -19,14 +19,14 @@ import { startSimulator, type Simulator, type Switches } from '../local/thoughts
 import { crowd } from '../test/support/crowd.ts';
 import { httpEvent } from '../test/support/http-event.ts';
 
-export interface Stand {
+export interface Setup {
   readonly aws: LocalAws;
   readonly simulator: Simulator;
   /** Users whom issuer, policy and ThoughtSpot know, all alike. */
   readonly people: readonly string[];
-  /** Environment variables of a function that works against this stand. */
+  /** Environment variables of a function that works against this setup. */
   variables(name: FunctionName): Record<string, string>;
-  /** Starts today's server against this stand. */
+  /** Starts today's server against this setup. */
   peer(): Promise<Peer>;
   close(): Promise<void>;
 }
@@ -39,7 +39,7 @@ export interface Peer {
 }
 
 /** Starts everything on free ports, and points the AWS clients of this process there. */
-export async function startStand(people: number, switches: Partial<Switches>): Promise<Stand> {
+export async function startSetup(people: number, switches: Partial<Switches>): Promise<Setup> {
   const { names, cluster } = crowd(people);
   const simulator = await startSimulator({ cluster, switches });
   const aws = await startLocalAws({ secrets: 0, kms: 0, dynamodb: 0 }, TABLE_NAME);
@@ -141,8 +141,8 @@ export function quietTelemetry(name: FunctionName): Telemetry {
 }
 
 /** What the function would read of its environment. */
-export function configOf(stand: Stand): Config<'gettoken'> {
-  return readConfig('gettoken', { ...stand.variables('gettoken'), POLICY_FILE: DEFAULT_POLICY });
+export function configOf(setup: Setup): Config<'gettoken'> {
+  return readConfig('gettoken', { ...setup.variables('gettoken'), POLICY_FILE: DEFAULT_POLICY });
 }
 
 export interface Asked {

@@ -21,15 +21,6 @@ export interface FunctionSetSettings {
   readonly limits?: FunctionLimits;
 }
 
-export interface FunctionSet {
-  readonly functions: ReadonlyMap<FunctionName, LocalFunction>;
-  /** Runs a function with an event of its own shape, as AWS would. Throws if there is no such function. */
-  invoke(name: FunctionName, event: unknown): Promise<Invocation>;
-  /** Bundles again and replaces the sandboxes; with an error in the sources the old ones go on. Throws BuildFailure. */
-  rebuild(): Promise<void>;
-  close(): Promise<void>;
-}
-
 /** Builds the sandboxes' runtime; returns its file. */
 export async function buildBootstrap(folder: string): Promise<string> {
   await bundleFiles({ runtime: join(import.meta.dirname, 'lambda', 'bootstrap.ts') }, folder);
@@ -37,12 +28,7 @@ export async function buildBootstrap(folder: string): Promise<string> {
 }
 
 /** Bundles into a folder of its own, which `close` removes. Throws esbuild's BuildFailure. */
-export async function buildFunctionSet({
-  policy,
-  variables,
-  output,
-  limits,
-}: FunctionSetSettings): Promise<FunctionSet> {
+export async function buildFunctionSet({ policy, variables, output, limits }: FunctionSetSettings) {
   const workspace = await mkdtemp(join(tmpdir(), 'thoughtspot-broker-'));
   const functions = new Map<FunctionName, LocalFunction>();
   let builds = 0;
@@ -81,12 +67,14 @@ export async function buildFunctionSet({
 
   return {
     functions,
-    async invoke(name, event) {
+    /** Runs a function with an event of its own shape, as AWS would. */
+    invoke: async (name: FunctionName, event: unknown): Promise<Invocation> => {
       const local = functions.get(name);
-      if (local === undefined) throw new Error(`There is no function ${name} in this build.`);
+      if (local === undefined) throw new Error(`There is no function ${name}.`);
       return local.invoke(event);
     },
-    async rebuild() {
+    /** Bundles again and replaces the sandboxes; if that fails the old ones go on. Rejects with BuildFailure. */
+    async rebuild(): Promise<void> {
       const bundles = await bundle();
       for (const [name, local] of functions) local.replace({ taskRoot: bundles[name] });
     },

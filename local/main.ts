@@ -112,7 +112,7 @@ function watch(broker: LocalBroker, policy: string): () => void {
       await broker.rebuild();
       say(`  rebuilt in ${(performance.now() - started).toFixed(0)} ms; the next request runs the new code`);
     } catch {
-      // esbuild has printed file, line and fault.
+      // esbuild has printed file, line and error.
       say('  not rebuilt: the code from before the change stays in place');
     }
   });

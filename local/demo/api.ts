@@ -13,7 +13,7 @@ interface Request {
 /** From /docs/swagger-ui-bundle.js. */
 declare const SwaggerUIBundle: (options: Readonly<Record<string, unknown>>) => void;
 
-/** The document names the usual port and the issuer of `npm start`. Here is the broker itself, and anybody's JWT will do. */
+/** The document names the usual port and the issuer of `npm start`. This is the broker itself, and a JWT is all it asks for. */
 function asHere(document: OpenApi): OpenApi & Readonly<Record<string, unknown>> {
   const securitySchemes = { oidc: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } };
   return {
@@ -50,7 +50,7 @@ async function start(): Promise<void> {
         },
       },
     ],
-    /** Whom "Authorize" has signed in comes first. */
+    /** An access token that "Authorize" was given comes first. */
     async requestInterceptor(request: Request) {
       if (request.loadSpec !== true) request.headers['Authorization'] ??= `Bearer ${await accessToken(caller.value)}`;
       return request;

@@ -29,13 +29,7 @@ const TYPES: Readonly<Record<string, string>> = {
   '.yaml': 'application/yaml',
 };
 
-export interface DemoPages {
-  readonly pages: LocalPages;
-  /** Sources have changed: bundle again at the next request. */
-  refresh(): void;
-}
-
-export function makeDemoPages(): DemoPages {
+export function makeDemoPages() {
   const bundles = new Map<string, Promise<string>>();
 
   const content = async (path: string): Promise<{ file: string; body: string | Buffer } | undefined> => {
@@ -51,22 +45,21 @@ export function makeDemoPages(): DemoPages {
     return existsSync(file) ? { file, body: await readFile(file) } : undefined;
   };
 
+  const pages: LocalPages = async (request, response) => {
+    if (request.method !== 'GET') return false;
+    const [path] = splitTarget(request.url ?? '/');
+    const found = await content(path);
+    if (found === undefined) return false;
+    const type = TYPES[extname(found.file)];
+    const headers = { 'content-type': type, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' };
+    response.writeHead(200, headers).end(found.body);
+    return true;
+  };
+
   return {
+    /** Sources have changed: bundle again at the next request. */
     refresh: () => bundles.clear(),
-    async pages(request, response) {
-      if (request.method !== 'GET') return false;
-      const [path] = splitTarget(request.url ?? '/');
-      const found = await content(path);
-      if (found === undefined) return false;
-      response
-        .writeHead(200, {
-          'content-type': TYPES[extname(found.file)],
-          'cache-control': 'no-store',
-          'x-content-type-options': 'nosniff',
-        })
-        .end(found.body);
-      return true;
-    },
+    pages,
   };
 }
 

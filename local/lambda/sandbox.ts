@@ -130,7 +130,7 @@ export class Sandbox {
     await this.#exit.promise;
   }
 
-  /** Most memory the process ever held, MB; undefined where the system does not tell. */
+  /** Most memory the process ever held, MB; undefined where the system does not say. */
   peakMemoryMb(): number | undefined {
     try {
       const status = readFileSync(`/proc/${this.#process?.pid}/status`, 'utf8');

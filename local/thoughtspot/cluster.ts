@@ -8,7 +8,7 @@ export type AccountStatus = (typeof ACCOUNT_STATUSES)[number];
 export interface OrgData {
   id: number;
   name: string;
-  /** A key for this Org only, beside the cluster's own (wire facts 3.6: one key per level). */
+  /** A key for this Org only, in addition to the cluster's own (wire facts 3.6: one key per level). */
   secretKey?: string;
 }
 

@@ -1,6 +1,6 @@
 import { isObject } from './json.ts';
 
-/** A finished call, as told to listeners. `status` is 0 if the connection was destroyed instead. */
+/** A call, as listeners get it. `status` is 0 if the connection was destroyed instead of answered. */
 export interface CallEvent {
   phase: 'arrived' | 'answered';
   /** Method and path, such as `POST /api/rest/2.0/auth/token/full`. */
@@ -45,7 +45,7 @@ export class Journal {
 
   arrived(endpoint: string): void {
     this.calls[endpoint] = (this.calls[endpoint] ?? 0) + 1;
-    this.#tell({ phase: 'arrived', endpoint, status: 0 });
+    this.#notify({ phase: 'arrived', endpoint, status: 0 });
   }
 
   answered(endpoint: string, status: number): void {
@@ -54,7 +54,7 @@ export class Journal {
       const refusals = (this.refused[endpoint] ??= {});
       refusals[key] = (refusals[key] ?? 0) + 1;
     }
-    this.#tell({ phase: 'answered', endpoint, status });
+    this.#notify({ phase: 'answered', endpoint, status });
   }
 
   recordMint(mint: RecordedMint): void {
@@ -69,7 +69,7 @@ export class Journal {
     this.mints = [];
   }
 
-  #tell(event: CallEvent): void {
+  #notify(event: CallEvent): void {
     for (const listener of this.#listeners) listener(event);
   }
 }

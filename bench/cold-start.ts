@@ -7,13 +7,14 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { BUNDLE_FILE, BUNDLE_HANDLER } from '../functions/contract/bundle.ts';
 import { FUNCTION_NAMES, FUNCTIONS, type FunctionName } from '../functions/contract/functions.ts';
-import { buildBootstrap, bundleFiles, bundleFunctions } from '../local/bundle.ts';
+import { bundleFiles, bundleFunctions } from '../infra/bundles.ts';
+import { buildBootstrap } from '../local/function-set.ts';
 import { sandboxEnvironment } from '../local/lambda/environment.ts';
 import { OutputLog } from '../local/lambda/output.ts';
 import { Sandbox } from '../local/lambda/sandbox.ts';
 import type { Benchmark, Context, Result } from './benchmark.ts';
 import { interleave, median, millisecondsOf, quantile, ratios } from './measure.ts';
-import { requestOf, type Stand, startPeer, startStand } from './stand.ts';
+import { requestOf, type Setup, startPeer, startSetup } from './setup.ts';
 
 const LOAD_GOAL = 1.5;
 /** The secret has to be there before anything can be minted; the other five steps are those of a warm mint. */
@@ -37,13 +38,13 @@ const LOAD =
   'process.stdout.write("\\n" + (performance.now() - at)); process.exit(0)';
 
 interface Yard {
-  readonly stand: Stand;
+  readonly setup: Setup;
   readonly folder: string;
   readonly bootstrap: string;
 }
 
-const variablesOf = ({ stand }: Yard, name: string) =>
-  stand.variables(FUNCTION_NAMES.find((known) => known === name) ?? 'gettoken');
+const variablesOf = ({ setup }: Yard, name: string) =>
+  setup.variables(FUNCTION_NAMES.find((known) => known === name) ?? 'gettoken');
 
 /** Milliseconds of `require` of the bundle in a new process: reading, compiling and running its top level. */
 async function loadMs(yard: Yard, name: string): Promise<number> {
@@ -106,7 +107,7 @@ async function firstAnswers(yard: Yard, nextPerson: () => string): Promise<{ col
 }
 
 /** Puts the same distance between the sandboxes and everything that they call. */
-function setLatency({ aws, simulator }: Stand, ms: number): void {
+function setLatency({ aws, simulator }: Setup, ms: number): void {
   simulator.set({ latencyMs: ms });
   for (const { faults } of [aws.secrets, aws.kms, aws.dynamodb]) {
     faults.clear();
@@ -115,7 +116,7 @@ function setLatency({ aws, simulator }: Stand, ms: number): void {
 }
 
 async function measure(context: Context, yard: Yard): Promise<Result> {
-  const { stand, folder } = yard;
+  const { setup, folder } = yard;
   const rounds = context.quick ? 1 : 12;
   const warmUp = context.quick ? 0 : 1;
   const bundles = [...FUNCTION_NAMES, ...FLOOR_NAMES];
@@ -133,7 +134,7 @@ async function measure(context: Context, yard: Yard): Promise<Result> {
   const starting: Record<string, () => Promise<number>> = {
     ...Object.fromEntries(bundles.map((name) => [name, () => startMs(yard, name)])),
     peer: async () => {
-      const peer = await startPeer([peerFile], stand.simulator);
+      const peer = await startPeer([peerFile], setup.simulator);
       await peer.stop();
       return peer.startMs;
     },
@@ -141,16 +142,16 @@ async function measure(context: Context, yard: Yard): Promise<Result> {
   const starts = await interleave(starting, { rounds, warmUp, onRound: tell(0.4, rounds + warmUp, 0.35, 'starting') });
 
   let person = 0;
-  const nextPerson = () => stand.people[person++ % stand.people.length] ?? '';
+  const nextPerson = () => setup.people[person++ % setup.people.length] ?? '';
   const answers = { near: [] as number[], far: [] as number[], warmNear: [] as number[], warmFar: [] as number[] };
   await firstAnswers(yard, nextPerson);
   const answerRounds = context.quick ? 1 : 8;
   for (let round = 1; round <= answerRounds; round += 1) {
-    setLatency(stand, 0);
+    setLatency(setup, 0);
     const near = await firstAnswers(yard, nextPerson);
-    setLatency(stand, LATENCY_MS);
+    setLatency(setup, LATENCY_MS);
     const far = await firstAnswers(yard, nextPerson);
-    setLatency(stand, 0);
+    setLatency(setup, 0);
     answers.near.push(near.cold);
     answers.far.push(far.cold);
     answers.warmNear.push(near.warm);
@@ -238,12 +239,12 @@ async function measure(context: Context, yard: Yard): Promise<Result> {
 }
 
 async function runAll(context: Context): Promise<Result> {
-  const stand = await startStand(100, { rateLimit: false });
+  const setup = await startSetup(100, { rateLimit: false });
   const folder = await mkdtemp(join(tmpdir(), 'broker-bench-'));
   try {
     const source = (path: string) => join(import.meta.dirname, path);
     const bootstrap = await buildBootstrap(folder);
-    await bundleFunctions(folder, stand.policy.text);
+    await bundleFunctions(folder, setup.policy);
     await bundleFiles(
       {
         ...Object.fromEntries(FLOOR_NAMES.map((name) => [name, source(`floors/${name}.ts`)])),
@@ -251,9 +252,9 @@ async function runAll(context: Context): Promise<Result> {
       },
       folder,
     );
-    return await measure(context, { stand, folder, bootstrap });
+    return await measure(context, { setup, folder, bootstrap });
   } finally {
-    await stand.close();
+    await setup.close();
     await rm(folder, { recursive: true, force: true });
   }
 }

@@ -8,7 +8,7 @@ import { TABLE_NAME } from '../local/function-variables.ts';
 import { REGION } from '../local/lambda/environment.ts';
 import type { Benchmark, Context, Result } from './benchmark.ts';
 import { median, millisecondsOf, ratios, spread } from './measure.ts';
-import { type Stand, startStand, unheard } from './stand.ts';
+import { type Setup, startSetup, unheard } from './setup.ts';
 import { useCasesOn } from './use-cases.ts';
 
 /** Finished leases of one subject, and rows of others besides. `--full` goes as far as the goal says. */
@@ -69,9 +69,9 @@ function* batchesOf(rows: Iterable<Item>): Generator<readonly Item[]> {
   if (batch.length > 0) yield batch;
 }
 
-async function fill(stand: Stand, rows: Iterable<Item>, onRows: (count: number) => void): Promise<void> {
+async function fill(setup: Setup, rows: Iterable<Item>, onRows: (count: number) => void): Promise<void> {
   const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
-  const client = new DynamoDBClient({ endpoint: stand.aws.dynamodb.url, region: REGION, credentials });
+  const client = new DynamoDBClient({ endpoint: setup.aws.dynamodb.url, region: REGION, credentials });
   const write = async (batch: readonly Item[]) => {
     const requests = batch.map((item) => ({ PutRequest: { Item: marshall(item) } }));
     await client.send(new BatchWriteItemCommand({ RequestItems: { [TABLE_NAME]: requests } }));
@@ -86,13 +86,13 @@ async function fill(stand: Stand, rows: Iterable<Item>, onRows: (count: number) 
   client.destroy();
 }
 
-async function measure(context: Context, stand: Stand): Promise<Result> {
+async function measure(context: Context, setup: Setup): Promise<Result> {
   const profile = context.quick ? 'quick' : process.env['BENCH_FULL'] === undefined ? 'usual' : 'full';
   const [sizes, others] = [SIZES[profile], OTHERS[profile]];
   const rounds = context.quick ? 3 : 40;
   // The limit of mints a minute is not what is measured here.
-  const { getToken, revokeTokens } = await useCasesOn(stand, {}, { mintLimitWindowMs: 1 });
-  const subjects = stand.people.slice(0, sizes.length);
+  const { getToken, revokeTokens } = await useCasesOn(setup, {}, { mintLimitWindowMs: 1 });
+  const subjects = setup.people.slice(0, sizes.length);
 
   // What the leases of each subject are called depends on the policy: one token of theirs tells.
   const fingerprints: string[] = [];
@@ -107,7 +107,7 @@ async function measure(context: Context, stand: Stand): Promise<Result> {
     written += count;
     context.progress((0.8 * written) / total, 'filling the table');
   };
-  await fill(stand, rowsOf(subjects, fingerprints, sizes, others), told);
+  await fill(setup, rowsOf(subjects, fingerprints, sizes, others), told);
 
   const samples: Record<Action, number[][]> = { mint: [], reuse: [], revoke: [] };
   for (const action of ACTIONS) samples[action] = sizes.map(() => []);
@@ -183,11 +183,11 @@ function report(samples: Record<Action, number[][]>, sizes: readonly number[], o
 }
 
 async function run(context: Context): Promise<Result> {
-  const stand = await startStand(3, { rateLimit: false });
+  const setup = await startSetup(3, { rateLimit: false });
   try {
-    return await unheard(() => measure(context, stand));
+    return await unheard(() => measure(context, setup));
   } finally {
-    await stand.close();
+    await setup.close();
   }
 }
 

@@ -5,7 +5,7 @@ import { startSimulator, type Simulator } from '../local/thoughtspot/simulator.t
 import { crowd } from '../test/support/crowd.ts';
 import type { Benchmark, Context, Result } from './benchmark.ts';
 import { quantile } from './measure.ts';
-import { requestOf, startPeer, startStand, unheard } from './stand.ts';
+import { requestOf, startPeer, startSetup, unheard } from './setup.ts';
 import { useCasesOn } from './use-cases.ts';
 
 const USERS = 500;
@@ -64,13 +64,13 @@ const limited = (simulator: Simulator): number =>
 
 async function run(context: Context): Promise<Result> {
   const [count, reloads] = context.quick ? [20, 2] : [USERS, RELOADS];
-  const stand = await startStand(count, {});
+  const setup = await startSetup(count, {});
   const theirs = await startSimulator({ cluster: crowd(count).cluster });
   const peer = await startPeer([`${import.meta.dirname}/peers/token-server.ts`], theirs);
   const pool = new Pool(peer.url, { connections: BROWSERS * ASKS });
   const [ours, today] = [newTally(), newTally()];
   try {
-    const { ask } = await useCasesOn(stand);
+    const { ask } = await useCasesOn(setup);
     const askOurs: Ask = async (user) => (await ask(requestOf(user))).status === 200;
     const askPeer: Ask = async (user) => {
       const { statusCode, body } = await pool.request({ path: `/gettoken/${user}`, method: 'GET' });
@@ -80,18 +80,18 @@ async function run(context: Context): Promise<Result> {
     const leastMs = context.quick ? 0 : STORM_MS / RELOADS;
     await unheard(async () => {
       for (let round = 0; round < reloads; round += 1) {
-        await reload(stand.people, askOurs, ours, leastMs);
+        await reload(setup.people, askOurs, ours, leastMs);
         context.progress((round + 0.6) / reloads, 'the broker');
-        await reload(stand.people, askPeer, today, leastMs);
+        await reload(setup.people, askPeer, today, leastMs);
         context.progress((round + 1) / reloads, "today's server");
       }
     });
   } finally {
     await Promise.all([pool.close(), peer.stop()]);
   }
-  const calls = { ours: mintCalls(stand.simulator), today: mintCalls(theirs) };
-  const refused = { ours: limited(stand.simulator), today: limited(theirs) };
-  await Promise.all([stand.close(), theirs.close()]);
+  const calls = { ours: mintCalls(setup.simulator), today: mintCalls(theirs) };
+  const refused = { ours: limited(setup.simulator), today: limited(theirs) };
+  await Promise.all([setup.close(), theirs.close()]);
   return report(context, count, reloads, { ours, today, calls, refused });
 }
 

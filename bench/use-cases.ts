@@ -1,4 +1,4 @@
-/** The broker's use cases with their real adapters, in this process, against a stand. */
+/** The broker's use cases with their real adapters, in this process, against a setup of their own. */
 import { makeGetToken } from '../functions/broker/get-token.ts';
 import type { MintSettings } from '../functions/broker/mint.ts';
 import { makeRevokeTokens } from '../functions/broker/revoke.ts';
@@ -8,18 +8,18 @@ import { wireDataKeys, wireLedger } from '../functions/wiring/ledger.ts';
 import { wirePolicy } from '../functions/wiring/policy.ts';
 import { clock, randomness } from '../functions/wiring/system.ts';
 import { wireThoughtSpot } from '../functions/wiring/thoughtspot.ts';
-import { askerOf, configOf, quietTelemetry, type Stand } from './stand.ts';
+import { askerOf, configOf, quietTelemetry, type Setup } from './setup.ts';
 import type { Stopwatch } from './stopwatch.ts';
 
 export type Port = 'upstream' | 'ledger' | 'policy';
 
 /** `clocks` are put at the ports, where there are any. Everything that a warm sandbox holds is loaded already. */
 export async function useCasesOn(
-  stand: Stand,
+  setup: Setup,
   clocks: Partial<Record<Port, Stopwatch>> = {},
   settings: Partial<MintSettings> = {},
 ) {
-  const config = configOf(stand);
+  const config = configOf(setup);
   const telemetry = quietTelemetry('gettoken');
   const timing = <T extends object>(port: Port, one: T): T => clocks[port]?.timing(one) ?? one;
   const { credentials, dataKeys, ledger } = wireLedger(config, telemetry, wireDataKeys(config, telemetry));

@@ -4,7 +4,7 @@ import { Pool } from 'undici';
 import { makeSealing } from '../functions/ledger/sealing.ts';
 import type { Benchmark, Context, Result } from './benchmark.ts';
 import { median, millisecondsOf, quantile, ratios } from './measure.ts';
-import { requestOf, type Stand, startStand, unheard } from './stand.ts';
+import { requestOf, type Setup, startSetup, unheard } from './setup.ts';
 import { makeStopwatch } from './stopwatch.ts';
 import { useCasesOn } from './use-cases.ts';
 
@@ -16,9 +16,9 @@ type Layers = Record<(typeof LAYERS)[number], number[]>;
 const noLayers = (): Layers => ({ total: [], upstream: [], ledger: [], policy: [], edge: [] });
 
 /** gettoken with its real adapters in this process, and a stopwatch at each port. */
-async function brokerOf(stand: Stand) {
+async function brokerOf(setup: Setup) {
   const clocks = { upstream: makeStopwatch(), ledger: makeStopwatch(), policy: makeStopwatch() };
-  const { ask } = await useCasesOn(stand, clocks);
+  const { ask } = await useCasesOn(setup, clocks);
 
   return async (person: string, into?: Layers) => {
     const event = requestOf(person);
@@ -33,8 +33,8 @@ async function brokerOf(stand: Stand) {
 }
 
 /** The least that a token costs: one call of token/full on a connection that is open. */
-function bareCall(stand: Stand) {
-  const pool = new Pool(stand.simulator.url, { connections: 1 });
+function bareCall(setup: Setup) {
+  const pool = new Pool(setup.simulator.url, { connections: 1 });
   const ask = async (person: string) => {
     const { statusCode, body } = await pool.request({
       path: '/api/rest/2.0/auth/token/full',
@@ -42,7 +42,7 @@ function bareCall(stand: Stand) {
       headers: { 'content-type': 'application/json', accept: 'application/json' },
       body: JSON.stringify({
         username: person,
-        secret_key: stand.simulator.secretKey(),
+        secret_key: setup.simulator.secretKey(),
         validity_time_in_sec: 300,
         org_id: 1,
         auto_create: false,
@@ -74,7 +74,7 @@ interface Counts {
 }
 
 /** Calls of DynamoDB during `work`. */
-async function ledgerCalls({ aws }: Stand, work: () => Promise<void>): Promise<Counts> {
+async function ledgerCalls({ aws }: Setup, work: () => Promise<void>): Promise<Counts> {
   const before = aws.dynamodb.calls.length;
   await work();
   const operations = aws.dynamodb.calls.slice(before).map(({ operation }) => operation);
@@ -82,23 +82,23 @@ async function ledgerCalls({ aws }: Stand, work: () => Promise<void>): Promise<C
   return { reads: operations.length - writes, writes };
 }
 
-async function measure(context: Context, stand: Stand): Promise<Result> {
+async function measure(context: Context, setup: Setup): Promise<Result> {
   const rounds = context.quick ? 20 : 600;
-  const broker = await brokerOf(stand);
-  const bare = bareCall(stand);
-  const peer = await stand.peer();
+  const broker = await brokerOf(setup);
+  const bare = bareCall(setup);
+  const peer = await setup.peer();
   const asPeer = new Pool(peer.url, { connections: 1 });
   const askPeer = async (person: string) => {
     const { statusCode, body } = await asPeer.request({ path: `/gettoken/${person}`, method: 'GET' });
     await body.text();
     if (statusCode !== 200) throw new Error(`today's server answered ${statusCode}`);
   };
-  const people = [...stand.people];
+  const people = [...setup.people];
   const next = () => people.pop() ?? '';
 
   const first = next();
-  const minted = await ledgerCalls(stand, () => broker(first));
-  const reused = await ledgerCalls(stand, () => broker(first));
+  const minted = await ledgerCalls(setup, () => broker(first));
+  const reused = await ledgerCalls(setup, () => broker(first));
 
   const samples = { bare: [] as number[], peer: [] as number[], mint: noLayers(), reuse: noLayers() };
   for (let round = -WARM_UP; round < rounds; round += 1) {
@@ -196,11 +196,11 @@ async function measure(context: Context, stand: Stand): Promise<Result> {
 }
 
 async function run(context: Context): Promise<Result> {
-  const stand = await startStand(800, { rateLimit: false });
+  const setup = await startSetup(800, { rateLimit: false });
   try {
-    return await unheard(() => measure(context, stand));
+    return await unheard(() => measure(context, setup));
   } finally {
-    await stand.close();
+    await setup.close();
   }
 }
 

@@ -19,8 +19,8 @@ export function identityOf(accessToken: string): string | undefined {
 }
 
 /**
- * Joins the tabs of one user on one origin: they take turns (Web Locks) and tell each other of new tokens and of the
- * sign-out (BroadcastChannel), in memory only. A user whose identity is unknown, and an old browser, stay alone.
+ * Joins the tabs of one user on one origin: they take turns (Web Locks) and pass new tokens and the sign-out on to
+ * each other (BroadcastChannel), in memory only. A user whose identity is unknown, and an old browser, stay alone.
  */
 export class PageChannel {
   readonly #scope: string;

@@ -21,7 +21,7 @@ export interface TokenProviderOptions {
   /** One of the named grants of the policy; the rule's default without it. */
   readonly grant?: string;
   readonly fetch?: typeof fetch;
-  /** Hears of failures of background refreshes too, which no caller awaits. */
+  /** Called with every failure; those of background refreshes are ones that no caller awaits. */
   readonly onError?: (error: TokenError) => void;
 }
 

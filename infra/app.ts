@@ -12,7 +12,7 @@ try {
     region: env['BROKER_REGION'] ?? env['CDK_DEFAULT_REGION'] ?? env['AWS_REGION'],
   });
   const folder = path.join(PROJECT_ROOT, '.cache', 'bundles', environment.name);
-  makeBrokerApp(environment, bundleFunctions(folder, environmentPolicy(environment))).synth();
+  makeBrokerApp(environment, await bundleFunctions(folder, environmentPolicy(environment))).synth();
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;

@@ -1,6 +1,6 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { buildSync } from 'esbuild';
+import { build } from 'esbuild';
 import type { Metafile } from 'esbuild';
 import { BUNDLE_FILE, BUNDLE_OPTIONS, POLICY_FILE_NAME } from '../functions/contract/bundle.ts';
 import { FUNCTION_NAMES, FUNCTIONS } from '../functions/contract/functions.ts';
@@ -9,13 +9,20 @@ import type { CheckedPolicy } from './policy/check.ts';
 
 export const PROJECT_ROOT = path.join(import.meta.dirname, '..');
 
-/** Builds one function's bundle into `folder`; the result says which module brought how many bytes. */
-export function bundleFunction(name: FunctionName, folder: string): Metafile {
-  const { metafile } = buildSync({
+/**
+ * Builds each file (a path from the project's root) with its imports into `<folder>/<name>/index.cjs`. One run for all reads
+ * a shared module once, and writes the same bytes as a run for each, wherever it is started. The result says which module
+ * brought how many bytes. Rejects with esbuild's BuildFailure, which names file and line.
+ */
+export async function bundleFiles(entries: Readonly<Record<string, string>>, folder: string): Promise<Metafile> {
+  const { name: stem, ext: extension } = path.parse(BUNDLE_FILE);
+  const { metafile } = await build({
     ...BUNDLE_OPTIONS,
     mainFields: [...BUNDLE_OPTIONS.mainFields],
-    entryPoints: [path.join(PROJECT_ROOT, FUNCTIONS[name].entry)],
-    outfile: path.join(folder, BUNDLE_FILE),
+    absWorkingDir: PROJECT_ROOT,
+    entryPoints: Object.fromEntries(Object.entries(entries).map(([name, file]) => [`${name}/${stem}`, file])),
+    outdir: path.resolve(folder),
+    outExtension: { '.js': extension },
     metafile: true,
   });
   return metafile;
@@ -29,16 +36,15 @@ export interface Bundles {
 }
 
 /**
- * One folder per function with its bundle and the environment's policy, ready to be deployed. Built without Docker and
- * without the network, from the options that the local set uses too: the same entry gives the same bytes.
+ * One folder per function with its bundle and the policy, ready to be deployed or to run in a local sandbox. Built without
+ * Docker and without the network. Rejects as `bundleFiles` does.
  */
-export function bundleFunctions(folder: string, policy: Pick<CheckedPolicy, 'text' | 'digest'>): Bundles {
-  const entries = FUNCTION_NAMES.map((name) => {
-    const target = path.join(folder, name);
-    mkdirSync(target, { recursive: true });
-    bundleFunction(name, target);
-    writeFileSync(path.join(target, POLICY_FILE_NAME), policy.text);
-    return [name, target] as const;
-  });
-  return { folders: Object.fromEntries(entries) as Record<FunctionName, string>, policyDigest: policy.digest };
+export async function bundleFunctions(
+  folder: string,
+  policy: Pick<CheckedPolicy, 'text' | 'digest'>,
+): Promise<Bundles> {
+  await bundleFiles(Object.fromEntries(FUNCTION_NAMES.map((name) => [name, FUNCTIONS[name].entry])), folder);
+  const folders = FUNCTION_NAMES.map((name) => [name, path.join(folder, name)] as const);
+  for (const [, target] of folders) await writeFile(path.join(target, POLICY_FILE_NAME), policy.text);
+  return { folders: Object.fromEntries(folders) as Record<FunctionName, string>, policyDigest: policy.digest };
 }

@@ -2,11 +2,11 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { BUNDLE_HANDLER } from '../functions/contract/bundle.ts';
+import { BUNDLE_FILE, BUNDLE_HANDLER } from '../functions/contract/bundle.ts';
 import { ENVIRONMENT } from '../functions/contract/environment.ts';
-import { FUNCTIONS, type FunctionName } from '../functions/contract/functions.ts';
+import { FUNCTION_NAMES, FUNCTIONS, type FunctionName } from '../functions/contract/functions.ts';
+import { bundleFiles, bundleFunctions, type Bundles } from '../infra/bundles.ts';
 import { checkPolicy, checkPolicyText } from '../infra/policy/check.ts';
-import { buildBootstrap, bundleFunctions } from './bundle.ts';
 import { LocalFunction, type Invocation, type LocalFunctionSettings } from './lambda/local-function.ts';
 import type { OutputLog } from './lambda/output.ts';
 
@@ -23,35 +23,26 @@ export interface FunctionSetSettings {
   readonly limits?: FunctionLimits;
 }
 
-export interface FunctionSet {
-  readonly functions: ReadonlyMap<FunctionName, LocalFunction>;
-  /** Runs a function with an event of its own shape, as AWS would. Throws if there is no such function. */
-  invoke(name: FunctionName, event: unknown): Promise<Invocation>;
-  /** Bundles again and replaces the sandboxes; on a fault in the sources the old ones go on. Throws BuildFailure or PolicyError. */
-  rebuild(): Promise<void>;
-  close(): Promise<void>;
+/** Builds the sandboxes' runtime; returns its file. */
+export async function buildBootstrap(folder: string): Promise<string> {
+  await bundleFiles({ runtime: join(import.meta.dirname, 'lambda', 'bootstrap.ts') }, folder);
+  return join(folder, 'runtime', BUNDLE_FILE);
 }
 
-/** Bundles into a folder of its own, which `close` removes. Throws esbuild's BuildFailure, PolicyError. */
-export async function buildFunctionSet({
-  policy,
-  variables,
-  output,
-  limits,
-}: FunctionSetSettings): Promise<FunctionSet> {
+/** Bundles into a folder of its own, which `close` removes. Throws esbuild's BuildFailure, or PolicyError. */
+export async function buildFunctionSet({ policy, variables, output, limits }: FunctionSetSettings) {
   const workspace = await mkdtemp(join(tmpdir(), 'thoughtspot-broker-'));
   const functions = new Map<FunctionName, LocalFunction>();
   let builds = 0;
 
   const bundle = async () => {
     builds += 1;
-    const folder = join(workspace, `build-${builds}`);
     const checked = typeof policy === 'string' ? checkPolicyText(await readFile(policy, 'utf8')) : checkPolicy(policy);
-    return { folder, names: await bundleFunctions(folder, checked.text), policyVersion: checked.digest };
+    return bundleFunctions(join(workspace, `build-${builds}`), checked);
   };
-  const variablesOf = (name: FunctionName, policyVersion: string) => {
+  const variablesOf = (name: FunctionName, { policyDigest }: Bundles) => {
     const reads = ENVIRONMENT[name].some((variable) => variable === 'POLICY_VERSION');
-    return { ...(reads ? { POLICY_VERSION: policyVersion } : {}), ...variables(name) };
+    return { ...(reads ? { POLICY_VERSION: policyDigest } : {}), ...variables(name) };
   };
   const close = async () => {
     await Promise.all([...functions.values()].map((local) => local.close()));
@@ -59,14 +50,14 @@ export async function buildFunctionSet({
   };
 
   try {
-    const [bootstrap, { folder, names, policyVersion }] = await Promise.all([buildBootstrap(workspace), bundle()]);
-    for (const name of names) {
+    const [bootstrap, bundles] = await Promise.all([buildBootstrap(workspace), bundle()]);
+    for (const name of FUNCTION_NAMES) {
       const { timeoutSeconds, memoryMb } = FUNCTIONS[name];
       const settings: LocalFunctionSettings = {
         functionName: name,
-        taskRoot: join(folder, name),
+        taskRoot: bundles.folders[name],
         handler: BUNDLE_HANDLER,
-        variables: variablesOf(name, policyVersion),
+        variables: variablesOf(name, bundles),
         memoryMb,
         timeoutMs: timeoutSeconds * 1000,
         bootstrap,
@@ -83,15 +74,17 @@ export async function buildFunctionSet({
 
   return {
     functions,
-    async invoke(name, event) {
+    /** Runs a function with an event of its own shape, as AWS would. */
+    invoke: async (name: FunctionName, event: unknown): Promise<Invocation> => {
       const local = functions.get(name);
-      if (local === undefined) throw new Error(`There is no function ${name} in this build.`);
+      if (local === undefined) throw new Error(`There is no function ${name}.`);
       return local.invoke(event);
     },
-    async rebuild() {
-      const { folder, policyVersion } = await bundle();
+    /** Bundles again and replaces the sandboxes; if that fails the old ones go on. Rejects with BuildFailure, PolicyError. */
+    async rebuild(): Promise<void> {
+      const bundles = await bundle();
       for (const [name, local] of functions)
-        local.replace({ taskRoot: join(folder, name), variables: variablesOf(name, policyVersion) });
+        local.replace({ taskRoot: bundles.folders[name], variables: variablesOf(name, bundles) });
     },
     close,
   };

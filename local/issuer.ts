@@ -1,5 +1,7 @@
-/** The OIDC issuer of the local set: signs access tokens for the demo users, whom it believes without a password. */
+/** The OIDC issuer of the local set: signs access tokens for the demo users, and asks them for no password. */
 import { generateKeyPair } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import {
   OAuth2Server,
@@ -7,26 +9,35 @@ import {
   type MutableToken,
   type TokenRequestIncomingMessage,
 } from 'oauth2-mock-server';
-import type { DemoUsers } from './demo-users.ts';
 import { claimPort, LOOPBACK } from './network.ts';
 
-export interface Issuer {
-  readonly url: string;
-  readonly audience: string;
-  readonly users: DemoUsers['users'];
-  /**
-   * An access token for a demo user, good for an hour. `overrides` replaces claims, `undefined` removes one. Throws
-   * if there is no such user.
-   */
-  accessToken(user: string, overrides?: Readonly<Record<string, unknown>>): Promise<string>;
-  close(): Promise<void>;
+export interface DemoUser {
+  readonly about: string;
+  /** Everything in the access token but iss, aud and the times. */
+  readonly claims: Readonly<Record<string, unknown>>;
 }
+
+export interface DemoUsers {
+  readonly audience: string;
+  readonly users: Readonly<Record<string, DemoUser>>;
+}
+
+/** From demo-users.json: edit it to try other claims. Throws an Error that names the file if it cannot be read. */
+export function readDemoUsers(file = join(import.meta.dirname, 'demo-users.json')): DemoUsers {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as DemoUsers;
+  } catch (error) {
+    throw new Error(`${file} cannot be read as demo users: ${String(error)}`, { cause: error });
+  }
+}
+
+export type Issuer = Awaited<ReturnType<typeof startIssuer>>;
 
 /**
  * Starts the issuer. Its token endpoint takes `grant_type=password&username=<demo user>` too, as a real one would.
  * Throws `PortTaken`.
  */
-export async function startIssuer(demo: DemoUsers, port = 0): Promise<Issuer> {
+export async function startIssuer(demo: DemoUsers, port = 0) {
   const server = new OAuth2Server();
   const { privateKey } = await promisify(generateKeyPair)('rsa', { modulusLength: 2048 });
   await server.issuer.keys.add({ ...privateKey.export({ format: 'jwk' }), alg: 'RS256' });
@@ -55,9 +66,13 @@ export async function startIssuer(demo: DemoUsers, port = 0): Promise<Issuer> {
     url,
     audience: demo.audience,
     users: demo.users,
-    async accessToken(user, overrides = {}) {
+    /**
+     * An access token for a demo user, good for an hour. `overrides` replaces claims, `undefined` removes one. Throws an
+     * Error that lists the users if there is no such one.
+     */
+    async accessToken(user: string, overrides: Readonly<Record<string, unknown>> = {}): Promise<string> {
       const known = Object.hasOwn(demo.users, user) ? demo.users[user] : undefined;
-      if (known === undefined) throw new UnknownUser(unknownUser(demo, user));
+      if (known === undefined) throw new Error(unknownUser(demo, user));
       return server.issuer.buildToken({
         scopesOrTransform: (_header, payload) => {
           Object.assign(payload, { aud: demo.audience }, known.claims, overrides);
@@ -66,11 +81,6 @@ export async function startIssuer(demo: DemoUsers, port = 0): Promise<Issuer> {
     },
     close: () => server.stop(),
   };
-}
-
-/** There is no demo user of that name; the message lists those that there are. */
-export class UnknownUser extends Error {
-  override readonly name = 'UnknownUser';
 }
 
 function unknownUser({ users }: DemoUsers, name: string): string {

@@ -1,10 +1,10 @@
 /** `npm run leases -- list | revoke`: who holds tokens, and taking them back. */
 import { createInterface } from 'node:readline/promises';
-import { parseArgs } from 'node:util';
+import { demoAccessToken, readArguments, runCommand, UsageError } from './command.ts';
+import { LOOPBACK } from './network.ts';
 import {
   brokerInAws,
   brokerOverHttp,
-  OperatorError,
   type LeaseFilter,
   type ListedLease,
   type OperatorBroker,
@@ -14,22 +14,23 @@ import { formatDuration, startProgress } from './progress.ts';
 import { readBasePort } from './settings.ts';
 
 const HELP = `npm run leases -- list   [--user <name>] [--org <id>] [--state <state>] [--json]
-npm run leases -- revoke (--user <name> | --org <id> | --all) [--yes] [--no-wait]
+npm run leases -- revoke (--user <name> | --org <id> | --all) [--yes] [--no-wait] [--json]
 
 Lists the leases that have not ended, or revokes them: in the ledger at once, at ThoughtSpot as fast as the sweep may.
 
   --user <name>       leases of one ThoughtSpot user
   --org <id>          leases of one ThoughtSpot organisation
-  --state <state>     reserved, live, revoking or orphaned
+  --state <state>     reserved, live, revoking or orphaned (list only)
   --all               every lease (revoke only)
-  --json              one JSON document instead of a table
+  --json              one JSON document
   --yes               do not ask for confirmation
   --no-wait           do not wait until ThoughtSpot has confirmed
 
 Which broker:
   (nothing)           the one that npm start runs on this machine, as its demo operator
   --url <url>         another one over HTTP, with --jwt: an access token that holds the revoke scope
-  --functions <name>  one in AWS, by the common beginning of its functions' names and your own AWS credentials
+  --functions <name>  one in AWS, by the common beginning of its functions' names (thoughtspot-broker-dev), with your
+                      own AWS credentials
 `;
 
 /** How often the remaining leases are counted while waiting, ms. */
@@ -37,43 +38,40 @@ const POLL_MS = 2_000;
 /** More are not counted one by one. */
 const COUNTED = 5_000;
 
-class UsageError extends Error {}
-
-const { values, positionals } = parse();
-
-function parse() {
-  try {
-    return parseArgs({
-      allowPositionals: true,
-      options: {
-        help: { type: 'boolean', short: 'h' },
-        user: { type: 'string' },
-        org: { type: 'string' },
-        state: { type: 'string' },
-        all: { type: 'boolean' },
-        json: { type: 'boolean' },
-        yes: { type: 'boolean', short: 'y' },
-        'no-wait': { type: 'boolean' },
-        url: { type: 'string' },
-        jwt: { type: 'string' },
-        functions: { type: 'string' },
-      },
-    });
-  } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${HELP}`);
-    process.exit(2);
-  }
-}
+const { values, positionals } = readArguments(
+  HELP,
+  {
+    user: { type: 'string' },
+    org: { type: 'string' },
+    state: { type: 'string' },
+    all: { type: 'boolean' },
+    json: { type: 'boolean' },
+    yes: { type: 'boolean', short: 'y' },
+    'no-wait': { type: 'boolean' },
+    url: { type: 'string' },
+    jwt: { type: 'string' },
+    functions: { type: 'string' },
+  },
+  1,
+);
 
 async function connect(): Promise<OperatorBroker> {
-  if (values.functions !== undefined) return brokerInAws(values.functions);
-  const url = values.url ?? `http://127.0.0.1:${readBasePort(process.env)}`;
-  if (values.jwt !== undefined) return brokerOverHttp(url, values.jwt);
-  if (values.url !== undefined) throw new UsageError('--url needs --jwt: an access token that holds the revoke scope.');
-  const response = await fetch(new URL('/__local/jwt?user=ops', url)).catch(() => {
-    throw new OperatorError(`No broker answers at ${url}. Start one with npm start, or name another with --url.`);
-  });
-  return brokerOverHttp(url, await response.text());
+  const { url, jwt, functions } = values;
+  if (functions !== undefined) {
+    if (url !== undefined || jwt !== undefined)
+      throw new UsageError('Name one broker: --functions, or --url and --jwt.');
+    return brokerInAws(functions);
+  }
+  if (url !== undefined && jwt === undefined)
+    throw new UsageError('--url needs --jwt: an access token that holds the revoke scope.');
+  const broker = (url ?? `http://${LOOPBACK}:${readBasePort(process.env)}`).replace(/\/$/, '');
+  return brokerOverHttp(broker, jwt ?? (await demoAccessToken(broker, 'ops')));
+}
+
+/** Options that the other command has, and this one would not heed. */
+function refuseOthers(command: string, others: Readonly<Record<string, string>>): void {
+  for (const [option, owner] of Object.entries(others))
+    if (option in values && owner !== command) throw new UsageError(`--${option} is for ${owner}.`);
 }
 
 function orgId(): number | undefined {
@@ -136,66 +134,65 @@ function selection(): { readonly select: Selection; readonly filter: LeaseFilter
   return { select: { all: true }, filter: {}, words: 'of everybody' };
 }
 
+/** What has become of the leases that a revocation found. */
+interface Counts {
+  readonly ended: number;
+  readonly left: number;
+  /** Their tokens are unknown: no sweep can revoke them. */
+  readonly orphaned: number;
+}
+
 async function revoke(broker: OperatorBroker): Promise<void> {
   const { select, filter, words } = selection();
   const before = (await collect(broker, filter, COUNTED)).length;
-  const many = before >= COUNTED ? `at least ${before}` : String(before);
+  const atLeast = before >= COUNTED ? 'at least ' : '';
   if (values.yes !== true) {
     if (!process.stdin.isTTY) throw new UsageError('There is nobody to ask: add --yes.');
     const prompt = createInterface({ input: process.stdin, output: process.stderr });
-    const answer = await prompt.question(`Revoke ${many} leases ${words}? Type yes: `);
+    const answer = await prompt.question(`Revoke ${atLeast}${before} leases ${words}? Type yes: `);
     prompt.close();
     if (answer.trim() !== 'yes') throw new UsageError('Nothing was revoked.');
   }
   const asOf = Date.now();
-  const { revoked, pending } = await broker.revoke(select);
-  const rest = pending === 0 || values['no-wait'] === true ? 0 : await wait(broker, filter, asOf, before - revoked);
-  const done = { revoked, pending: values['no-wait'] === true ? pending : rest };
-  const said =
-    done.pending === 0
-      ? `Revoked: every lease ${words} that stood at ${new Date(asOf).toISOString()} has ended.`
-      : `Accepted: none of them is served any more; the sweep carries on at ThoughtSpot.`;
-  process.stdout.write(values.json === true ? `${JSON.stringify(done)}\n` : `${said}\n`);
+  await broker.revoke(select);
+  const { ended, left, orphaned } = await follow(async () => {
+    const found = (await collect(broker, filter, COUNTED)).filter(({ reservedAt }) => reservedAt <= asOf);
+    const orphans = found.filter(({ state }) => state === 'orphaned').length;
+    return { ended: Math.max(0, before - found.length), left: found.length - orphans, orphaned: orphans };
+  });
+  const counts = [
+    `${atLeast}${ended} ended`,
+    ...(left === 0 ? [] : [`${atLeast}${left} left to the sweep`]),
+    ...(orphaned === 0 ? [] : [`${orphaned} orphaned until the token ends by itself`]),
+  ];
+  const rest = left === 0 ? '' : '; none of them is served any more';
+  const said = ended + left + orphaned === 0 ? `No leases ${words}.` : `Leases ${words}: ${counts.join(', ')}${rest}.`;
+  const json = JSON.stringify({ revoked: ended, pending: left, orphaned });
+  process.stdout.write(`${values.json === true ? json : said}\n`);
 }
 
-/** Waits until the sweep has ended what is left. Ctrl-C stops the waiting, not the revocation. */
-async function wait(broker: OperatorBroker, filter: LeaseFilter, asOf: number, expected: number): Promise<number> {
-  const total = Math.max(expected, 1);
+/** Counts until nothing is left to the sweep; once with --no-wait. Ctrl-C stops the waiting, not the revocation. */
+async function follow(count: () => Promise<Counts>): Promise<Counts> {
+  let counts = await count();
+  const total = counts.ended + counts.left;
   const progress = startProgress({ total, title: 'revoking' });
-  for (;;) {
-    const left = (await collect(broker, filter, COUNTED)).filter(
-      (lease) => lease.reservedAt <= asOf && lease.state !== 'orphaned',
-    );
-    progress.update(Math.max(0, total - left.length), `${left.length} left`);
-    if (left.length === 0) break;
+  while (counts.left > 0 && values['no-wait'] !== true) {
+    progress.update(total - counts.left, `${counts.left} left`);
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    counts = await count();
   }
   progress.end();
-  return 0;
-}
-
-async function main(): Promise<void> {
-  const [command, ...extra] = positionals;
-  if (values.help === true || command === undefined) {
-    process.stdout.write(HELP);
-    process.exitCode = values.help === true ? 0 : 2;
-  } else if (extra.length > 0 || (command !== 'list' && command !== 'revoke')) {
-    throw new UsageError(`There is no command ${positionals.join(' ')}.`);
-  } else {
-    await (command === 'list' ? list : revoke)(await connect());
-  }
+  return counts;
 }
 
 process.once('SIGINT', () => {
   process.stderr.write('\nNo longer waiting. What was accepted goes on.\n');
   process.exit(130);
 });
-try {
-  await main();
-} catch (error) {
-  if (!(error instanceof UsageError || error instanceof OperatorError || error instanceof Error)) throw error;
-  process.stderr.write(
-    `${error.message}\n${error instanceof UsageError ? 'npm run leases -- --help explains.\n' : ''}`,
-  );
-  process.exitCode = error instanceof UsageError ? 2 : 1;
-}
+await runCommand(async () => {
+  const [command] = positionals;
+  if (command !== 'list' && command !== 'revoke')
+    throw new UsageError(command === undefined ? 'list or revoke?' : `There is no command ${command}.`);
+  refuseOthers(command, { state: 'list', all: 'revoke', yes: 'revoke', 'no-wait': 'revoke' });
+  await (command === 'list' ? list : revoke)(await connect());
+});

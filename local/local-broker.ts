@@ -3,23 +3,18 @@
  * sandboxes, and the gateway in front. `npm start` is this with fixed ports; tests start it on free ones.
  */
 import type { EnvironmentVariable } from '../functions/contract/environment.ts';
-import type { FunctionName } from '../functions/contract/functions.ts';
-import { startLocalAws, type LocalAws } from './aws/local-aws.ts';
-import { readDemoUsers, type DemoUsers } from './demo-users.ts';
+import { FUNCTIONS, type FunctionName, type Trigger } from '../functions/contract/functions.ts';
+import { secretDocument, startLocalAws, type LocalAws } from './aws/local-aws.ts';
 import { buildFunctionSet, type FunctionLimits } from './function-set.ts';
 import { functionVariables, SCOPES, SECRET_ID, TABLE_NAME, type Backing } from './function-variables.ts';
 import { makeAuthorizer } from './gateway/authorizer.ts';
-import { bindGateway, type Access, type LocalPages } from './gateway/gateway.ts';
+import { bindGateway, type Access, type LocalPages, type Route, type ThrottleSettings } from './gateway/gateway.ts';
 import { makeLocalRoutes } from './gateway/local-routes.ts';
 import { makeDemoPages } from './gateway/pages.ts';
-import { routesOf } from './gateway/routes.ts';
-import type { ThrottleSettings } from './gateway/throttle.ts';
-import { startIssuer, type Issuer } from './issuer.ts';
+import { readDemoUsers, startIssuer, type DemoUsers, type Issuer } from './issuer.ts';
 import type { Invocation, LocalFunction } from './lambda/local-function.ts';
 import { OutputLog } from './lambda/output.ts';
 import { claimPort } from './network.ts';
-import { scheduleEvent, startScheduler } from './scheduler.ts';
-import { secretDocument } from './secret-document.ts';
 import { defaultPolicy, type ThoughtSpotChoice } from './settings.ts';
 import { readCluster } from './thoughtspot/cluster.ts';
 import { startSimulator, type Simulator, type SimulatorOptions } from './thoughtspot/simulator.ts';
@@ -27,17 +22,17 @@ import { startSimulator, type Simulator, type SimulatorOptions } from './thought
 export interface LocalBrokerOptions {
   /** First of six ports in a row; left out: any free ones. */
   readonly basePort?: number;
-  /** The simulator with dialect auth-2.0, unless told otherwise. */
+  /** Left out: the simulator with dialect auth-2.0. */
   readonly thoughtspot?: ThoughtSpotChoice;
   /** The simulator's cluster, clock and switches. */
   readonly simulator?: Omit<SimulatorOptions, 'port' | 'allowedOrigins'>;
   readonly users?: DemoUsers;
   /** Policy document, or its path. */
   readonly policy?: string | object;
-  /** Origins that may call the broker from a browser, besides its own. */
+  /** Origins that may call the broker from a browser, in addition to its own. */
   readonly allowOrigins?: readonly string[];
   readonly logLevel?: string;
-  /** The sweep's interval, ms; null: only when asked for. The stack's minute unless told. */
+  /** The sweep's interval, ms; null: only when asked for. Left out: the stack's minute. */
   readonly sweepEveryMs?: number | null;
   readonly throttle?: ThrottleSettings;
   /** Environment variables of the functions that differ from the usual. */
@@ -62,7 +57,7 @@ export interface LocalBroker {
   /** Runs a function with an event of its own shape, as AWS would. Throws if there is no such function. */
   invoke(name: FunctionName, event: unknown): Promise<Invocation>;
   sweep(): Promise<Invocation>;
-  /** Bundles again and replaces the sandboxes; on a fault in the sources the old ones go on. Throws BuildFailure. */
+  /** Bundles again and replaces the sandboxes; with an error in the sources the old ones go on. Throws BuildFailure. */
   rebuild(): Promise<void>;
   close(): Promise<void>;
 }
@@ -126,13 +121,13 @@ async function start(
       ...(options.limits && { limits: options.limits }),
     }),
   );
-  const { functions } = functionSet;
-  const invoke = (name: FunctionName, event: unknown) => functionSet.invoke(name, event);
-  const sweep = () => invoke('sweep', scheduleEvent('sweep', Date.now()));
+  const { functions, invoke } = functionSet;
+  // The event of the stack's schedule. Like the real scheduler, the timer does not wait for the last run to end.
+  const sweep = () => invoke('sweep', { source: 'schedule', name: 'sweep', scheduledTime: new Date().toISOString() });
   const { sweepEveryMs = 60_000 } = options;
-  if (sweepEveryMs !== null && functions.has('sweep')) {
-    const scheduler = startScheduler(sweepEveryMs, () => void sweep());
-    closers.push(() => scheduler.stop());
+  if (sweepEveryMs !== null) {
+    const timer = setInterval(() => void sweep(), sweepEveryMs);
+    closers.push(() => clearInterval(timer));
   }
 
   const addresses = () => ({
@@ -145,21 +140,12 @@ async function start(
     dynamodb: aws.dynamodb.url,
   });
   const demo = makeDemoPages();
-  const routes = makeLocalRoutes({
-    addresses,
-    users: () => issuer.users,
-    accessToken: (user) => issuer.accessToken(user),
-    statistics: () => Object.fromEntries([...functions].map(([name, local]) => [name, local.statistics()])),
-    output: () => output.lines(),
-    leases: (event) => invoke('leases', event),
-    sweep,
-    deliver: (event) => invoke('revoketoken', event),
-  });
+  const routes = makeLocalRoutes({ issuer, functions, output, addresses, invoke, sweep });
   const pages: LocalPages = async (request, response) =>
     (await routes(request, response)) || (await demo.pages(request, response));
 
   gateway.open({
-    routes: routesOf(functions, SCOPES),
+    routes: [...functions].flatMap(([name, local]) => routesOf(name, local)),
     authorizer: makeAuthorizer({ issuer: issuer.url, audience: [issuer.audience], now: Date.now }),
     // The same lists as the stack's (infra/constructs/token-api.ts).
     cors: {
@@ -192,4 +178,14 @@ async function start(
     },
     close,
   };
+}
+
+/** One route per http trigger, as in the stack. */
+function routesOf(name: FunctionName, local: LocalFunction): readonly Route[] {
+  const triggers: readonly Trigger[] = FUNCTIONS[name].triggers;
+  return triggers.flatMap((trigger) => {
+    if (trigger.kind !== 'http') return [];
+    const { method, path, scope } = trigger;
+    return [{ method, path, scopes: [SCOPES[scope]], invoke: (event) => local.invoke(event) }];
+  });
 }

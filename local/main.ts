@@ -1,12 +1,11 @@
 /** `npm start` and `npm run dev`: the whole broker on this machine, until Ctrl-C. */
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { stop as stopBundler } from 'esbuild';
-import { PROJECT_ROOT } from './bundle.ts';
+import { PROJECT_ROOT } from '../infra/bundles.ts';
+import { readArguments, textOf } from './command.ts';
 import { startLocalBroker, type LocalBroker } from './local-broker.ts';
 import type { OutputLine } from './lambda/output.ts';
-import { PortTaken } from './network.ts';
-import { DEFAULT_PORT, readSettings, SECRET_VARIABLES, SettingsError, type LocalSettings } from './settings.ts';
+import { DEFAULT_PORT, readSettings, SECRET_VARIABLES, type LocalSettings } from './settings.ts';
 import { watchSources } from './watch.ts';
 
 const HELP = `The whole token broker on this machine: gateway, functions in sandboxes, AWS endpoints, OIDC issuer and
@@ -33,9 +32,7 @@ A real cluster instead of the simulator:
 const STOP_WITHIN_MS = 1500;
 const PARENT_CHECK_MS = 500;
 
-const { values: flags } = parseArgs({
-  options: { watch: { type: 'boolean' }, verbose: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
-});
+const { values: flags } = readArguments(HELP, { watch: { type: 'boolean' }, verbose: { type: 'boolean' } });
 
 function say(text: string): void {
   process.stdout.write(`${text}\n`);
@@ -115,7 +112,7 @@ function watch(broker: LocalBroker, policy: string): () => void {
       await broker.rebuild();
       say(`  rebuilt in ${(performance.now() - started).toFixed(0)} ms; the next request runs the new code`);
     } catch {
-      // esbuild has printed file, line and fault.
+      // esbuild has printed file, line and error.
       say('  not rebuilt: the code from before the change stays in place');
     }
   });
@@ -128,16 +125,11 @@ function stopWithParent(stop: () => void): void {
   setInterval(() => (process.ppid === parent ? undefined : stop()), PARENT_CHECK_MS).unref();
 }
 
-async function main(): Promise<void> {
-  if (flags.help === true) return say(HELP);
+try {
   const settings = readSettings(process.env);
   for (const name of SECRET_VARIABLES) delete process.env[name];
   await run(settings);
-}
-
-main().catch((error: unknown) => {
-  const expected = error instanceof PortTaken || error instanceof SettingsError;
-  const text = error instanceof Error ? (expected ? error.message : (error.stack ?? error.message)) : String(error);
-  process.stderr.write(`The broker did not start.\n${text}\n`);
+} catch (error) {
+  process.stderr.write(`The broker did not start.\n${textOf(error)}\n`);
   process.exit(1);
-});
+}

@@ -1,11 +1,12 @@
 /** Listening on loopback, and saying plainly which port is taken by what. */
 import type { Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { CommandError } from './command.ts';
 
 export const LOOPBACK = '127.0.0.1';
 
 /** A port that one of the local servers needs is in use. The message says which, what for, and what to do. */
-export class PortTaken extends Error {
+export class PortTaken extends CommandError {
   override readonly name = 'PortTaken';
   readonly port: number;
 

@@ -26,7 +26,7 @@ export function formatDuration(ms: number): string {
 
 export function startProgress({ total, title, stream = process.stderr, now = Date.now }: ProgressOptions): Progress {
   const startedAt = now();
-  let toldAt = Number.NEGATIVE_INFINITY;
+  let writtenAt = Number.NEGATIVE_INFINITY;
 
   function line(done: number, label: string): string {
     const share = total === 0 ? 1 : Math.min(1, done / total);
@@ -41,8 +41,8 @@ export function startProgress({ total, title, stream = process.stderr, now = Dat
     update(done, label = '') {
       if (stream.isTTY) {
         stream.write(`\r\u001b[2K${line(done, label).slice(0, Math.max(20, stream.columns - 1))}`);
-      } else if (now() - toldAt >= QUIET_MS || done >= total) {
-        toldAt = now();
+      } else if (now() - writtenAt >= QUIET_MS || done >= total) {
+        writtenAt = now();
         stream.write(`${line(done, label)}\n`);
       }
     },

@@ -1,5 +1,7 @@
 /** What the person who starts the local set may choose, read from the environment and checked at once. */
 import { join } from 'node:path';
+import { secureUrl } from '../functions/contract/shapes.ts';
+import { CommandError } from './command.ts';
 
 export type Dialect = 'auth-2.0' | 'session-v2';
 
@@ -23,7 +25,7 @@ export interface LocalSettings {
 }
 
 /** The environment asks for something that cannot be; the message says what to do. */
-export class SettingsError extends Error {
+export class SettingsError extends CommandError {
   override readonly name = 'SettingsError';
 }
 
@@ -100,10 +102,8 @@ function readDialect(environment: Environment): Dialect {
 }
 
 function readHost(value: string): string {
-  const url = URL.parse(value);
-  const loopback = url?.hostname === '127.0.0.1' || url?.hostname === 'localhost';
-  if (url && (url.protocol === 'https:' || (url.protocol === 'http:' && loopback)) && url.pathname === '/')
-    return url.origin;
+  const url = secureUrl(value);
+  if (url?.pathname === '/') return url.origin;
   throw new SettingsError(`THOUGHTSPOT_HOST=${value} is not an origin such as https://acme.thoughtspot.cloud.`);
 }
 

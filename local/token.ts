@@ -1,7 +1,7 @@
 /** `npm run token -- alice`: a ThoughtSpot token through a running broker, on stdout. */
-import { parseArgs } from 'node:util';
+import { ask, CommandError, demoAccessToken, readArguments, refusalText, runCommand, UsageError } from './command.ts';
 import { LOOPBACK } from './network.ts';
-import { readBasePort, SettingsError } from './settings.ts';
+import { readBasePort } from './settings.ts';
 
 const HELP = `Prints a ThoughtSpot token for a demo user of the local broker.
 
@@ -15,97 +15,46 @@ const HELP = `Prints a ThoughtSpot token for a demo user of the local broker.
 BROKER_PORT says where the local broker is, as for npm start.
 `;
 
-/** Something the person can put right; the message says how. */
-class TokenError extends Error {}
-
-interface Problem {
-  readonly title?: string;
-  readonly detail?: string;
-  readonly code?: string;
-  readonly correlationId?: string;
-  readonly message?: string;
-  readonly errors?: readonly { readonly field?: string; readonly message?: string }[];
-}
-
-async function ask(url: string, init: RequestInit = {}): Promise<Response> {
-  try {
-    return await fetch(url, init);
-  } catch (error) {
-    const { origin } = new URL(url);
-    throw new TokenError(`No broker answers at ${origin}. Start one with: npm start`, { cause: error });
-  }
-}
-
-async function demoJwt(broker: string, user: string): Promise<string> {
-  const response = await ask(`${broker}/__local/jwt?user=${encodeURIComponent(user)}`);
-  const text = await response.text();
-  if (response.ok) return text;
-  if (text.includes('demo user')) throw new TokenError(problemText(response.status, text));
-  throw new TokenError(
-    `${broker} is no local broker and knows no demo users: pass a caller's access token with --jwt.`,
-  );
-}
-
 async function readStdin(): Promise<string> {
   let text = '';
   for await (const chunk of process.stdin) text += String(chunk);
   return text.trim();
 }
 
-/** The broker's refusal in words: what, why, and what to quote to its operators. */
-function problemText(status: number, body: string): string {
-  let problem: Problem = {};
-  try {
-    problem = JSON.parse(body) as Problem;
-  } catch {
-    // Not from the broker: the status has to do.
-  }
-  const { title, detail, message, code, correlationId, errors = [] } = problem;
-  const sentence = title === undefined ? (message ?? 'The broker refused.') : `${title}. ${detail ?? ''}`;
-  const fields = errors.map(({ field, message: fault }) => `\n  ${field}: ${fault}`);
-  const facts = [`status ${status}`, code, correlationId && `correlation id ${correlationId}`].filter(Boolean);
-  return `${sentence.trim()} (${facts.join(', ')})${fields.join('')}`;
-}
-
 async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      json: { type: 'boolean', default: false },
-      fresh: { type: 'boolean', default: false },
+  const { values, positionals } = readArguments(
+    HELP,
+    {
+      json: { type: 'boolean' },
+      fresh: { type: 'boolean' },
       grant: { type: 'string' },
       url: { type: 'string' },
       jwt: { type: 'string' },
-      help: { type: 'boolean', short: 'h', default: false },
     },
-  });
-  if (values.help) return void process.stdout.write(HELP);
+    1,
+  );
+  const { json = false, grant, fresh, url = `http://${LOOPBACK}:${readBasePort(process.env)}`, jwt } = values;
   const [user] = positionals;
-  if (values.jwt === undefined && user === undefined)
-    throw new TokenError('For whom? Name a demo user (npm run token -- alice), or pass --jwt.');
-  const broker = (values.url ?? `http://${LOOPBACK}:${readBasePort(process.env)}`).replace(/\/$/, '');
-  if (URL.parse(broker) === null) throw new TokenError(`${broker} is not a URL such as https://broker.example.com.`);
-  const given = values.jwt === '-' ? await readStdin() : values.jwt;
-  const jwt = given ?? (await demoJwt(broker, user ?? ''));
+  if (jwt === undefined && user === undefined)
+    throw new UsageError('For whom? Name a demo user (npm run token -- alice), or pass --jwt.');
+  if (jwt !== undefined && user !== undefined)
+    throw new UsageError(`For whom? Name the demo user ${user} or pass --jwt, not both.`);
+  if (URL.parse(url) === null) throw new UsageError(`${url} is not a URL such as https://broker.example.com.`);
+  const broker = url.replace(/\/$/, '');
+  const accessToken = jwt === '-' ? await readStdin() : (jwt ?? (await demoAccessToken(broker, user ?? '')));
 
   const response = await ask(`${broker}/gettoken`, {
     method: 'POST',
     headers: {
-      authorization: `Bearer ${jwt}`,
+      authorization: `Bearer ${accessToken}`,
       'content-type': 'application/json',
-      accept: values.json ? 'application/json' : 'text/plain',
+      accept: json ? 'application/json' : 'text/plain',
     },
-    body: JSON.stringify({ ...(values.grant && { grant: values.grant }), ...(values.fresh && { fresh: true }) }),
+    body: JSON.stringify({ ...(grant && { grant }), ...(fresh && { fresh }) }),
   });
   const text = await response.text();
-  if (!response.ok) throw new TokenError(problemText(response.status, text));
-  process.stdout.write(`${values.json ? JSON.stringify(JSON.parse(text), null, 2) : text}\n`);
+  if (!response.ok) throw new CommandError(refusalText(response.status, text));
+  process.stdout.write(`${json ? JSON.stringify(JSON.parse(text), null, 2) : text}\n`);
 }
 
-main().catch((error: unknown) => {
-  const expected = error instanceof TokenError || error instanceof SettingsError;
-  const isUsage = error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS');
-  const text = error instanceof Error ? (expected || isUsage ? error.message : (error.stack ?? '')) : String(error);
-  process.stderr.write(`${text}\n${isUsage ? `\n${HELP}` : ''}`);
-  process.exitCode = 1;
-});
+await runCommand(main);

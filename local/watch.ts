@@ -1,4 +1,4 @@
-/** Watches sources and tells of a change once it has settled. */
+/** Watches sources and reports a change once it has settled. */
 import { watch, type FSWatcher } from 'node:fs';
 import { basename, dirname } from 'node:path';
 

@@ -31,20 +31,29 @@ export function makeListLeases(world: Listed): ListLeases {
   };
 }
 
-/** The cursor is the leaseId of the last lease shown. If that lease has been finished since, the listing begins again. */
+/** The cursor is the position of the last lease shown, which need not be there any more. */
 async function ofUser({ ledger }: Listed, user: string, ask: Ask): Promise<Page> {
   const { filter, limit, cursor, deadline } = ask;
+  const after = keyOf(cursor);
   const all: Lease[] = [];
   for await (const lease of ledger.unfinishedOfUser(user, deadline)) all.push(lease);
   all.sort(byKey);
-  const start = cursor === undefined ? 0 : all.findIndex(({ leaseId }) => leaseId === cursor) + 1;
-  const rest = all.slice(start).filter((lease) => matches(lease, filter));
+  const rest = all.filter((lease) => (after === undefined || byKey(lease, after) > 0) && matches(lease, filter));
   const leases = rest.slice(0, limit);
   const last = leases.at(-1);
-  return rest.length > limit && last ? { leases, next: last.leaseId } : { leases };
+  return rest.length > limit && last ? { leases, next: `${last.fingerprint}#${last.generation}` } : { leases };
 }
 
-function byKey(one: Lease, other: Lease): number {
+type Key = Pick<Lease, 'fingerprint' | 'generation'>;
+
+function keyOf(cursor: string | undefined): Key | undefined {
+  if (cursor === undefined) return undefined;
+  const [, fingerprint, generation] = /^([^ #]+)#(\d{1,15})$/.exec(cursor) ?? [];
+  if (fingerprint === undefined) throw invalid('cursor', 'is not ours');
+  return { fingerprint, generation: Number(generation) };
+}
+
+function byKey(one: Key, other: Key): number {
   if (one.fingerprint !== other.fingerprint) return one.fingerprint < other.fingerprint ? -1 : 1;
   return one.generation - other.generation;
 }

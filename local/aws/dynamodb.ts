@@ -6,9 +6,9 @@ import { Readable } from 'node:stream';
 import dynalite from 'dynalite';
 import { startAwsEndpoint, type AwsEndpoint } from './json-endpoint.ts';
 
-/** Starts an empty store; tables are made with `createTable` (aws/table.ts) or by any client. */
+/** Starts an empty store; tables are made with `createTable` (local-aws.ts) or by any client. */
 export async function startDynamoDb(port = 0): Promise<AwsEndpoint> {
-  // Only its request handler is used: it never listens, so that nobody can get past the fault switch.
+  // Only its request handler is used: it never listens, so that no call gets past the fault switch.
   const store = dynalite({ createTableMs: 0, deleteTableMs: 0, updateTableMs: 0 });
   return startAwsEndpoint('DynamoDB', port, (_call, body, request, response) => {
     const { method, url, headers } = request;

@@ -9,7 +9,7 @@ export interface AwsCall {
 }
 
 export type Fault =
-  /** Answers with an error of AWS's, e.g. `ThrottlingException`; status 400 unless told. */
+  /** Answers with an error of AWS's, e.g. `ThrottlingException`; status 400 unless it says otherwise. */
   | { readonly kind: 'error'; readonly type: string; readonly message?: string; readonly status?: number }
   /** Never answers. */
   | { readonly kind: 'hang' }

@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { isObject } from '../../functions/contract/shapes.ts';
 import { closeServer, listen, readBody, resetConnection } from '../network.ts';
 import { FaultSwitch, type AwsCall, type Fault } from './faults.ts';
 
@@ -75,7 +76,7 @@ export async function startAwsEndpoint(purpose: string, port: number, carryOut: 
       }
       case 'reset':
         if (fault.when === 'before') return resetConnection(request.socket);
-        // Whoever answers ends the response: the call has been carried out by then.
+        // The answer ends the response: the call has been carried out by then.
         response.end = () => {
           resetConnection(request.socket);
           return response;
@@ -125,10 +126,10 @@ export function sendError(response: ServerResponse, { type, message, status }: A
   send(response, status, { __type: type, message, Message: message });
 }
 
-function parse(body: Buffer): Record<string, unknown> {
+function parse(body: Buffer): Readonly<Record<string, unknown>> {
   try {
-    const input: unknown = JSON.parse(body.toString() || '{}');
-    return typeof input === 'object' && input !== null ? (input as Record<string, unknown>) : {};
+    const input: unknown = JSON.parse(body.toString());
+    return isObject(input) ? input : {};
   } catch {
     return {};
   }

@@ -4,15 +4,7 @@
  */
 import { createCipheriv, createDecipheriv, randomBytes, randomUUID } from 'node:crypto';
 import { ACCOUNT, REGION } from '../lambda/environment.ts';
-import {
-  AwsError,
-  byTable,
-  required,
-  startAwsEndpoint,
-  text,
-  type AwsEndpoint,
-  type Operations,
-} from './json-endpoint.ts';
+import { AwsError, byTable, required, startAwsEndpoint, text, type Operations } from './json-endpoint.ts';
 
 interface Key {
   readonly id: string;
@@ -22,18 +14,13 @@ interface Key {
   enabled: boolean;
 }
 
-export interface Kms extends AwsEndpoint {
-  /** Creates a key and returns its ARN. `alias` is like `alias/ledger`. */
-  createKey(alias: string): string;
-  /** The switch an operator has: a disabled key neither closes nor opens anything. Takes id, ARN or alias. */
-  setEnabled(keyId: string, enabled: boolean): void;
-}
+export type Kms = Awaited<ReturnType<typeof startKms>>;
 
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
 const ID_BYTES = 36;
 
-export async function startKms(port = 0): Promise<Kms> {
+export async function startKms(port = 0) {
   const keys: Key[] = [];
 
   const find = (id: string): Key => {
@@ -92,8 +79,10 @@ export async function startKms(port = 0): Promise<Kms> {
   const endpoint = await startAwsEndpoint('KMS', port, byTable(operations));
   return {
     ...endpoint,
+    /** The switch an operator has: a disabled key neither closes nor opens anything. Takes id, ARN or alias. */
     setEnabled,
-    createKey(alias) {
+    /** Creates a key and returns its ARN. `alias` is like `alias/ledger`. */
+    createKey(alias: string): string {
       const id = randomUUID();
       const arn = `arn:aws:kms:${REGION}:${ACCOUNT}:key/${id}`;
       keys.push({ id, arn, alias, material: randomBytes(32), enabled: true });

@@ -1,29 +1,22 @@
-/** The AWS that the local set stands on: a secret, a key and a table, as the stack would have made them. */
+/** The AWS that the local set uses: a secret, a key and a table, as the stack and its operators would have made them. */
+import { randomBytes } from 'node:crypto';
 import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { createTableInput } from '../../functions/contract/table.ts';
 import { REGION } from '../lambda/environment.ts';
+import type { ThoughtSpotChoice } from '../settings.ts';
+import type { Cluster } from '../thoughtspot/cluster.ts';
 import { startDynamoDb } from './dynamodb.ts';
 import type { AwsEndpoint } from './json-endpoint.ts';
-import { startKms, type Kms } from './kms.ts';
-import { startSecretsManager, type SecretsManager } from './secrets-manager.ts';
+import { startKms } from './kms.ts';
+import { startSecretsManager } from './secrets-manager.ts';
 
-export interface LocalAws {
-  readonly secrets: SecretsManager;
-  readonly kms: Kms;
-  readonly dynamodb: AwsEndpoint;
-  /** ARN of the key that wraps data keys. */
-  readonly keyId: string;
-  close(): Promise<void>;
-}
-
-export interface LocalAwsPorts {
-  readonly secrets: number;
-  readonly kms: number;
-  readonly dynamodb: number;
-}
+export type LocalAws = Awaited<ReturnType<typeof startLocalAws>>;
 
 /** Throws `PortTaken`; nothing is left running then. */
-export async function startLocalAws(ports: LocalAwsPorts, tableName: string): Promise<LocalAws> {
+export async function startLocalAws(
+  ports: Readonly<Record<'secrets' | 'kms' | 'dynamodb', number>>,
+  tableName: string,
+) {
   const started: AwsEndpoint[] = [];
   const close = async () => {
     await Promise.all(started.map((endpoint) => endpoint.close()));
@@ -37,7 +30,9 @@ export async function startLocalAws(ports: LocalAwsPorts, tableName: string): Pr
     const kms = keep(await startKms(ports.kms));
     const dynamodb = keep(await startDynamoDb(ports.dynamodb));
     await createTable(dynamodb.url, tableName);
-    return { secrets, kms, dynamodb, keyId: kms.createKey('alias/thoughtspot-broker-local'), close };
+    /** ARN of the key that wraps data keys. */
+    const keyId = kms.createKey('alias/thoughtspot-broker-local');
+    return { secrets, kms, dynamodb, keyId, close };
   } catch (error) {
     await close();
     throw error;
@@ -53,4 +48,18 @@ export async function createTable(endpoint: string, tableName: string): Promise<
   } finally {
     client.destroy();
   }
+}
+
+/** The secret's JSON: for a real cluster the credential given; for the simulator what its cluster file says, by dialect. */
+export function secretDocument(thoughtspot: ThoughtSpotChoice, cluster: Cluster): object {
+  const digestKey = randomBytes(32).toString('base64');
+  if (thoughtspot.kind === 'cluster') return { ...thoughtspot.credential, digestKey };
+  if (thoughtspot.dialect === 'session-v2') {
+    const account = cluster.users.find(({ name }) => name === 'svc-broker');
+    return { userName: account?.name, password: account?.password, digestKey };
+  }
+  const own = cluster.orgs.flatMap(({ id, secretKey }) =>
+    secretKey === undefined ? [] : [[id, { secretKey }] as const],
+  );
+  return { secretKey: cluster.secretKey, digestKey, ...(own.length > 0 && { orgs: Object.fromEntries(own) }) };
 }

@@ -4,15 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { ACCOUNT, REGION } from '../lambda/environment.ts';
-import {
-  AwsError,
-  byTable,
-  required,
-  startAwsEndpoint,
-  text,
-  type AwsEndpoint,
-  type Operations,
-} from './json-endpoint.ts';
+import { AwsError, byTable, required, startAwsEndpoint, text, type Operations } from './json-endpoint.ts';
 
 interface Version {
   readonly id: string;
@@ -28,18 +20,9 @@ interface Secret {
   readonly versions: Map<string, Version>;
 }
 
-export interface SecretsManager extends AwsEndpoint {
-  /** Creates a secret or gives it a new version, which is AWSCURRENT unless `stages` says otherwise. */
-  put(name: string, value: string, stages?: readonly string[]): void;
-  /** What every version of a secret holds, old ones too. */
-  values(name: string): readonly string[];
-  /** Makes the AWSPENDING version the current one, as a rotation does at its end. */
-  promotePending(name: string): void;
-}
-
 type Input = Readonly<Record<string, unknown>>;
 
-export async function startSecretsManager(port = 0): Promise<SecretsManager> {
+export async function startSecretsManager(port = 0) {
   const secrets = new Map<string, Secret>();
 
   const find = (id: string): Secret => {
@@ -108,15 +91,18 @@ export async function startSecretsManager(port = 0): Promise<SecretsManager> {
   const endpoint = await startAwsEndpoint('Secrets Manager', port, byTable(operations));
   return {
     ...endpoint,
-    put(name, value, stages) {
+    /** Creates a secret or gives it a new version, which is AWSCURRENT unless `stages` says otherwise. */
+    put(name: string, value: string, stages?: readonly string[]): void {
       const input = { SecretString: value, ...(stages && { VersionStages: stages }) };
       const operation = secrets.has(name) ? 'PutSecretValue' : 'CreateSecret';
       operations[operation]?.({ ...input, Name: name, SecretId: name });
     },
-    values(name) {
+    /** What every version of a secret holds, old ones too. */
+    values(name: string): readonly string[] {
       return [...find(name).versions.values()].flatMap(({ secretString }) => secretString ?? []);
     },
-    promotePending(name) {
+    /** Makes the AWSPENDING version the current one, as a rotation does at its end. */
+    promotePending(name: string): void {
       const secret = find(name);
       const pending = holderOf(secret, 'AWSPENDING');
       if (pending === undefined) throw new Error(`Secret ${name} has no AWSPENDING version.`);

@@ -1,6 +1,6 @@
 /** The last lines of the audit: what the broker decided and did, newest first. */
 import { byId, element } from './element.ts';
-import type { OutputLine } from './local-api.ts';
+import type { OutputLine } from '../lambda/output.ts';
 import { timeOfDay } from './time.ts';
 
 const SHOWN = 12;

@@ -17,7 +17,7 @@ const CURES: Readonly<Record<string, string>> = {
   'not-entitled': 'No rule of the policy matches this person. Choose somebody of a known tenant.',
   'user-not-provisioned': 'ThoughtSpot has no active user of that name. Choose somebody else.',
   'upstream-credential-refused':
-    'The key in the secret is not the one ThoughtSpot has now. Start anew, or put the new key into the secret.',
+    'The key in the secret is not the one ThoughtSpot has now. Start the local set again, or put the new key into the secret.',
   'mint-limit': 'Five new tokens in a minute are the limit of a grant. Wait a moment.',
   network: 'Is npm start still running?',
 };

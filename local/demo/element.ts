@@ -24,7 +24,7 @@ export function byId(id: string): HTMLElement {
   return found;
 }
 
-/** Tells people, and screen readers, what became of what they did. */
+/** Says to people, and to screen readers, what became of what they did. */
 export function say(text: string): void {
   byId('said').textContent = text;
 }

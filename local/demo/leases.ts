@@ -1,6 +1,7 @@
 /** The live leases of the ledger, with what is left of each, and the ways to end them. */
 import { byId, element, say } from './element.ts';
-import { revoke, type Lease } from './local-api.ts';
+import type { ListedLease } from '../operator/operator-broker.ts';
+import { revoke } from './local-api.ts';
 import { until } from './time.ts';
 
 const OPERATOR = 'ops';
@@ -20,7 +21,7 @@ function button(label: string, description: string, run: () => void): HTMLElemen
   return element('button', { type: 'button', 'aria-label': description, click: run }, label);
 }
 
-function row(lease: Lease, user: string): HTMLElement {
+function row(lease: ListedLease, user: string): HTMLElement {
   const { leaseId, state, kind, grant, orgId, expiresAt } = lease;
   const own = lease.user === user;
   const left = expiresAt === undefined ? '' : until(expiresAt);
@@ -40,7 +41,7 @@ function row(lease: Lease, user: string): HTMLElement {
 }
 
 /** Draws the frame once; the answer draws the rows, as often as there is news. */
-export function showLeases(user: string, orgOf: () => number | undefined): (leases: readonly Lease[]) => void {
+export function showLeases(user: string, orgOf: () => number | undefined): (leases: readonly ListedLease[]) => void {
   const rows = element('tbody');
   const none = element('p', { class: 'note' }, 'No token lives.');
   const heads = ['User', 'Grant', 'Org', 'State', 'Left', 'End it'].map((name) =>
@@ -91,7 +92,7 @@ export function showLeases(user: string, orgOf: () => number | undefined): (leas
     rows.replaceChildren(...leases.map((lease) => row(lease, user)));
     none.hidden = leases.length > 0;
     table.hidden = leases.length === 0;
-    // A row that is drawn anew must not take the keyboard's place away.
+    // A row that is drawn again must not take the keyboard's place away.
     if (focused) rows.querySelector<HTMLElement>(`[aria-label="${CSS.escape(focused)}"]`)?.focus();
   };
 }

@@ -1,24 +1,9 @@
 /** What the page asks the local set for: its own routes under /__local/, the broker, and the simulator's control. */
+import type { DemoUser } from '../issuer.ts';
+import type { OutputLine } from '../lambda/output.ts';
+import type { ListedLease } from '../operator/operator-broker.ts';
+import type { Switches } from '../thoughtspot/switches.ts';
 
-export interface DemoUser {
-  readonly about: string;
-  readonly claims: Readonly<Record<string, unknown>>;
-}
-export interface Lease {
-  readonly leaseId: string;
-  readonly user: string;
-  readonly orgId: number;
-  readonly state: string;
-  readonly kind: string;
-  readonly grant: string;
-  readonly reservedAt: number;
-  readonly expiresAt?: number;
-}
-export interface OutputLine {
-  readonly source: string;
-  readonly text: string;
-  readonly at: number;
-}
 export interface Addresses {
   readonly thoughtspot: string;
   /** Absent where ThoughtSpot is a real cluster. */
@@ -49,7 +34,7 @@ const posted = (body: unknown, headers: Readonly<Record<string, string>> = {}): 
 
 export const users = () => read<Readonly<Record<string, DemoUser>>>('/__local/users');
 export const addresses = () => read<Addresses>('/__local/addresses');
-export const leases = async () => (await read<{ leases: readonly Lease[] }>('/__local/leases?limit=100')).leases;
+export const leases = async () => (await read<{ leases: readonly ListedLease[] }>('/__local/leases?limit=100')).leases;
 export const output = (limit: number) => read<readonly OutputLine[]>(`/__local/output?limit=${limit}`);
 export const sweep = () => read<Readonly<Record<string, unknown>>>('/__local/sweep', posted({}));
 
@@ -65,12 +50,10 @@ export async function revoke(user: string, selection: object): Promise<{ revoked
   return read('/revoketoken', posted(selection, { authorization: `Bearer ${await accessToken(user)}` }));
 }
 
-export type Switches = Readonly<Record<string, string | number | boolean | null>>;
-
 /** The simulator's switches and actions. */
 export const simulatorAt = (url: string) => ({
   switches: () => read<Switches>(`${url}/__simulator/switches`),
-  set: (patch: Switches) => read<Switches>(`${url}/__simulator/switches`, posted(patch)),
+  set: (patch: Partial<Switches>) => read<Switches>(`${url}/__simulator/switches`, posted(patch)),
   rotateKey: () => read<unknown>(`${url}/__simulator/rotate-key`, posted({})),
 });
 export type SimulatorControl = ReturnType<typeof simulatorAt>;

@@ -1,35 +1,21 @@
 /** What can be made to go wrong at the simulated ThoughtSpot, and the sweep, which otherwise comes once a minute. */
 import { byId, element, say } from './element.ts';
-import { simulatorAt, sweep, type SimulatorControl, type Switches } from './local-api.ts';
+import { DEFAULT_SWITCHES, type Switches } from '../thoughtspot/switches.ts';
+import { simulatorAt, sweep, type SimulatorControl } from './local-api.ts';
 
 interface Toggle {
   readonly label: string;
   readonly hint: string;
-  readonly on: Switches;
-  readonly off: Switches;
+  /** The switches that it sets; off, they are as the simulator starts with them. */
+  readonly on: Partial<Switches>;
 }
 
 const TOGGLES: readonly Toggle[] = [
-  { label: 'Slow', hint: '1.5 s before every answer', on: { latencyMs: 1_500 }, off: { latencyMs: 0 } },
-  {
-    label: 'Outage',
-    hint: 'every call is answered 503',
-    on: { outage: 'error', outageStatus: 503 },
-    off: { outage: 'none' },
-  },
-  {
-    label: 'Too many requests',
-    hint: 'every call is answered 429',
-    on: { outage: 'error', outageStatus: 429 },
-    off: { outage: 'none' },
-  },
-  {
-    label: 'Maintenance page',
-    hint: 'HTML instead of JSON',
-    on: { maintenancePage: true },
-    off: { maintenancePage: false },
-  },
-  { label: 'Wrong user', hint: 'mints are for bob', on: { wrongUser: 'bob' }, off: { wrongUser: null } },
+  { label: 'Slow', hint: '1.5 s before every answer', on: { latencyMs: 1_500 } },
+  { label: 'Outage', hint: 'every call is answered 503', on: { outage: 'error', outageStatus: 503 } },
+  { label: 'Too many requests', hint: 'every call is answered 429', on: { outage: 'error', outageStatus: 429 } },
+  { label: 'Maintenance page', hint: 'HTML instead of JSON', on: { maintenancePage: true } },
+  { label: 'Wrong user', hint: 'mints are for bob', on: { wrongUser: 'bob' } },
 ];
 
 async function attempt(what: string, work: () => Promise<unknown>): Promise<void> {
@@ -41,8 +27,10 @@ async function attempt(what: string, work: () => Promise<unknown>): Promise<void
   }
 }
 
-function toggle(simulator: SimulatorControl, { label, hint, on, off }: Toggle, now: Switches): HTMLElement {
-  const isOn = Object.entries(on).every(([name, value]) => now[name] === value);
+function toggle(simulator: SimulatorControl, { label, hint, on }: Toggle, now: Switches): HTMLElement {
+  const names = Object.keys(on) as (keyof Switches)[];
+  const isOn = names.every((name) => now[name] === on[name]);
+  const off = Object.fromEntries(names.map((name) => [name, DEFAULT_SWITCHES[name]]));
   const input = element('input', {
     type: 'checkbox',
     role: 'switch',

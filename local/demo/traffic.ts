@@ -1,10 +1,10 @@
 /** A minute of traffic as a chart: tokens minted and served again, other answers, and how long answers took. */
+import { shape } from '../thoughtspot/embed/charts.ts';
 import { byId, element } from './element.ts';
-import type { OutputLine } from './local-api.ts';
+import type { OutputLine } from '../lambda/output.ts';
 
 const SECONDS = 60;
 const [NARROWEST, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [260, 180, 26, 52, 10, 24];
-const SVG = 'http://www.w3.org/2000/svg';
 
 export interface Second {
   minted: number;
@@ -47,13 +47,6 @@ export function secondsOf(lines: readonly OutputLine[], now: number): readonly S
   // A request that minted or served again has a bar of its own.
   for (const second of seconds) second.other = Math.max(0, second.other - second.minted - second.reused);
   return seconds;
-}
-
-function shape(name: string, attributes: Readonly<Record<string, string | number>>, text?: string): SVGElement {
-  const made = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value));
-  if (text !== undefined) made.textContent = text;
-  return made;
 }
 
 const median = (values: readonly number[]): number =>

@@ -1,6 +1,6 @@
 /** Who is signed in. The choice is in the address, so that a reload keeps it; tokens never are. */
 import { byId, element } from './element.ts';
-import type { DemoUser } from './local-api.ts';
+import type { DemoUser } from '../issuer.ts';
 
 export interface Choice {
   readonly user: string;
@@ -49,7 +49,7 @@ function card(name: string, { about, claims }: DemoUser, choice: Choice): HTMLEl
   );
 }
 
-/** Draws the choice; whoever chooses otherwise starts the page anew, as a new sign-in does. */
+/** Draws the choice; another choice loads the page again, as a new sign-in does. */
 export function showWho(users: Readonly<Record<string, DemoUser>>, choice: Choice, signOut: () => void): void {
   const options = Object.entries(GRANTS).map(([grant, words]) =>
     element('option', { value: grant, ...(grant === choice.grant ? { selected: true } : {}) }, words),

@@ -1,4 +1,5 @@
 /** What a function returned, as the HTTP answer that API Gateway makes of it (payload format 2.0). */
+import { isObject } from '../../functions/contract/shapes.ts';
 
 export interface Answer {
   readonly status: number;
@@ -35,14 +36,14 @@ export function functionAnswer(payload: string): Answer | undefined {
     return undefined;
   }
   // Anything without a status code is the body of a 200.
-  if (!isRecord(value) || value['statusCode'] === undefined) {
+  if (!isObject(value) || value['statusCode'] === undefined) {
     const body = typeof value === 'string' ? value : JSON.stringify(value);
     return { status: 200, headers: { 'content-type': 'application/json' }, body: Buffer.from(body) };
   }
   const { statusCode, headers = {}, body = '', cookies = [], isBase64Encoded = false } = value;
   const status = Number(statusCode);
   if (!Number.isInteger(status) || status < 200 || status > 599) return undefined;
-  if (!isRecord(headers) || !Object.values(headers).every(isPlain)) return undefined;
+  if (!isObject(headers) || !Object.values(headers).every(isPlain)) return undefined;
   if (typeof body !== 'string' || !Array.isArray(cookies)) return undefined;
   const named = Object.entries(headers).map(([name, header]) => [name.toLowerCase(), String(header)] as const);
   return {
@@ -58,10 +59,6 @@ export function functionAnswer(payload: string): Answer | undefined {
 }
 
 const OWNED_BY_THE_GATEWAY = new Set(['connection', 'content-length', 'date', 'transfer-encoding', 'apigw-requestid']);
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 function isPlain(value: unknown): value is string | number | boolean {
   return ['string', 'number', 'boolean'].includes(typeof value);

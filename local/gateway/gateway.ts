@@ -10,7 +10,6 @@ import { functionAnswer, gatewayAnswer, type Answer } from './answer.ts';
 import type { Authorizer } from './authorizer.ts';
 import { preflight, withCors, type CorsSettings } from './cors.ts';
 import { buildEvent, joinHeaders, splitTarget } from './event.ts';
-import { makeThrottle, type ThrottleSettings } from './throttle.ts';
 
 export interface Route {
   readonly method: string;
@@ -23,6 +22,11 @@ export interface Route {
 /** Serves what is local only; false: not mine. */
 export type LocalPages = (request: IncomingMessage, response: ServerResponse) => Promise<boolean>;
 
+export interface ThrottleSettings {
+  readonly ratePerSecond: number;
+  readonly burst: number;
+}
+
 export interface GatewaySettings {
   readonly routes: readonly Route[];
   readonly authorizer: Authorizer;
@@ -33,7 +37,7 @@ export interface GatewaySettings {
   readonly integrationTimeoutMs?: number;
   /** Epoch ms. */
   readonly now?: () => number;
-  /** Hears why a token was turned away; never the token. */
+  /** Gets the reason why a token was turned away; never the token. */
   readonly onRefusal?: (reason: string) => void;
   readonly onAnswer?: (access: Access) => void;
 }
@@ -57,7 +61,7 @@ const HEADER_LIMIT_BYTES = 10_240;
 const BODY_LIMIT_BYTES = 10 * 1024 * 1024;
 const LOCAL_HOSTS = new Set(['127.0.0.1', 'localhost', '[::1]']);
 
-/** Binds the gateway's port, so that others can be told of it before it serves. Throws `PortTaken`. */
+/** Binds the gateway's port, so that its URL is known before it serves. Throws `PortTaken`. */
 export async function bindGateway(port: number): Promise<Gateway> {
   let serve: Listener = (_request, response) => Promise.resolve(send(response, gatewayAnswer(503)));
   const server = createServer({ maxHeaderSize: 64 * 1024 }, (request, response) => {
@@ -117,6 +121,20 @@ function makeAnswerer(settings: GatewaySettings) {
     const routeKey = `${route.method} ${route.path}`;
     const event = buildEvent({ request, body, routeKey, requestId, now: now(), authorizer: { claims, scopes } });
     return integrate(route.invoke(event), settings.integrationTimeoutMs ?? 30_000);
+  };
+}
+
+/** The stage's throttle, a token bucket, as API Gateway describes its own: whether a request at this moment may pass. */
+export function makeThrottle({ ratePerSecond, burst }: ThrottleSettings, now: () => number): () => boolean {
+  let tokens = burst;
+  let filledAt = now();
+  return () => {
+    const at = now();
+    tokens = Math.min(burst, tokens + ((at - filledAt) / 1000) * ratePerSecond);
+    filledAt = at;
+    if (tokens < 1) return false;
+    tokens -= 1;
+    return true;
   };
 }
 

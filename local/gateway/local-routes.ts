@@ -3,81 +3,74 @@
  * the product; answers are for the same origin only (no CORS), and a POST must be JSON, which no foreign form can send.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { FunctionStatistics, Invocation } from '../lambda/local-function.ts';
-import type { OutputLine } from '../lambda/output.ts';
+import type { FunctionName } from '../../functions/contract/functions.ts';
+import type { Issuer } from '../issuer.ts';
+import type { Invocation, LocalFunction } from '../lambda/local-function.ts';
+import type { OutputLine, OutputLog } from '../lambda/output.ts';
 import { readBody } from '../network.ts';
 import { splitTarget } from './event.ts';
 import type { LocalPages } from './gateway.ts';
 
-/** What the routes read and do; all of it is there in process as well (local-broker.ts). */
-export interface LocalActions {
-  addresses(): Readonly<Record<string, string>>;
-  users(): Readonly<Record<string, unknown>>;
-  /** Throws an Error whose message lists the users there are. */
-  accessToken(user: string): Promise<string>;
-  statistics(): Readonly<Record<string, FunctionStatistics>>;
-  output(): readonly OutputLine[];
-  /** Asks the function `leases`, with an operator's event. */
-  leases(event: object): Promise<Invocation>;
-  sweep(): Promise<Invocation>;
-  /** A schedule or deprovision event for revoketoken. */
-  deliver(event: unknown): Promise<Invocation>;
+/** The parts of the local set that the routes read and use. */
+export interface LocalParts {
+  readonly issuer: Issuer;
+  readonly functions: ReadonlyMap<FunctionName, LocalFunction>;
+  readonly output: OutputLog;
+  readonly addresses: () => Readonly<Record<string, string>>;
+  readonly invoke: (name: FunctionName, event: unknown) => Promise<Invocation>;
+  readonly sweep: () => Promise<Invocation>;
 }
 
 interface Reply {
   readonly status: number;
   readonly body: unknown;
 }
+type Route = (query: URLSearchParams, body: unknown) => Reply | Promise<Reply>;
 
 const PREFIX = '/__local/';
 const DEFAULT_LINES = 200;
 
-export function makeLocalRoutes(actions: LocalActions): LocalPages {
-  const get: Readonly<Record<string, (query: URLSearchParams) => Reply | Promise<Reply>>> = {
-    addresses: () => ok(actions.addresses()),
-    users: () => ok(actions.users()),
-    stats: () => ok(actions.statistics()),
-    output: (query) => ok(lastLines(actions.output(), query)),
-    audit: (query) =>
-      ok(lastLines(actions.output().filter(isAudit), query).map(({ text }) => JSON.parse(text) as unknown)),
-    leases: async (query) => fromInvocation(await actions.leases(leasesEvent(query))),
-    async jwt(query) {
+export function makeLocalRoutes({ issuer, functions, output, addresses, invoke, sweep }: LocalParts): LocalPages {
+  const routes: Readonly<Record<string, Route>> = {
+    'GET addresses': () => ok(addresses()),
+    'GET users': () => ok(issuer.users),
+    'GET stats': () => ok(Object.fromEntries([...functions].map(([name, local]) => [name, local.statistics()]))),
+    'GET output': (query) => ok(lastLines(output.lines(), query)),
+    'GET audit': (query) =>
+      ok(lastLines(output.lines().filter(isAudit), query).map(({ text }) => JSON.parse(text) as unknown)),
+    'GET leases': async (query) => fromInvocation(await invoke('leases', leasesEvent(query))),
+    async 'GET jwt'(query) {
       try {
-        return ok(await actions.accessToken(query.get('user') ?? ''));
+        return ok(await issuer.accessToken(query.get('user') ?? ''));
       } catch (error) {
-        return { status: 404, body: { message: error instanceof Error ? error.message : String(error) } };
+        return refused(404, error instanceof Error ? error.message : String(error));
       }
     },
-  };
-  const post: Readonly<Record<string, (body: unknown) => Promise<Reply>>> = {
-    sweep: async () => fromInvocation(await actions.sweep()),
-    events: async (event) => fromInvocation(await actions.deliver(event)),
+    'POST sweep': async () => fromInvocation(await sweep()),
+    // A schedule or deprovision event.
+    'POST events': async (_query, event) => fromInvocation(await invoke('revoketoken', event)),
   };
 
   return async (request, response) => {
     const [path, query] = splitTarget(request.url ?? '/');
     if (!path.startsWith(PREFIX)) return false;
-    const name = path.slice(PREFIX.length);
-    const isRead = request.method === 'GET' && Object.hasOwn(get, name);
-    const isAction = request.method === 'POST' && Object.hasOwn(post, name);
-    if (isRead) send(response, (await get[name]?.(new URLSearchParams(query))) ?? NOT_FOUND);
-    else if (isAction) send(response, await act(request, post[name]));
-    else send(response, NOT_FOUND);
+    const name = `${request.method} ${path.slice(PREFIX.length)}`;
+    const route = Object.hasOwn(routes, name) ? routes[name] : undefined;
+    send(response, route ? await answer(request, new URLSearchParams(query), route) : refused(404, 'Not Found'));
     return true;
   };
 }
 
-const NOT_FOUND: Reply = { status: 404, body: { message: 'Not Found' } };
-
-async function act(request: IncomingMessage, action: ((body: unknown) => Promise<Reply>) | undefined): Promise<Reply> {
+async function answer(request: IncomingMessage, query: URLSearchParams, route: Route): Promise<Reply> {
+  if (request.method === 'GET') return route(query, undefined);
   if (!/^application\/json\b/.test(request.headers['content-type'] ?? ''))
-    return { status: 415, body: { message: 'Send application/json.' } };
+    return refused(415, 'Send application/json.');
   const body = (await readBody(request, 256 * 1024))?.toString() ?? '';
   try {
-    return (await action?.(body === '' ? {} : JSON.parse(body))) ?? NOT_FOUND;
+    return await route(query, body === '' ? {} : JSON.parse(body));
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    return { status: 400, body: { message: 'The body is not JSON.' } };
+    return refused(400, 'The body is not JSON.');
   }
 }
 
@@ -99,11 +92,14 @@ function ok(body: unknown): Reply {
   return { status: 200, body };
 }
 
+function refused(status: number, message: string): Reply {
+  return { status, body: { message } };
+}
+
 function fromInvocation(invocation: Invocation): Reply {
-  if (invocation.status === 'throttled') return { status: 503, body: { message: 'All sandboxes are busy.' } };
+  if (invocation.status === 'throttled') return refused(503, 'All sandboxes are busy.');
   if (invocation.status === 'failed') return { status: 500, body: invocation.error };
-  const answer = JSON.parse(invocation.payload) as unknown;
-  return ok(answer);
+  return ok(JSON.parse(invocation.payload) as unknown);
 }
 
 function lastLines(lines: readonly OutputLine[], query: URLSearchParams): readonly OutputLine[] {

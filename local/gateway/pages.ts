@@ -1,68 +1,65 @@
 /**
  * Pages served by the gateway's own port, same-origin with the broker. `/` is local/demo/index.html; `/demo/<name>.js` is
- * local/demo/<name>.ts bundled for the browser, other files as they are; `/docs/` and `/openapi.yaml` are the HTTP API.
+ * local/demo/<name>.ts bundled for the browser, other files as they are; `/docs/` draws the HTTP API, `/openapi.yaml`.
  */
-import { readFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, extname, join } from 'node:path';
 import { build } from 'esbuild';
 import type { LocalPages } from './gateway.ts';
-import { apiPage, OPENAPI_FILE } from './api-page.ts';
 import { splitTarget } from './event.ts';
 
 const DEMO = join(import.meta.dirname, '..', 'demo');
-const HTML = 'text/html; charset=utf-8';
-const TYPES: Readonly<Record<string, string>> = {
-  html: HTML,
-  css: 'text/css; charset=utf-8',
-  js: 'text/javascript; charset=utf-8',
-  svg: 'image/svg+xml',
-  json: 'application/json',
+const SWAGGER_UI = dirname(createRequire(import.meta.filename).resolve('swagger-ui-dist/package.json'));
+const IN_DEMO = /^\/demo\/([a-z0-9][a-z0-9-]*\.(html|css|js|svg))$/;
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  '/': join(DEMO, 'index.html'),
+  '/docs': join(DEMO, 'api.html'),
+  '/docs/': join(DEMO, 'api.html'),
+  '/docs/swagger-ui.css': join(SWAGGER_UI, 'swagger-ui.css'),
+  '/docs/swagger-ui-bundle.js': join(SWAGGER_UI, 'swagger-ui-bundle.js'),
+  '/openapi.yaml': join(import.meta.dirname, '..', '..', 'docs', 'openapi.yaml'),
 };
-const FILE = /^\/demo\/([a-z0-9][a-z0-9-]*)\.(html|css|js|svg|json)$/;
+const TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.svg': 'image/svg+xml',
+  '.yaml': 'application/yaml',
+};
 
-export interface DemoPages {
-  readonly pages: LocalPages;
-  /** Sources have changed: bundle again at the next request. */
-  refresh(): void;
-}
-
-/** `folder` holds the demo's sources. */
-export function makeDemoPages(folder = DEMO): DemoPages {
+export function makeDemoPages() {
   const bundles = new Map<string, Promise<string>>();
 
-  const content = async (path: string): Promise<{ type: string; body: string | Buffer } | undefined> => {
-    if (path === '/docs/' || path === '/docs') return { type: HTML, body: apiPage() };
-    if (path === '/openapi.yaml') return { type: 'application/yaml', body: await readFile(OPENAPI_FILE) };
-    const [, name, extension] = FILE.exec(path === '/' ? '/demo/index.html' : path) ?? [];
-    const type = TYPES[extension ?? ''];
-    if (name === undefined || extension === undefined || type === undefined) return undefined;
-    const source = join(folder, `${name}.ts`);
-    if (extension === 'js' && existsSync(source)) {
+  const content = async (path: string): Promise<{ file: string; body: string | Buffer } | undefined> => {
+    const name = IN_DEMO.exec(path)?.[1];
+    const file = name === undefined ? ELSEWHERE[path] : join(DEMO, name);
+    if (file === undefined) return undefined;
+    const source = file.replace(/\.js$/, '.ts');
+    if (name !== undefined && source !== file && existsSync(source)) {
       const bundled = bundles.get(name) ?? bundleForBrowser(source);
       bundles.set(name, bundled);
-      return { type, body: await bundled };
+      return { file, body: await bundled };
     }
-    const file = join(folder, `${name}.${extension}`);
-    return existsSync(file) ? { type, body: await readFile(file) } : undefined;
+    return existsSync(file) ? { file, body: await readFile(file) } : undefined;
+  };
+
+  const pages: LocalPages = async (request, response) => {
+    if (request.method !== 'GET') return false;
+    const [path] = splitTarget(request.url ?? '/');
+    const found = await content(path);
+    if (found === undefined) return false;
+    const type = TYPES[extname(found.file)];
+    const headers = { 'content-type': type, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' };
+    response.writeHead(200, headers).end(found.body);
+    return true;
   };
 
   return {
+    /** Sources have changed: bundle again at the next request. */
     refresh: () => bundles.clear(),
-    async pages(request, response) {
-      if (request.method !== 'GET') return false;
-      const [path] = splitTarget(request.url ?? '/');
-      const found = await content(path);
-      if (found === undefined) return false;
-      response
-        .writeHead(200, {
-          'content-type': found.type,
-          'cache-control': 'no-store',
-          'x-content-type-options': 'nosniff',
-        })
-        .end(found.body);
-      return true;
-    },
+    pages,
   };
 }
 

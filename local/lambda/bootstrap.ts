@@ -1,7 +1,7 @@
 /**
  * The runtime inside a sandbox: fetches one event at a time from the Runtime API and gives it to the handler.
  * Protocol: AWS Lambda developer guide, "Using the Lambda runtime API for custom runtimes" (version 2018-06-01).
- * Built to one CommonJS file by local/bundle.ts, so that a sandbox starts as fast as Lambda's own runtime.
+ * Built to one CommonJS file by infra/bundles.ts, so that a sandbox starts as fast as Lambda's own runtime.
  */
 import { existsSync } from 'node:fs';
 import { Agent, request, type IncomingMessage } from 'node:http';

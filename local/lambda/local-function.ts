@@ -57,7 +57,7 @@ export class LocalFunction {
     return this.#settings.functionName;
   }
 
-  /** Environment variables of the sandboxes to come, beside Lambda's own. */
+  /** Environment variables of the sandboxes to come, in addition to Lambda's own. */
   get variables(): Readonly<Record<string, string>> {
     return this.#settings.variables;
   }
@@ -131,7 +131,7 @@ export class LocalFunction {
     return [...this.#slots].flatMap(({ sandbox }) => sandbox?.pid ?? []);
   }
 
-  /** Most memory that any sandbox that lives now ever held, MB; undefined where the system does not tell. */
+  /** Most memory that any sandbox that lives now ever held, MB; undefined where the system does not say. */
   peakMemoryMb(): number | undefined {
     const peaks = [...this.#slots].flatMap(({ sandbox }) => sandbox?.peakMemoryMb() ?? []);
     return peaks.length === 0 ? undefined : Math.max(...peaks);

@@ -19,7 +19,7 @@ for pid in $list; do kill -9 "$pid" 2>/dev/null; done
 const guarded = new Set<number>();
 let watcher: ChildProcess | undefined;
 
-function tell(line: string): void {
+function send(line: string): void {
   watcher?.stdin?.write(`${line}\n`);
 }
 
@@ -34,13 +34,13 @@ export function guard(pid: number): void {
     watcher.unref();
   }
   guarded.add(pid);
-  tell(`guard ${pid}`);
+  send(`guard ${pid}`);
 }
 
 /** The process has ended: its id may be somebody else's soon. */
 export function release(pid: number): void {
   if (!guarded.delete(pid)) return;
-  tell(`release ${pid}`);
+  send(`release ${pid}`);
   if (guarded.size > 0) return;
   watcher?.stdin?.end();
   watcher = undefined;

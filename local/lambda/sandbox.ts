@@ -14,7 +14,7 @@ export interface SandboxSettings {
   readonly handler: string;
   readonly variables: Readonly<Record<string, string>>;
   readonly memoryMb: number;
-  /** The runtime's file, as built by local/bundle.ts. */
+  /** The runtime's file, as `buildBootstrap` makes it. */
   readonly bootstrap: string;
   /** How far the sandbox's clock (Date.now) is ahead of this machine's, ms: to see what a wrong clock does. */
   readonly clockOffsetMs?: number;
@@ -130,7 +130,7 @@ export class Sandbox {
     await this.#exit.promise;
   }
 
-  /** Most memory the process ever held, MB; undefined where the system does not tell. */
+  /** Most memory the process ever held, MB; undefined where the system does not say. */
   peakMemoryMb(): number | undefined {
     try {
       const status = readFileSync(`/proc/${this.#process?.pid}/status`, 'utf8');

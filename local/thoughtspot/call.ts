@@ -30,3 +30,14 @@ export interface Endpoint {
   /** Answers the call and changes the cluster. Throws a Refusal to say no. */
   readonly answer: (cluster: RunningCluster, call: Call) => Answer;
 }
+
+/** Makes routes of one dialect whose paths begin alike. */
+export const endpointsUnder =
+  (dialect: Endpoint['dialect'], prefix: string) =>
+  (method: Endpoint['method'], path: string, scope: Endpoint['scope'], answer: Endpoint['answer']): Endpoint => ({
+    method,
+    path: prefix + path,
+    scope,
+    dialect,
+    answer,
+  });

@@ -1,12 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isObject } from './json.ts';
 
-export type AccountStatus = 'ACTIVE' | 'INACTIVE' | 'EXPIRED' | 'LOCKED' | 'PENDING' | 'SUSPENDED';
+export const ACCOUNT_STATUSES = ['ACTIVE', 'INACTIVE', 'EXPIRED', 'LOCKED', 'PENDING', 'SUSPENDED'] as const;
+export type AccountStatus = (typeof ACCOUNT_STATUSES)[number];
 
 export interface OrgData {
   id: number;
   name: string;
-  /** A key for this Org only, beside the cluster's own (wire facts 3.6: one key per level). */
+  /** A key for this Org only, in addition to the cluster's own (wire facts 3.6: one key per level). */
   secretKey?: string;
 }
 
@@ -46,9 +48,7 @@ export interface Cluster {
   liveboards: LiveboardData[];
 }
 
-const STATUSES: readonly unknown[] = ['ACTIVE', 'INACTIVE', 'EXPIRED', 'LOCKED', 'PENDING', 'SUSPENDED', undefined];
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+const STATUSES: readonly unknown[] = [...ACCOUNT_STATUSES, undefined];
 const isText = (value: unknown): boolean => typeof value === 'string' && value !== '';
 const isOptionalText = (value: unknown): boolean => value === undefined || isText(value);
 const isTexts = (value: unknown): boolean => Array.isArray(value) && value.every(isText);
@@ -73,7 +73,7 @@ const SHAPES = {
 } satisfies Record<string, Shape>;
 
 function faultsOfRow(path: string, row: unknown, shape: Shape): string[] {
-  if (!isRecord(row)) return [`${path} must be an object`];
+  if (!isObject(row)) return [`${path} must be an object`];
   const unknown = Object.keys(row).filter((name) => !(name in shape));
   const wrong = Object.entries(shape).filter(([name, check]) => !check(row[name]));
   return [
@@ -83,7 +83,7 @@ function faultsOfRow(path: string, row: unknown, shape: Shape): string[] {
 }
 
 function faultsOfCluster(document: unknown): string[] {
-  if (!isRecord(document)) return ['the document must be a JSON object'];
+  if (!isObject(document)) return ['the document must be a JSON object'];
   const heads = ['clusterId', 'clusterName', 'releaseVersion', 'secretKey'].filter((name) => !isText(document[name]));
   const faults = heads.map((name) => `${name} must be a non-empty string`);
   for (const [list, shape] of Object.entries(SHAPES)) {

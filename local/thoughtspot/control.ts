@@ -1,12 +1,11 @@
 import type { Answer, Call } from './call.ts';
-import type { AccountStatus } from './cluster.ts';
-import { isObject, jsonBody, optionalChoice, optionalSeconds, requiredText } from './fields.ts';
+import { ACCOUNT_STATUSES } from './cluster.ts';
+import { jsonBody, optionalChoice, optionalSeconds, requiredText } from './fields.ts';
+import { isObject } from './json.ts';
 import { badInput, Refusal } from './refusal.ts';
 import type { RunningCluster } from './running-cluster.ts';
 
 export const CONTROL_PATH = '/__simulator/';
-
-const STATUSES = ['ACTIVE', 'INACTIVE', 'EXPIRED', 'LOCKED', 'PENDING', 'SUSPENDED'] as const satisfies AccountStatus[];
 
 type Control = (cluster: RunningCluster, call: Call) => unknown;
 
@@ -28,8 +27,8 @@ function rotateKey(cluster: RunningCluster, call: Call): unknown {
 
 function setUserStatus(cluster: RunningCluster, call: Call): unknown {
   const body = jsonBody(call);
-  const status = optionalChoice(body, 'status', STATUSES);
-  if (status === undefined) throw badInput(`status must be one of ${STATUSES.join(', ')}`);
+  const status = optionalChoice(body, 'status', ACCOUNT_STATUSES);
+  if (status === undefined) throw badInput(`status must be one of ${ACCOUNT_STATUSES.join(', ')}`);
   saying400(() => cluster.setUserStatus(requiredText(body, 'name'), status));
   return cluster.state().users;
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { AccountStatus, Cluster, GroupData, LiveboardData, OrgData } from './cluster.ts';
+import type { AccountStatus, Cluster, GroupData, LiveboardData, OrgData, UserData } from './cluster.ts';
 import { NO_ENTITLEMENTS, type Entitlements } from './entitlements.ts';
 
 /** A user of the running cluster. Mints with auto_create or persist_option change it. */
@@ -36,21 +36,28 @@ export class Directory {
   constructor(cluster: Cluster, now: number) {
     this.#cluster = cluster;
     this.#groups = structuredClone(cluster.groups);
-    for (const user of cluster.users) {
-      this.#users.set(user.name, {
-        name: user.name,
-        id: user.id,
-        displayName: user.displayName ?? user.name,
-        email: user.email ?? '',
-        orgs: [...user.orgs],
-        groups: [...user.groups],
-        status: user.status ?? 'ACTIVE',
-        password: user.password ?? null,
-        lastOrg: user.orgs[0] ?? 0,
-        entitlements: NO_ENTITLEMENTS,
-        createdAt: now,
-      });
-    }
+    for (const user of cluster.users) this.#add(user, now);
+  }
+
+  #add(
+    { name, id, displayName = name, email = '', orgs, groups, status = 'ACTIVE', password }: UserData,
+    now: number,
+  ): User {
+    const user: User = {
+      name,
+      id,
+      displayName,
+      email,
+      orgs: [...orgs],
+      groups: [...groups],
+      status,
+      password: password ?? null,
+      lastOrg: orgs[0] ?? 0,
+      entitlements: NO_ENTITLEMENTS,
+      createdAt: now,
+    };
+    this.#users.set(name, user);
+    return user;
   }
 
   /** The user of that exact name: whether clusters fold case is not documented, so this one does not. */
@@ -97,20 +104,8 @@ export class Directory {
   }
 
   create({ name, org, displayName, email, groups }: NewUser, now: number): User {
-    const user: User = {
-      name,
-      id: randomUUID(),
-      displayName: displayName ?? name,
-      email: email ?? '',
-      orgs: [org],
-      groups: [],
-      status: 'ACTIVE',
-      password: null,
-      lastOrg: org,
-      entitlements: NO_ENTITLEMENTS,
-      createdAt: now,
-    };
-    this.#users.set(name, user);
+    const given = { ...(displayName !== undefined && { displayName }), ...(email !== undefined && { email }) };
+    const user = this.#add({ name, id: randomUUID(), orgs: [org], groups: [], ...given }, now);
     this.setGroups(user, groups, org);
     return user;
   }

@@ -1,4 +1,4 @@
-import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { randomUUID } from 'node:crypto';
 import type { Answer, Call, Endpoint } from './call.ts';
 import { wait } from './faults.ts';
@@ -41,16 +41,39 @@ export function refusalAnswer(refusal: Refusal, endpoint: Endpoint, shape: Switc
   return { status, json, headers };
 }
 
-/** An endpoint's answer, or its refusal as an answer. A fault of the simulator itself is a 500 with its message. */
+/** An endpoint's answer, or its refusal as an answer. A defect of the simulator itself is a 500 with its message. */
 export function answerOf(endpoint: Endpoint, shape: Switches['errorShape'], answer: () => Answer): Answer {
   try {
     return answer();
   } catch (error) {
     const refusal =
-      error instanceof Refusal ? error : new Refusal(500, CODE.server, `Simulator fault: ${String(error)}`);
+      error instanceof Refusal ? error : new Refusal(500, CODE.server, `Simulator defect: ${String(error)}`);
     return refusalAnswer(refusal, endpoint, shape);
   }
 }
+
+/**
+ * CORS headers for a request's Origin (wire facts 5.5): exact origins only, with credentials for the cookie calls. An
+ * origin that is not on the list gets none, and its browser keeps the answer from it.
+ */
+export function corsHeaders(headers: IncomingHttpHeaders, allowedOrigins: readonly string[]): OutgoingHttpHeaders {
+  const origin = headers.origin;
+  if (origin === undefined) return {};
+  if (!allowedOrigins.includes(origin)) return { vary: 'Origin' };
+  return {
+    vary: 'Origin',
+    'access-control-allow-origin': origin,
+    'access-control-allow-credentials': 'true',
+    'access-control-expose-headers': 'retry-after',
+  };
+}
+
+/** What a preflight adds. */
+export const PREFLIGHT_HEADERS = {
+  'access-control-allow-methods': 'GET, POST, OPTIONS',
+  'access-control-allow-headers': 'authorization, x-requested-by, content-type',
+  'access-control-max-age': '600',
+} as const;
 
 /** Writes an answer, its body slowly if asked to: in ten pieces over `slowBodyMs`. */
 export async function write(

@@ -40,6 +40,6 @@ export async function wait(ms: number, closed: AbortSignal): Promise<void> {
   try {
     await sleep(ms, undefined, { signal: closed });
   } catch {
-    // Closed: whoever waits goes on at once.
+    // Closed: what waits goes on at once.
   }
 }

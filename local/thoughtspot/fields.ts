@@ -1,10 +1,6 @@
 import type { Call } from './call.ts';
+import { isObject, type JsonObject } from './json.ts';
 import { badInput, Refusal } from './refusal.ts';
-
-export type JsonObject = Record<string, unknown>;
-
-export const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const mediaType = (call: Call): string =>
   (call.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
@@ -34,65 +30,45 @@ export function formBody(call: Call): URLSearchParams {
   return new URLSearchParams(call.body.toString('utf8'));
 }
 
-const wrongType = (name: string, wants: string): Refusal =>
-  badInput(`Invalid value for ${name}: ${wants} is expected.`);
-
-export function optionalText(body: JsonObject, name: string): string | undefined {
+/** A field of that type; undefined if it is left out. */
+function optional<T>(body: JsonObject, name: string, wants: string, is: (value: unknown) => value is T): T | undefined {
   const value = body[name];
-  if (value === undefined) return undefined;
-  if (typeof value !== 'string') throw wrongType(name, 'a string');
-  return value;
+  if (value === undefined || is(value)) return value;
+  throw badInput(`Invalid value for ${name}: ${wants} is expected.`);
 }
 
-export function requiredText(body: JsonObject, name: string): string {
-  const value = optionalText(body, name);
+function required<T>(name: string, value: T | undefined): T {
   if (value === undefined || value === '') throw badInput(`The required field ${name} is missing or empty.`);
   return value;
 }
 
-/** A boolean; null, where the schema allows it, counts as left out. */
-export function optionalFlag(body: JsonObject, name: string, ifOmitted: boolean, nullable = false): boolean {
-  const value = body[name];
-  if (value === undefined || (nullable && value === null)) return ifOmitted;
-  if (typeof value !== 'boolean') throw wrongType(name, 'a boolean');
-  return value;
-}
-
+const isText = (value: unknown): value is string => typeof value === 'string';
+const isFlag = (value: unknown): value is boolean => typeof value === 'boolean';
+const isFlagOrNull = (value: unknown): value is boolean | null => value === null || isFlag(value);
+const isListOf =
+  <T>(is: (item: unknown) => item is T) =>
+  (value: unknown): value is T[] =>
+    Array.isArray(value) && value.every(is);
 /** Sources give no minimum and no maximum for validity; nothing below 1 s and nothing beyond int32 can be meant. */
-export function optionalSeconds(body: JsonObject, name: string, ifOmitted: number): number {
-  const value = body[name];
-  if (value === undefined) return ifOmitted;
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < 1 || value >= 2 ** 31) {
-    throw wrongType(name, 'a positive int32');
-  }
-  return value;
-}
+const isInt32 = (value: unknown): value is number =>
+  Number.isInteger(value) && Number(value) >= 1 && Number(value) < 2 ** 31;
 
-export function optionalTexts(body: JsonObject, name: string): string[] | undefined {
-  const value = body[name];
-  if (value === undefined) return undefined;
-  if (!Array.isArray(value) || !value.every((item) => typeof item === 'string'))
-    throw wrongType(name, 'an array of strings');
-  return value;
-}
-
-export function optionalObjects(body: JsonObject, name: string): JsonObject[] {
-  const value = body[name];
-  if (value === undefined) return [];
-  if (!Array.isArray(value) || !value.every(isObject)) throw wrongType(name, 'an array of objects');
-  return value;
-}
-
-export function requiredTexts(body: JsonObject, name: string): string[] {
-  const value = optionalTexts(body, name);
-  if (value === undefined) throw badInput(`The required field ${name} is missing.`);
-  return value;
-}
-
-export function optionalChoice<T extends string>(body: JsonObject, name: string, choices: readonly T[]): T | undefined {
-  const value = optionalText(body, name);
-  if (value === undefined) return undefined;
-  const choice = choices.find((known) => known === value);
-  if (choice === undefined) throw wrongType(name, `one of ${choices.join(', ')}`);
-  return choice;
-}
+export const optionalText = (body: JsonObject, name: string): string | undefined =>
+  optional(body, name, 'a string', isText);
+export const requiredText = (body: JsonObject, name: string): string => required(name, optionalText(body, name));
+/** `null`, where the schema allows it, counts as left out. */
+export const optionalFlag = (body: JsonObject, name: string, ifOmitted: boolean, nullable = false): boolean =>
+  optional(body, name, 'a boolean', nullable ? isFlagOrNull : isFlag) ?? ifOmitted;
+export const optionalSeconds = (body: JsonObject, name: string, ifOmitted: number): number =>
+  optional(body, name, 'a positive int32', isInt32) ?? ifOmitted;
+export const optionalTexts = (body: JsonObject, name: string): string[] | undefined =>
+  optional(body, name, 'an array of strings', isListOf(isText));
+export const requiredTexts = (body: JsonObject, name: string): string[] => required(name, optionalTexts(body, name));
+export const optionalObjects = (body: JsonObject, name: string): JsonObject[] =>
+  optional(body, name, 'an array of objects', isListOf(isObject)) ?? [];
+export const optionalChoice = <T extends string>(
+  body: JsonObject,
+  name: string,
+  choices: readonly T[],
+): T | undefined =>
+  optional(body, name, `one of ${choices.join(', ')}`, (value): value is T => choices.some((known) => known === value));

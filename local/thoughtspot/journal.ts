@@ -1,4 +1,6 @@
-/** A finished call, as told to listeners. `status` is 0 if the connection was destroyed instead. */
+import { isObject } from './json.ts';
+
+/** A call, as listeners get it. `status` is 0 if the connection was destroyed instead of answered. */
 export interface CallEvent {
   phase: 'arrived' | 'answered';
   /** Method and path, such as `POST /api/rest/2.0/auth/token/full`. */
@@ -19,9 +21,9 @@ const RECORDED = 500;
 /** A copy of a request body that can be shown: secrets replaced, everything else as sent. */
 export function redacted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(redacted);
-  if (typeof value !== 'object' || value === null) return value;
+  if (!isObject(value)) return value;
   return Object.fromEntries(
-    Object.entries(value).map(([name, inner]: [string, unknown]) => [
+    Object.entries(value).map(([name, inner]) => [
       name,
       SECRET_FIELDS.has(name) && inner !== '' ? '[redacted]' : redacted(inner),
     ]),
@@ -43,7 +45,7 @@ export class Journal {
 
   arrived(endpoint: string): void {
     this.calls[endpoint] = (this.calls[endpoint] ?? 0) + 1;
-    this.#tell({ phase: 'arrived', endpoint, status: 0 });
+    this.#notify({ phase: 'arrived', endpoint, status: 0 });
   }
 
   answered(endpoint: string, status: number): void {
@@ -52,7 +54,7 @@ export class Journal {
       const refusals = (this.refused[endpoint] ??= {});
       refusals[key] = (refusals[key] ?? 0) + 1;
     }
-    this.#tell({ phase: 'answered', endpoint, status });
+    this.#notify({ phase: 'answered', endpoint, status });
   }
 
   recordMint(mint: RecordedMint): void {
@@ -67,7 +69,7 @@ export class Journal {
     this.mints = [];
   }
 
-  #tell(event: CallEvent): void {
+  #notify(event: CallEvent): void {
     for (const listener of this.#listeners) listener(event);
   }
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Switches } from './switches.ts';
 
-/** ThoughtSpot's numbers for what went wrong. They are overloaded: only status and text together tell (facts 3.5). */
+/** ThoughtSpot's numbers for what went wrong. They are overloaded: only status and text together say which (facts 3.5). */
 export const CODE = { badInput: 10002, credential: 10097, forbidden: 10023, server: 10038 } as const;
 
 /** An answer that says no. Thrown by endpoints, rendered by the exchange. */

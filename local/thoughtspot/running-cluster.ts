@@ -5,29 +5,10 @@ import { Journal } from './journal.ts';
 import { SecretKeys } from './secret-keys.ts';
 import { Sessions } from './sessions.ts';
 import { DEFAULT_SWITCHES, withSwitches, type Switches } from './switches.ts';
-import { Tokens, type IssuedToken, type TokenKind } from './tokens.ts';
+import { Tokens, type IssuedToken } from './tokens.ts';
 
 /** What GET /__simulator/state answers. */
-export interface ClusterState {
-  now: number;
-  tokens: {
-    digest: string;
-    user: string;
-    org: number;
-    kind: TokenKind;
-    issuedAt: number;
-    expiresAt: number;
-    objectId: string | null;
-    entitlements: Entitlements;
-  }[];
-  sessions: { user: string; org: number; expiresAt: number }[];
-  calls: Record<string, number>;
-  refused: Record<string, Record<string, number>>;
-  mints: number;
-  revokes: number;
-  lostReplies: number;
-  users: { name: string; status: AccountStatus; orgs: number[]; groups: string[]; entitlements: Entitlements }[];
-}
+export type ClusterState = ReturnType<RunningCluster['state']>;
 
 /** The cluster's whole state and its switches; the endpoints read and change it. */
 export class RunningCluster {
@@ -111,13 +92,21 @@ export class RunningCluster {
     return this.directory.user(name)?.status === 'ACTIVE';
   }
 
+  /** A token made from a session rather than by a mint endpoint. */
+  issueFromSession(user: User, org: number, entitlements: Entitlements, seconds: number): IssuedToken {
+    const issuedAt = this.now();
+    const expiresAt = issuedAt + seconds * 1000;
+    const grant = { user: user.name, org, kind: 'session', issuedAt, expiresAt, objectId: null, entitlements } as const;
+    return this.tokens.issue({ ...grant, mintedWith: null }, this.switches.tokenForm);
+  }
+
   /** Revokes as the switches say: at once or late, with or without the cookie sessions made from it. */
   revoke(token: IssuedToken): void {
     this.tokens.revoke(token, this.now() + this.switches.revokeDelayMs);
     if (this.switches.revokeEndsSessions) this.sessions.endThoseOf(token);
   }
 
-  state(): ClusterState {
+  state() {
     const { issued, revoked } = this.tokens.counts();
     return {
       now: this.now(),

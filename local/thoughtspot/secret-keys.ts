@@ -1,9 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Cluster } from './cluster.ts';
 
-/** Which Orgs a key works for: all, or one. */
-export type KeyReach = { org: number | null };
-
 /** One key for the cluster and at most one per Org, with no overlap when one is replaced (wire facts 3.6). */
 export class SecretKeys {
   readonly #byLevel = new Map<number | null, string>();
@@ -17,7 +14,8 @@ export class SecretKeys {
     return this.#byLevel.get(org);
   }
 
-  reachOf(key: string): KeyReach | undefined {
+  /** Which Orgs the key works for: one, or with `null` all. */
+  levelOf(key: string): { org: number | null } | undefined {
     for (const [org, known] of this.#byLevel) if (known === key) return { org };
     return undefined;
   }

@@ -4,14 +4,13 @@ import type { AddressInfo } from 'node:net';
 import type { Answer, Call, Endpoint } from './call.ts';
 import { readCluster, type AccountStatus, type Cluster } from './cluster.ts';
 import { answerControl, CONTROL_PATH, controls, isLoopback } from './control.ts';
-import { corsHeaders, PREFLIGHT_HEADERS } from './cors.ts';
 import { CALLOSUM_ENDPOINTS } from './endpoints/callosum.ts';
 import { embedEndpoints } from './endpoints/embed.ts';
 import { MINT_ENDPOINTS } from './endpoints/mint.ts';
 import { REVOKE_ENDPOINT } from './endpoints/revoke.ts';
 import { SESSION_V2_ENDPOINTS } from './endpoints/session-v2.ts';
 import { SESSION_ENDPOINTS } from './endpoints/session.ts';
-import { answerOf, readCall, refusalAnswer, write } from './exchange.ts';
+import { answerOf, corsHeaders, PREFLIGHT_HEADERS, readCall, refusalAnswer, write } from './exchange.ts';
 import { inFaultScope, takeFault, takeLostReply, wait } from './faults.ts';
 import type { CallEvent, RecordedMint } from './journal.ts';
 import { RateLimit } from './rate-limit.ts';
@@ -36,42 +35,14 @@ export interface SimulatorOptions {
   rateClock?: () => number;
 }
 
-/** A running simulator. What /__simulator/ does over HTTP, these do in-process. */
-export interface Simulator {
-  /** `http://127.0.0.1:<port>`, without a slash at its end. */
-  readonly url: string;
-  readonly port: number;
-  /** Stops listening and destroys open connections. */
-  close(): Promise<void>;
-  switches(): Switches;
-  /** Merges switches; throws a TypeError that names each fault and changes nothing then. */
-  set(patch: Partial<Switches>): Switches;
-  reset(): void;
-  /** Replaces the key of the cluster or of one Org; the old one is dead at once. Answers the new one. */
-  rotateKey(org?: number): string;
-  /** The current key of the cluster or of one Org. Throws if the Org has none. */
-  secretKey(org?: number): string;
-  setUserStatus(name: string, status: AccountStatus): void;
-  state(): ClusterState;
-  requests(): RecordedMint[];
-  /** The live tokens in full, oldest first; there is no such thing over HTTP. */
-  tokens(): string[];
-  /** Every token in full that was ever issued, dead ones too, oldest first: what a search for leaks looks for. */
-  issued(): string[];
-  /** Told of each call as it arrives and as it is answered. Answers a function that stops it. */
-  onCall(listener: (event: CallEvent) => void): () => void;
-  /** Holds answers back, the work being done, until the function it answers is called. */
-  hold(): () => void;
-  /** Stops listening, so that new connections are refused, and destroys open ones. */
-  refuseConnections(): Promise<void>;
-  acceptConnections(): Promise<void>;
-}
+/** A running simulator. What /__simulator/ does over HTTP, it does in-process. */
+export type Simulator = Awaited<ReturnType<typeof startSimulator>>;
 
 /**
  * Starts a simulated ThoughtSpot cluster on 127.0.0.1. Rejects if the port is taken (EADDRINUSE) or the switches are
  * wrong (TypeError).
  */
-export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
+export async function startSimulator(options: SimulatorOptions = {}) {
   const { allowedOrigins = [], rateClock = () => performance.now() } = options;
   const cluster = new RunningCluster(options.cluster ?? readCluster(), options.clock ?? Date.now, options.switches);
   const rateLimit = new RateLimit(rateClock);
@@ -186,31 +157,40 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     if (!server.listening && !closing.signal.aborted) await listen(port);
   };
   return {
+    /** Without a slash at its end. */
     url: `http://127.0.0.1:${port}`,
     port,
-    close: async () => {
+    /** Stops listening and destroys open connections. */
+    async close() {
       closing.abort();
       await stopListening();
     },
-    switches: () => ({ ...cluster.switches }),
-    set: (patch) => cluster.set(patch),
-    reset: () => {
+    switches: (): Switches => ({ ...cluster.switches }),
+    /** Merges switches. Throws a TypeError that names each fault, and then changes nothing. */
+    set: (patch: Partial<Switches>) => cluster.set(patch),
+    reset() {
       cluster.reset();
       rateLimit.clear();
     },
-    rotateKey: (org) => cluster.rotateKey(org ?? null),
-    secretKey: (org) => {
+    /** Replaces the key of the cluster or of one Org; the old one is dead at once. Answers the new one. */
+    rotateKey: (org?: number) => cluster.rotateKey(org ?? null),
+    /** The current key of the cluster or of one Org. Throws if the Org has none. */
+    secretKey(org?: number): string {
       const key = cluster.keys.of(org ?? null);
       if (key === undefined) throw new Error(`Org ${org} has no secret key of its own`);
       return key;
     },
-    setUserStatus: (name, status) => cluster.setUserStatus(name, status),
+    setUserStatus: (name: string, status: AccountStatus) => cluster.setUserStatus(name, status),
     state: () => cluster.state(),
     requests: () => structuredClone(cluster.journal.mints),
+    /** The live tokens in full, oldest first; there is no such thing over HTTP. */
     tokens: () => cluster.aliveTokens().map((token) => token.text),
+    /** Every token in full that was ever issued, dead ones too, oldest first: what a search for leaks looks for. */
     issued: () => cluster.tokens.texts(),
-    onCall: (listener) => cluster.journal.onCall(listener),
-    hold: () => {
+    /** Calls `listener` as each call arrives and as it is answered, until the function that it returns is called. */
+    onCall: (listener: (event: CallEvent) => void) => cluster.journal.onCall(listener),
+    /** Holds answers back, the work being done, until the function that it returns is called. */
+    hold(): () => void {
       const { promise, resolve } = Promise.withResolvers<void>();
       held.gate = promise;
       closing.signal.addEventListener('abort', () => resolve(), { once: true });
@@ -219,6 +199,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
         resolve();
       };
     },
+    /** Stops listening, so that new connections are refused, and destroys open ones. */
     refuseConnections: stopListening,
     acceptConnections: startListening,
   };

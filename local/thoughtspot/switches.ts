@@ -1,188 +1,128 @@
-/**
- * Everything about the simulated cluster that can be changed while it runs. Most switches are faults; the others choose
- * between readings that ThoughtSpot's own sources leave open, and default to the reading that is hardest on a client.
- */
-export interface Switches {
-  /** Added before every answer in the fault scope, in ms. */
-  latencyMs: number;
-  /** `error` answers `outageStatus` without doing anything; `reset` destroys the connection without doing anything. */
-  outage: 'none' | 'error' | 'reset';
-  outageStatus: number;
-  /** Answers the HTML page of a cluster under maintenance. Sources name the page but not its status. */
-  maintenancePage: boolean;
-  maintenanceStatus: number;
-  /** The body of an answer takes this long to arrive, in ms; its headers come at once. */
-  slowBodyMs: number;
-  /** Which endpoints latency, outage, maintenance page and slow body apply to. */
-  faultScope: 'all' | 'mint' | 'revoke' | 'session';
-  /** How many more requests outage and maintenance page hit; null: all of them. */
-  faultCount: number | null;
-  /** The next N mints happen, and then the connection is destroyed instead of answered. Counts down. */
-  lostReplies: number;
-  /** Mints name this user instead of the one asked for, and the token really is theirs. */
-  wrongUser: string | null;
-  /** Mints are for this org instead of the one asked for, and the token really is for it. */
-  wrongOrg: number | null;
-  /** Mints answer in the shape and with the kind of another mint endpoint. */
-  wrongKind: boolean;
-  /** The cluster's clock minus the machine's, in ms. Moving it ahead ages tokens and sessions. */
-  clockOffsetMs: number;
-  rateLimit: boolean;
-  rateLimitPerSecond: number;
-  rateLimitBurst: number;
-  /** Retry-After of a 429, in seconds; null sends none, as no source documents it. */
-  retryAfterSeconds: number | null;
-  /** `documented`: as in the API reference. `live`: as seen on clusters. `live-bare`: the same without outer `error`. */
-  errorShape: 'documented' | 'live' | 'live-bare';
-  /** Refuses the revoke bodies that any source says are refused; off, it takes whatever some source says is taken. */
-  strictRevoke: boolean;
-  /** What `{user_identifier}` alone revokes: the token it is called with, or all tokens of the user. Undocumented. */
-  revokeByUser: 'bearer' | 'all';
-  /** 204 since 9.5.0.cl, 200 before. */
-  revokeStatus: 200 | 204;
-  /** How long a revoked token goes on working, in ms. Undocumented. */
-  revokeDelayMs: number;
-  /** Whether a revoke also ends the cookie sessions made with the token. Undocumented. */
-  revokeEndsSessions: boolean;
-  /** Whether a new secret key also ends the tokens minted with the old one. Known for v1 only. */
-  rotationEndsTokens: boolean;
-  /** Off: mints by secret key are refused with 403. */
-  trustedAuth: boolean;
-  /** Off: a request with user_parameters is refused, as clusters with the path switched off do. */
-  userParameters: boolean;
-  /** A mint with both secret_key and password: sources contradict each other on which one counts. */
-  bothCredentials: 'refuse' | 'secret-key' | 'password';
-  /** A mint without an org: the user's last one, or Primary (0), or refused. Sources contradict each other. */
-  orgWhenOmitted: 'last' | 'primary' | 'refuse';
-  /** Status of a mint for a user that does not exist. Undocumented in v2. */
-  unknownUserStatus: 400 | 401 | 403 | 404 | 500;
-  /** A mint for a Liveboard that is not in the cluster file: refuse, or accept any GUID. Undocumented. */
-  unknownObject: 'refuse' | 'accept';
-  /** Shape of new tokens. `mixed` takes turns. */
-  tokenForm: 'basic' | 'jwt' | 'mixed';
-  /** Validity of a token when the request names none, in seconds. */
-  defaultValiditySeconds: number;
-  /** What session-v2 login answers: a bearer token, or a cookie and a blank token. */
-  loginAnswers: 'token' | 'cookie';
-  /** Signing in with a dead token locks its user, as reported for some 8.x releases. */
-  lockOnStaleToken: boolean;
-  /** How often the embed page asks whether its session is alive, in ms. */
-  embedPollMs: number;
+import { isObject } from './json.ts';
+
+/** One thing about the simulated cluster that can be changed while it runs. */
+export interface Switch<Value> {
+  readonly initial: Value;
+  readonly about: string;
+  readonly accepts: (value: unknown) => boolean;
+  /** What it accepts, in words. */
+  readonly wants: string;
 }
 
-export const DEFAULT_SWITCHES: Readonly<Switches> = {
-  latencyMs: 0,
-  outage: 'none',
-  outageStatus: 503,
-  maintenancePage: false,
-  maintenanceStatus: 503,
-  slowBodyMs: 0,
-  faultScope: 'all',
-  faultCount: null,
-  lostReplies: 0,
-  wrongUser: null,
-  wrongOrg: null,
-  wrongKind: false,
-  clockOffsetMs: 0,
-  rateLimit: true,
-  rateLimitPerSecond: 100,
-  rateLimitBurst: 10,
-  retryAfterSeconds: null,
-  errorShape: 'documented',
-  strictRevoke: true,
-  revokeByUser: 'bearer',
-  revokeStatus: 204,
-  revokeDelayMs: 0,
-  revokeEndsSessions: false,
-  rotationEndsTokens: false,
-  trustedAuth: true,
-  userParameters: false,
-  bothCredentials: 'refuse',
-  orgWhenOmitted: 'last',
-  unknownUserStatus: 400,
-  unknownObject: 'refuse',
-  tokenForm: 'basic',
-  defaultValiditySeconds: 300,
-  loginAnswers: 'token',
-  lockOnStaleToken: false,
-  embedPollMs: 5000,
-};
-
-type Check = (value: unknown) => boolean;
-interface Rule {
-  check: Check;
-  wants: string;
+/** The first value is the one to start with. */
+function oneOf<const Value extends string | number>(
+  values: readonly [Value, ...Value[]],
+  about: string,
+): Switch<Value> {
+  const accepts = (value: unknown): boolean => values.some((allowed) => allowed === value);
+  return { initial: values[0], about, accepts, wants: `one of ${values.map((one) => JSON.stringify(one)).join(', ')}` };
+}
+function whole(initial: number, [least, most]: readonly [number, number], about: string): Switch<number> {
+  const accepts = (value: unknown): boolean =>
+    Number.isInteger(value) && Number(value) >= least && Number(value) <= most;
+  return { initial, about, accepts, wants: `an integer from ${least} to ${most}` };
+}
+function orNull<Value>({ accepts, wants, about }: Switch<Value>): Switch<Value | null> {
+  return { initial: null, about, accepts: (value) => value === null || accepts(value), wants: `${wants}, or null` };
+}
+function flag(initial: boolean, about: string): Switch<boolean> {
+  return { initial, about, accepts: (value) => typeof value === 'boolean', wants: 'true or false' };
+}
+function text(about: string): Switch<string> {
+  const accepts = (value: unknown): boolean => typeof value === 'string' && value !== '';
+  return { initial: '', about, accepts, wants: 'a non-empty string' };
 }
 
-const oneOf = (...values: readonly (string | number)[]): Rule => ({
-  check: (value) => values.some((allowed) => allowed === value),
-  wants: `one of ${values.map((value) => JSON.stringify(value)).join(', ')}`,
-});
-const number = (least: number, most: number): Rule => ({
-  check: (value) => typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most,
-  wants: `an integer from ${least} to ${most}`,
-});
-const orNull = (rule: Rule): Rule => ({
-  check: (value) => value === null || rule.check(value),
-  wants: `${rule.wants}, or null`,
-});
-const flag: Rule = { check: (value) => typeof value === 'boolean', wants: 'true or false' };
-const text: Rule = { check: (value) => typeof value === 'string' && value !== '', wants: 'a non-empty string' };
-
-const HOUR_MS = 3_600_000;
-const CENTURY_MS = 36_525 * 24 * HOUR_MS;
-const status = number(200, 599);
-
-const RULES: { readonly [Name in keyof Switches]: Rule } = {
-  latencyMs: number(0, HOUR_MS),
-  outage: oneOf('none', 'error', 'reset'),
-  outageStatus: status,
-  maintenancePage: flag,
-  maintenanceStatus: status,
-  slowBodyMs: number(0, HOUR_MS),
-  faultScope: oneOf('all', 'mint', 'revoke', 'session'),
-  faultCount: orNull(number(0, 1_000_000)),
-  lostReplies: number(0, 1_000_000),
-  wrongUser: orNull(text),
-  wrongOrg: orNull(number(0, 2 ** 31 - 1)),
-  wrongKind: flag,
-  clockOffsetMs: number(-CENTURY_MS, CENTURY_MS),
-  rateLimit: flag,
-  rateLimitPerSecond: number(1, 1_000_000),
-  rateLimitBurst: number(1, 1_000_000),
-  retryAfterSeconds: orNull(number(0, 86_400)),
-  errorShape: oneOf('documented', 'live', 'live-bare'),
-  strictRevoke: flag,
-  revokeByUser: oneOf('bearer', 'all'),
-  revokeStatus: oneOf(200, 204),
-  revokeDelayMs: number(0, HOUR_MS),
-  revokeEndsSessions: flag,
-  rotationEndsTokens: flag,
-  trustedAuth: flag,
-  userParameters: flag,
-  bothCredentials: oneOf('refuse', 'secret-key', 'password'),
-  orgWhenOmitted: oneOf('last', 'primary', 'refuse'),
-  unknownUserStatus: oneOf(400, 401, 403, 404, 500),
-  unknownObject: oneOf('refuse', 'accept'),
-  tokenForm: oneOf('basic', 'jwt', 'mixed'),
-  defaultValiditySeconds: number(1, 2 ** 31 - 1),
-  loginAnswers: oneOf('token', 'cookie'),
-  lockOnStaleToken: flag,
-  embedPollMs: number(100, HOUR_MS),
-};
-
-const isSwitchName = (name: string): name is keyof Switches => Object.hasOwn(RULES, name);
+const UP_TO_AN_HOUR = [0, 3_600_000] as const;
+const CENTURY_MS = 36_525 * 24 * 3_600_000;
+const STATUS = [200, 599] as const;
+const MANY = 1_000_000;
+const INT32 = 2 ** 31 - 1;
 
 /**
- * What is wrong with a set of switches, one sentence per fault; empty if it can be merged into the current ones.
+ * Every switch there is: the type, the defaults, the checks and the table in README.md follow from this list. Most are faults;
+ * the others choose between readings that ThoughtSpot's own sources leave open, and start with the one that is hardest on a
+ * client. A name that ends in Ms is in milliseconds.
  */
+export const SWITCHES = {
+  latencyMs: whole(0, UP_TO_AN_HOUR, 'added before every answer in the fault scope'),
+  outage: oneOf(
+    ['none', 'error', 'reset'],
+    '`error` answers `outageStatus`, `reset` destroys the connection; nothing is done in either case',
+  ),
+  outageStatus: whole(503, STATUS, 'status of an outage'),
+  maintenancePage: flag(false, 'an HTML page "System Maintenance" for every call in the fault scope'),
+  maintenanceStatus: whole(503, STATUS, 'sources name the page but not its status: try 200 too'),
+  slowBodyMs: whole(0, UP_TO_AN_HOUR, 'headers at once, the body over this time'),
+  faultScope: oneOf(['all', 'mint', 'revoke', 'session'], 'the endpoints that the switches above apply to'),
+  faultCount: orNull(whole(0, [0, MANY], 'how many more requests `outage` and `maintenancePage` hit; null: all')),
+  lostReplies: whole(0, [0, MANY], 'the next N mints happen and the connection is destroyed; counts down'),
+  wrongUser: orNull(text('another user: mints are for that one, and the token really is theirs')),
+  wrongOrg: orNull(whole(0, [0, INT32], 'id of another Org: mints are for it, and the token really is for it')),
+  wrongKind: flag(false, 'mints answer as another mint endpoint does (full as object, object and custom as full)'),
+  clockOffsetMs: whole(0, [-CENTURY_MS, CENTURY_MS], "the cluster's clock minus this machine's; ahead ages tokens"),
+  rateLimit: flag(true, 'off: no 429'),
+  rateLimitPerSecond: whole(100, [1, MANY], 'per client address'),
+  rateLimitBurst: whole(10, [1, MANY], 'per client address'),
+  retryAfterSeconds: orNull(whole(0, [0, 86_400], 'Retry-After of a 429; undocumented, so none')),
+  errorShape: oneOf(
+    ['documented', 'live', 'live-bare'],
+    'as in the API reference, as seen on clusters, or the latter without the outer `error`',
+  ),
+  strictRevoke: flag(
+    true,
+    'refuses the bodies that any source says are refused; off: takes what some source says is taken',
+  ),
+  revokeByUser: oneOf(
+    ['bearer', 'all'],
+    'what `{user_identifier}` alone revokes: the token it is called with, or all of the user; undocumented',
+  ),
+  revokeStatus: oneOf([204, 200], '200 as before 9.5.0.cl'),
+  revokeDelayMs: whole(0, UP_TO_AN_HOUR, 'how long a revoked token goes on working; undocumented'),
+  revokeEndsSessions: flag(false, 'a revoke also ends the cookie sessions made with the token; undocumented'),
+  rotationEndsTokens: flag(false, 'a new key ends the tokens minted with the old one; known for v1 only'),
+  trustedAuth: flag(true, 'off: mints by secret key are 403'),
+  userParameters: flag(false, 'off: `user_parameters` is 400 "JWT Beta endpoint is disabled"'),
+  bothCredentials: oneOf(
+    ['refuse', 'secret-key', 'password'],
+    'a mint with key and password: which one counts; sources contradict each other',
+  ),
+  orgWhenOmitted: oneOf(
+    ['last', 'primary', 'refuse'],
+    "a mint without org: the user's last one, or the Primary Org (0); sources contradict each other",
+  ),
+  unknownUserStatus: oneOf([400, 401, 403, 404, 500], 'of a mint for a user that does not exist; undocumented in v2'),
+  unknownObject: oneOf(
+    ['refuse', 'accept'],
+    'token/object for a Liveboard that is not in the cluster file; `accept` takes any GUID; undocumented',
+  ),
+  tokenForm: oneOf(
+    ['basic', 'jwt', 'mixed'],
+    "`basic` is base64 with the user's name, and has `+`, `/` and `=`; `mixed` takes turns",
+  ),
+  defaultValiditySeconds: whole(300, [1, INT32], 'validity of a token when the request names none'),
+  loginAnswers: oneOf(['token', 'cookie'], 'session-v2 login: a bearer token, or a cookie and a blank token'),
+  lockOnStaleToken: flag(
+    false,
+    'a browser sign-in with a dead token locks its user, as reported for some 8.x releases',
+  ),
+  embedPollMs: whole(5_000, [100, 3_600_000], 'how often the embed page checks its session'),
+} satisfies Readonly<Record<string, Switch<unknown>>>;
+
+export type Switches = { [Name in keyof typeof SWITCHES]: (typeof SWITCHES)[Name]['initial'] };
+
+export const DEFAULT_SWITCHES = Object.fromEntries(
+  Object.entries(SWITCHES).map(([name, { initial }]) => [name, initial]),
+) as Readonly<Switches>;
+
+const isSwitchName = (name: string): name is keyof Switches => Object.hasOwn(SWITCHES, name);
+
+/** What is wrong with a set of switches, one sentence per fault; empty if it can be merged into the current ones. */
 export function faultsOfSwitches(patch: unknown): string[] {
-  if (typeof patch !== 'object' || patch === null || Array.isArray(patch)) {
-    return ['switches must be a JSON object, such as {"latencyMs": 200}'];
-  }
-  return Object.entries(patch).flatMap(([name, value]: [string, unknown]) => {
+  if (!isObject(patch)) return ['switches must be a JSON object, such as {"latencyMs": 200}'];
+  return Object.entries(patch).flatMap(([name, value]) => {
     if (!isSwitchName(name)) return [`there is no switch "${name}"; GET /__simulator/switches lists them`];
-    return RULES[name].check(value) ? [] : [`"${name}" must be ${RULES[name].wants}`];
+    return SWITCHES[name].accepts(value) ? [] : [`"${name}" must be ${SWITCHES[name].wants}`];
   });
 }
 

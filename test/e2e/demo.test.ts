@@ -1,5 +1,6 @@
 import { AxeBuilder } from '@axe-core/playwright';
 import type { Browser, Page } from 'playwright-core';
+import { PROBLEMS } from '../../functions/contract/problems.ts';
 import { startLocalBroker, type LocalBroker } from '../../local/local-broker.ts';
 import { launchBrowser } from '../support/browser.ts';
 
@@ -34,6 +35,8 @@ afterEach(async () => {
 const frame = () => page.frameLocator('#embed iframe');
 const fact = (name: string) => frame().getByTestId(name).innerText();
 const leases = () => page.getByRole('region', { name: 'Live leases' });
+/** The button that opens an operation on the page of the API: `post /gettoken`. */
+const operation = (name: string) => page.getByRole('button', { name, exact: true });
 
 async function open(query: string): Promise<void> {
   await page.goto(`${broker.url}/${query}`);
@@ -123,8 +126,8 @@ test('the switches make ThoughtSpot fail and work again, and the audit says what
 });
 
 describe('axe finds nothing serious', () => {
-  const problems = async () => {
-    const { violations } = await new AxeBuilder({ page }).analyze();
+  const problems = async (apartFrom = '.none') => {
+    const { violations } = await new AxeBuilder({ page }).exclude(apartFrom).analyze();
     const bad = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
     return bad.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
   };
@@ -143,15 +146,65 @@ describe('axe finds nothing serious', () => {
     expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
   });
 
-  test('on the page of the API, which names every route and code', async () => {
+  test('on the page of the API, but in what Swagger UI draws', async () => {
     await page.goto(`${broker.url}/docs/`);
-    for (const name of ['POST /gettoken', 'POST /revoketoken', 'GET /sessioninfo', 'GET /leases', 'Problem codes']) {
-      await page.getByRole('heading', { name }).waitFor();
+    await operation('post /gettoken').waitFor();
+    expect(await problems('.swagger-ui')).toEqual([]);
+    expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
+  });
+});
+
+describe('the page of the API', () => {
+  const answer = () => page.locator('.live-responses-table');
+  const send = async (name: string, caller: string) => {
+    await page.goto(`${broker.url}/docs/`);
+    await page.getByRole('combobox', { name: /carry an access token of/ }).selectOption(caller);
+    await operation(name).click();
+    await page.getByRole('button', { name: 'Try it out' }).click();
+    await page.getByRole('button', { name: 'Execute' }).click();
+  };
+
+  test('draws every route of the document, and what can go wrong with it', async () => {
+    await page.goto(`${broker.url}/docs/`);
+    for (const name of ['post /gettoken', 'post /revoketoken', 'get /sessioninfo', 'get /leases']) {
+      await operation(name).click();
     }
-    await page.getByRole('rowheader', { name: 'upstream-mismatch' }).waitFor();
-    expect(await problems()).toEqual([]);
+    const problem = page.getByRole('option', { name: PROBLEMS['upstream-mismatch'].title });
+    await problem.first().waitFor({ state: 'attached' });
     const yaml = await fetch(`${broker.url}/openapi.yaml`);
     expect(await yaml.text()).toMatch(/^openapi: 3\.1/);
+  });
+
+  test.each([
+    ['post /gettoken', 'carol', '200', '"userName": "carol"'],
+    ['post /gettoken', 'mallory', '403', '"code": "not-entitled"'],
+    ['get /leases', 'ops', '200', '"user": "carol"'],
+    ['get /leases', 'carol', '403', '"message": "Forbidden"'],
+  ])('sends %s to this broker as %s, and shows %s with %s', async (name, caller, status, body) => {
+    await send(name, caller);
+    await answer().getByText(body).waitFor();
+    expect(await answer().locator('.response-col_status').last().innerText()).toMatch(new RegExp(`^${status}`));
+  });
+
+  test('sends the access token that a person gives to "Authorize"', async () => {
+    await page.goto(`${broker.url}/docs/`);
+    await page.getByRole('button', { name: 'Authorize' }).click();
+    await page.getByRole('textbox').fill(await broker.issuer.accessToken('bob'));
+    await page.getByRole('button', { name: 'Apply credentials' }).click();
+    await page.getByRole('button', { name: 'Close', exact: true }).click();
+    await operation('post /gettoken').click();
+    await page.getByRole('button', { name: 'Try it out' }).click();
+    await page.getByRole('button', { name: 'Execute' }).click();
+    await answer().getByText('"userName": "bob"').waitFor();
+  });
+
+  test('asks nobody but this broker for anything', async () => {
+    const before = said.length;
+    await send('post /gettoken', 'alice');
+    await answer().getByText('"userName": "alice"').waitFor();
+    const asked = said.slice(before).filter((line) => /^https?:/.test(line));
+    expect(asked.filter((url) => !url.startsWith(`${broker.url}/`))).toEqual([]);
+    expect(asked.length).toBeGreaterThan(4);
   });
 });
 

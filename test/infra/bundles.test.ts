@@ -6,8 +6,9 @@ import type { Metafile } from 'esbuild';
 import { BUNDLE_FILE, BUNDLE_HANDLER } from '../../functions/contract/bundle.ts';
 import { FUNCTION_NAMES, FUNCTIONS } from '../../functions/contract/functions.ts';
 import type { FunctionName } from '../../functions/contract/functions.ts';
-import { bundleFunction } from '../../infra/bundles.ts';
-import { buildBootstrap, bundleFunctions } from '../../local/bundle.ts';
+import { bundleFiles, bundleFunctions } from '../../infra/bundles.ts';
+import { checkPolicyText } from '../../infra/policy/check.ts';
+import { buildBootstrap } from '../../local/function-set.ts';
 import { LocalFunction } from '../../local/lambda/local-function.ts';
 import { OutputLog } from '../../local/lambda/output.ts';
 import { text } from '../support/iam-evaluator.ts';
@@ -52,16 +53,16 @@ function largestContributors(metafile: Metafile): string {
   return largest.map(([name, bytes]) => `${name} ${bytes}`).join(', ');
 }
 
-test.each(FUNCTION_NAMES)('the bundle of %s keeps its budget', (name) => {
-  const metafile = bundleFunction(name, path.join(folder, 'budget', name));
+test.each(FUNCTION_NAMES)('the bundle of %s keeps its budget', async (name) => {
+  const metafile = await bundleFiles({ [name]: FUNCTIONS[name].entry }, path.join(folder, 'budget'));
   const bytes = Object.values(metafile.outputs)[0]?.bytes ?? Infinity;
   const verdict =
     bytes <= BUDGETS[name] ? 'within budget' : `${bytes} bytes; largest: ${largestContributors(metafile)}`;
   expect(verdict).toBe('within budget');
 });
 
-test.each(FUNCTION_NAMES)('the bundle of %s has a client of AWS exactly for what its role may touch', (name) => {
-  const metafile = bundleFunction(name, path.join(folder, 'clients', name));
+test.each(FUNCTION_NAMES)('the bundle of %s has a client of AWS exactly for what its role may touch', async (name) => {
+  const metafile = await bundleFiles({ [name]: FUNCTIONS[name].entry }, path.join(folder, 'clients'));
   const [output] = Object.values(metafile.outputs);
   const loaded = Object.entries(output?.inputs ?? {}).filter(([, { bytesInOutput }]) => bytesInOutput > 0);
   const clients = new Set(loaded.flatMap(([file]) => /@aws-sdk\/client-([\w-]+)/.exec(file)?.[1] ?? []));
@@ -76,7 +77,7 @@ test.each(FUNCTION_NAMES)('the bundle of %s has a client of AWS exactly for what
 test('the deployed bundles are, byte for byte, those of the local set', async () => {
   const policy = path.join(import.meta.dirname, '..', '..', 'infra', 'environments', 'policy.dev.json');
   const local = path.join(folder, 'local');
-  await bundleFunctions(local, policy);
+  await bundleFunctions(local, checkPolicyText(readFileSync(policy, 'utf8')));
   const ours = FUNCTION_NAMES.map((name) => digest(path.join(local, name, BUNDLE_FILE))).sort();
   for (const { assembly } of environments) {
     const assets = readdirSync(assembly).filter((name) => name.startsWith('asset.'));

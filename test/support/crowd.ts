@@ -1,5 +1,5 @@
 /** Many people who are alike: known to the issuer, active at ThoughtSpot, entitled by the demo policy. */
-import { readDemoUsers, type DemoUsers } from '../../local/demo-users.ts';
+import { readDemoUsers, type DemoUsers } from '../../local/issuer.ts';
 import type { LocalBroker } from '../../local/local-broker.ts';
 import { readCluster, type Cluster } from '../../local/thoughtspot/cluster.ts';
 

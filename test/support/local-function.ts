@@ -2,7 +2,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { buildBootstrap } from '../../local/bundle.ts';
+import { buildBootstrap } from '../../local/function-set.ts';
 import { LocalFunction, type LocalFunctionSettings } from '../../local/lambda/local-function.ts';
 import { OutputLog } from '../../local/lambda/output.ts';
 

@@ -1,6 +1,5 @@
 /** The local gateway in front of a handler of the test's own, with a real issuer. */
-import { startIssuer, type Issuer } from '../../local/issuer.ts';
-import { readDemoUsers } from '../../local/demo-users.ts';
+import { readDemoUsers, startIssuer, type Issuer } from '../../local/issuer.ts';
 import { makeAuthorizer } from '../../local/gateway/authorizer.ts';
 import { bindGateway, type GatewaySettings, type Route } from '../../local/gateway/gateway.ts';
 import type { Invocation } from '../../local/lambda/local-function.ts';

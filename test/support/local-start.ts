@@ -15,13 +15,15 @@ export interface Program {
   readonly ended: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
 }
 
+/** `folder` is the working directory; the project's root where it is left out. */
 export function run(
   script: 'main' | 'token',
   args: readonly string[],
   variables: Record<string, string> = {},
+  folder = ROOT,
 ): Program {
   const child = spawn(process.execPath, [join(ROOT, 'local', `${script}.ts`), ...args], {
-    cwd: ROOT,
+    cwd: folder,
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...variables },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

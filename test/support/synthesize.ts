@@ -53,7 +53,7 @@ const environments: Environment[] = [
 for (const environment of environments) {
   const own = path.join(folder, environment.name);
   mkdirSync(own, { recursive: true });
-  const bundles = bundleFunctions(path.join(own, 'bundles'), environmentPolicy(environment));
+  const bundles = await bundleFunctions(path.join(own, 'bundles'), environmentPolicy(environment));
   const app = makeBrokerApp(environment, bundles, path.join(own, 'assembly'));
   app.synth();
   writeFileSync(path.join(own, 'environment.json'), JSON.stringify(environment));

@@ -9,7 +9,7 @@ const SVG = 'http://www.w3.org/2000/svg';
 const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 });
 export const format = (value: number): string => compact.format(value);
 
-function shape(name: string, attributes: Record<string, string | number>, text?: string): SVGElement {
+export function shape(name: string, attributes: Readonly<Record<string, string | number>>, text?: string): SVGElement {
   const element = document.createElementNS(SVG, name);
   for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, String(value));
   if (text !== undefined) element.textContent = text;

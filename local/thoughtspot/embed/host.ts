@@ -8,10 +8,10 @@ export interface HostReply {
   data?: { authToken?: string; embedExpiryInAuthToken?: boolean };
 }
 
-/** Nobody answers in this time: nobody will. The SDK gives up on its own calls after as long. */
+/** If nobody answers in this time, nobody will. The SDK gives up on its own calls after as long. */
 const REPLY_TIMEOUT_MS = 30_000;
 
-/** The origin to post to. Firefox does not tell it without a referrer; nothing that is posted is a secret. */
+/** The origin to post to. Firefox does not give it without a referrer; nothing that is posted is a secret. */
 function hostOrigin(): string {
   const [ancestor] = Array.from(location.ancestorOrigins ?? []);
   if (ancestor !== undefined) return ancestor;
@@ -20,7 +20,7 @@ function hostOrigin(): string {
 
 export const isEmbedded = (): boolean => window.parent !== window;
 
-export function tellHost(type: string, data: Record<string, unknown> = {}): void {
+export function postToHost(type: string, data: Record<string, unknown> = {}): void {
   window.parent.postMessage({ type, data }, hostOrigin());
 }
 

@@ -1,35 +1,7 @@
+import type { SessionDetails } from '../endpoints/callosum.ts';
+import type { SalesRow } from '../liveboard.ts';
 import { bars, curve, format, type Point } from './charts.ts';
-import { askHost, isEmbedded, onHostEvent, tellHost, type HostReply } from './host.ts';
-
-/** What GET /callosum/v1/session/info answers, as far as this page shows it. */
-interface SessionDetails {
-  userGUID: string;
-  userName: string;
-  userDisplayName: string;
-  privileges: string[];
-  simulator: {
-    org: { id: number; name: string };
-    groups: string[];
-    kind: string;
-    objectId: string | null;
-    issuedAt: number | null;
-    expiresAt: number | null;
-    now: number;
-    entitlements: {
-      variables: Record<string, string[]>;
-      filters: { column: string; operator: string; values: string[] }[];
-      parameters: Record<string, string>;
-    };
-    pollMs: number;
-  };
-}
-
-interface SalesRow {
-  region: string;
-  category: string;
-  month: string;
-  sales: number;
-}
+import { askHost, isEmbedded, onHostEvent, postToHost, type HostReply } from './host.ts';
 
 // The page's state. The token lives here only: not in the DOM, not in storage. Category and counters outlive tokens.
 let token = '';
@@ -227,13 +199,13 @@ async function start(): Promise<void> {
     showEnded(
       isEmbedded() ? 'ThoughtSpot did not accept the token.' : 'Nobody is signed in, and no app embeds this page.',
     );
-    if (isEmbedded()) tellHost('ThoughtspotAuthFailure', { type: 'OTHER' });
+    if (isEmbedded()) postToHost('ThoughtspotAuthFailure', { type: 'OTHER' });
     return;
   }
   say('Signed in');
   if (isEmbedded()) {
-    tellHost('authInit', { userGUID: details?.userGUID });
-    for (const event of ['EmbedListenerReady', 'load', 'PinboardRendered']) tellHost(event);
+    postToHost('authInit', { userGUID: details?.userGUID });
+    for (const event of ['EmbedListenerReady', 'load', 'PinboardRendered']) postToHost(event);
   }
   scheduleWatch();
 }

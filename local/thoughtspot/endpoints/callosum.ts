@@ -1,30 +1,15 @@
-import type { Answer, Call, Endpoint } from '../call.ts';
+import { endpointsUnder, type Answer, type Call, type Endpoint } from '../call.ts';
 import { formBody } from '../fields.ts';
-import { entitlementsOf } from './session.ts';
 import { requireActive, requireIdentity, requirePassword } from '../identity.ts';
 import { forbidden, unauthenticated } from '../refusal.ts';
 import type { RunningCluster } from '../running-cluster.ts';
 import { sessionCookie } from '../sessions.ts';
-import { logout } from './session.ts';
+import { entitlementsOf, logout } from './session.ts';
 
 /* What the Visual Embed SDK calls around the iframe (wire facts 5.5; C1-C3, K1-K4, B1, L1). */
 
-/** GET session/isactive: 2xx if the bearer or the cookie is alive, 401 if not; the body is ignored. */
-function isActive(cluster: RunningCluster, call: Call): Answer {
-  requireIdentity(cluster, call);
-  return { status: 204 };
-}
-
-function preauthInfo(cluster: RunningCluster, call: Call): Answer {
-  return { status: 200, json: { info: sessionDetails(cluster, call) } };
-}
-
-function sessionInfo(cluster: RunningCluster, call: Call): Answer {
-  return { status: 200, json: sessionDetails(cluster, call) };
-}
-
 /** The embed SDK needs `configInfo`; `simulator` is for this simulator's own page and no part of the real answer. */
-function sessionDetails(cluster: RunningCluster, call: Call): Record<string, unknown> {
+function sessionDetails(cluster: RunningCluster, call: Call) {
   const identity = requireIdentity(cluster, call);
   const { user, org, token, session } = identity;
   const { clusterId, clusterName, releaseVersion } = cluster.data;
@@ -55,6 +40,8 @@ function sessionDetails(cluster: RunningCluster, call: Call): Record<string, unk
     },
   };
 }
+
+export type SessionDetails = ReturnType<typeof sessionDetails>;
 
 /** v1 wants X-Requested-By on calls that change something (wire facts 3.7); it is what keeps forms of other sites out. */
 function requireRequestedBy(call: Call): void {
@@ -91,25 +78,28 @@ function loginWithPassword(cluster: RunningCluster, call: Call): Answer {
   return { status: 204, headers: { 'set-cookie': sessionCookie(session.id) } };
 }
 
-const endpoint = (method: Endpoint['method'], path: string, answer: Endpoint['answer']): Endpoint => ({
-  method,
-  path,
-  scope: 'session',
-  dialect: 'v1',
-  answer,
-});
+const endpoint = endpointsUnder('v1', '');
+const SESSION = '/callosum/v1/session';
 
 export const CALLOSUM_ENDPOINTS: readonly Endpoint[] = [
-  endpoint('GET', '/callosum/v1/session/isactive', isActive),
-  endpoint('GET', '/prism/preauth/info', preauthInfo),
-  endpoint('GET', '/callosum/v1/session/info', sessionInfo),
-  endpoint('POST', '/callosum/v1/session/login/token', (cluster, call) => {
+  // 2xx if the bearer or the cookie is alive, 401 if not; the body is ignored.
+  endpoint('GET', `${SESSION}/isactive`, 'session', (cluster, call) => {
+    requireIdentity(cluster, call);
+    return { status: 204 };
+  }),
+  endpoint('GET', '/prism/preauth/info', 'session', (cluster, call) => {
+    return { status: 200, json: { info: sessionDetails(cluster, call) } };
+  }),
+  endpoint('GET', `${SESSION}/info`, 'session', (cluster, call) => {
+    return { status: 200, json: sessionDetails(cluster, call) };
+  }),
+  endpoint('POST', `${SESSION}/login/token`, 'session', (cluster, call) => {
     requireRequestedBy(call);
     return loginWithToken(cluster, formBody(call));
   }),
-  endpoint('GET', '/callosum/v1/session/login/token', (cluster, call) => loginWithToken(cluster, call.query)),
-  endpoint('POST', '/callosum/v1/session/login', loginWithPassword),
-  endpoint('POST', '/callosum/v1/session/logout', (cluster, call) => {
+  endpoint('GET', `${SESSION}/login/token`, 'session', (cluster, call) => loginWithToken(cluster, call.query)),
+  endpoint('POST', `${SESSION}/login`, 'session', loginWithPassword),
+  endpoint('POST', `${SESSION}/logout`, 'session', (cluster, call) => {
     requireRequestedBy(call);
     return logout(cluster, call);
   }),

@@ -1,6 +1,5 @@
 import type { Entitlements, PersistOption } from '../entitlements.ts';
 import {
-  isObject,
   optionalChoice,
   optionalFlag,
   optionalObjects,
@@ -9,8 +8,8 @@ import {
   optionalTexts,
   requiredText,
   requiredTexts,
-  type JsonObject,
 } from '../fields.ts';
+import { isObject, type JsonObject } from '../json.ts';
 import { badInput } from '../refusal.ts';
 import type { Switches } from '../switches.ts';
 

@@ -1,4 +1,4 @@
-import type { Answer, Call, Endpoint } from '../call.ts';
+import { endpointsUnder, type Answer, type Endpoint } from '../call.ts';
 import type { User } from '../directory.ts';
 import { applyPersistOption } from '../entitlements.ts';
 import { jsonBody } from '../fields.ts';
@@ -18,9 +18,9 @@ function authorise(cluster: RunningCluster, request: MintRequest): Authority {
     return { key: null, keyOrg: null };
   }
   if (!cluster.switches.trustedAuth) throw forbidden('Trusted authentication is not enabled for this cluster or Org.');
-  const reach = cluster.keys.reachOf(request.secretKey);
-  if (!reach) throw new Refusal(401, CODE.credential, 'The provided secret key or password is incorrect.');
-  return { key: request.secretKey, keyOrg: reach.org };
+  const level = cluster.keys.levelOf(request.secretKey);
+  if (!level) throw new Refusal(401, CODE.credential, 'The provided secret key or password is incorrect.');
+  return { key: request.secretKey, keyOrg: level.org };
 }
 
 /** The Org of the token. An Org's own key works for that Org only (wire facts 3.6). */
@@ -133,22 +133,16 @@ function accessTokenAnswer(cluster: RunningCluster, { token, user }: { token: Is
   };
 }
 
-const endpoint = (kind: MintRequest['kind'], answer: Endpoint['answer']): Endpoint => ({
-  method: 'POST',
-  path: `/api/rest/2.0/auth/token/${kind}`,
-  scope: 'mint',
-  dialect: 'auth-2.0',
-  answer,
-});
+const endpoint = endpointsUnder('auth-2.0', '/api/rest/2.0/auth/token/');
 
 /** The three endpoints that need no Authorization header (wire facts 3.1, 3.2). */
 export const MINT_ENDPOINTS: readonly Endpoint[] = [
   ...(['full', 'object'] as const).map((kind) =>
-    endpoint(kind, (cluster: RunningCluster, call: Call) =>
+    endpoint('POST', kind, 'mint', (cluster, call) =>
       tokenAnswer(mint(cluster, readMint(kind, jsonBody(call), cluster.switches))),
     ),
   ),
-  endpoint('custom', (cluster, call) => {
+  endpoint('POST', 'custom', 'mint', (cluster, call) => {
     const minted = mint(cluster, readCustomMint(jsonBody(call), cluster.switches));
     return minted.token.kind === 'custom' ? accessTokenAnswer(cluster, minted) : tokenAnswer(minted);
   }),

@@ -1,4 +1,4 @@
-import type { Answer, Call, Endpoint } from '../call.ts';
+import { endpointsUnder, type Answer, type Call, type Endpoint } from '../call.ts';
 import type { User } from '../directory.ts';
 import { jsonBody, optionalFlag, optionalSeconds, requiredText } from '../fields.ts';
 import { requireActive, requireBearer, requireIdentity, requirePassword } from '../identity.ts';
@@ -11,23 +11,10 @@ import { REMEMBERED_SESSION_SECONDS, SESSION_SECONDS, sessionCookie } from '../s
  */
 
 function issue(cluster: RunningCluster, user: User, seconds: number): Answer {
-  const issuedAt = cluster.now();
-  const { switches } = cluster;
-  const owner = (switches.wrongUser === null ? undefined : cluster.directory.user(switches.wrongUser)) ?? user;
-  const token = cluster.tokens.issue(
-    {
-      user: owner.name,
-      org: switches.wrongOrg ?? owner.lastOrg,
-      kind: 'session',
-      issuedAt,
-      expiresAt: issuedAt + seconds * 1000,
-      objectId: null,
-      entitlements: owner.entitlements,
-      mintedWith: null,
-    },
-    switches.tokenForm,
-  );
-  return { status: 200, json: loginResponse(owner.name, token.text, issuedAt, seconds, 'BEARER') };
+  const { wrongUser, wrongOrg } = cluster.switches;
+  const owner = (wrongUser === null ? undefined : cluster.directory.user(wrongUser)) ?? user;
+  const token = cluster.issueFromSession(owner, wrongOrg ?? owner.lastOrg, owner.entitlements, seconds);
+  return { status: 200, json: loginResponse(owner.name, token.text, token.issuedAt, seconds, 'BEARER') };
 }
 
 const loginResponse = (userName: string, token: string, createdAt: number, seconds: number, tokenType: string) => ({
@@ -101,12 +88,7 @@ function logout(cluster: RunningCluster, call: Call): Answer {
   return { status: 200, json: true, headers: { 'set-cookie': sessionCookie('') } };
 }
 
-const endpoint = (
-  method: Endpoint['method'],
-  path: string,
-  scope: Endpoint['scope'],
-  answer: Endpoint['answer'],
-): Endpoint => ({ method, path: `/api/rest/v2/session${path}`, scope, dialect: 'session-v2', answer });
+const endpoint = endpointsUnder('session-v2', '/api/rest/v2/session');
 
 export const SESSION_V2_ENDPOINTS: readonly Endpoint[] = [
   endpoint('GET', '', 'session', sessionInfo),

@@ -1,4 +1,4 @@
-import type { Answer, Call, Endpoint } from '../call.ts';
+import { endpointsUnder, type Answer, type Call, type Endpoint } from '../call.ts';
 import type { User } from '../directory.ts';
 import { jsonBody, optionalFlag, optionalText, requiredText } from '../fields.ts';
 import {
@@ -14,7 +14,7 @@ import type { RunningCluster } from '../running-cluster.ts';
 import { sessionCookie } from '../sessions.ts';
 import { scopeOf } from './mint.ts';
 
-/** POST token/validate: a token that is not valid is 400 and only the text tells why (wire facts 3.3, 3.5). */
+/** POST token/validate: a token that is not valid is 400 and only the text says why (wire facts 3.3, 3.5). */
 function validate(cluster: RunningCluster, call: Call): Answer {
   requireBearer(cluster, call);
   const text = requiredText(jsonBody(call), 'token');
@@ -33,25 +33,12 @@ function validate(cluster: RunningCluster, call: Call): Answer {
   };
 }
 
-const DAY_MS = 86_400_000;
+const DAY_SECONDS = 86_400;
 
 /** GET session/token: since 26.x a new 24 h token; earlier documentation has the current one (wire facts 3.3). */
 function sessionToken(cluster: RunningCluster, call: Call): Answer {
   const { user, org, token: current } = requireIdentity(cluster, call);
-  const issuedAt = cluster.now();
-  const token = cluster.tokens.issue(
-    {
-      user: user.name,
-      org,
-      kind: 'session',
-      issuedAt,
-      expiresAt: issuedAt + DAY_MS,
-      objectId: null,
-      entitlements: current?.entitlements ?? user.entitlements,
-      mintedWith: null,
-    },
-    cluster.switches.tokenForm,
-  );
+  const token = cluster.issueFromSession(user, org, current?.entitlements ?? user.entitlements, DAY_SECONDS);
   return {
     status: 200,
     json: {
@@ -129,12 +116,7 @@ export function logout(cluster: RunningCluster, call: Call): Answer {
   return { status: 204, headers: { 'set-cookie': sessionCookie('') } };
 }
 
-const endpoint = (
-  method: Endpoint['method'],
-  path: string,
-  scope: Endpoint['scope'],
-  answer: Endpoint['answer'],
-): Endpoint => ({ method, path: `/api/rest/2.0/auth/${path}`, scope, dialect: 'auth-2.0', answer });
+const endpoint = endpointsUnder('auth-2.0', '/api/rest/2.0/auth/');
 
 export const SESSION_ENDPOINTS: readonly Endpoint[] = [
   endpoint('POST', 'token/validate', 'session', validate),

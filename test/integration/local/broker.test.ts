@@ -164,15 +164,18 @@ describe('npm run token', () => {
   });
 
   it.each([
-    [['zoe'], 'no demo user "zoe"'],
-    [['mallory'], 'Not entitled'],
-    [['alice', '--grant', 'nonexistent'], 'status 403, not-entitled'],
-    [['--jwt', 'abc'], 'Unauthorized'],
-    [[], 'Name a demo user'],
-    [['alice', '--unknown'], 'Unknown option'],
-  ])('says plainly what is wrong with %j', async (args, words) => {
+    [['zoe'], 1, 'no demo user "zoe"'],
+    [['mallory'], 1, 'Not entitled'],
+    [['alice', '--grant', 'nonexistent'], 1, 'status 403, not-entitled'],
+    [['alice', '--grant', 'no name!'], 1, 'grant: is not the name of a grant'],
+    [['--jwt', 'abc'], 1, 'Unauthorized'],
+    [[], 2, 'Name a demo user'],
+    [['alice', '--unknown'], 2, 'Unknown option'],
+    [['alice', 'bob'], 2, "Unexpected argument 'bob'"],
+    [['alice', '--jwt', 'abc'], 2, 'not both'],
+  ])('ends %j with status %i, and says plainly what is wrong', async (args, status, words) => {
     const { code, text } = await token(...args);
-    expect(code).toBe(1);
+    expect(code).toBe(status);
     expect(text).toContain(words);
     expect(text).not.toContain('    at ');
   });

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { untilGone } from '../../support/local-function.ts';
 import { freeBasePort, occupy, run, type Program } from '../../support/local-start.ts';
 
@@ -19,9 +20,9 @@ function childrenOf(pid: number): number[] {
 }
 
 /** A started set with a sandbox that has served and is frozen, and one for another function. */
-async function startAndUse(): Promise<{ program: Program; url: string; base: number }> {
+async function startAndUse(folder?: string): Promise<{ program: Program; url: string; base: number }> {
   const base = await freeBasePort();
-  const program = run('main', [], { BROKER_PORT: String(base) });
+  const program = run('main', [], { BROKER_PORT: String(base) }, folder);
   await program.printed(READY);
   const url = `http://127.0.0.1:${base}`;
   const jwt = await (await fetch(`${url}/__local/jwt?user=mallory`)).text();
@@ -58,6 +59,12 @@ describe('npm start', () => {
     expect(program.text()).toContain(`BROKER_PORT=${base} npm run token -- alice`);
     expect(program.text()).toContain(`curl -s -X POST ${url}/gettoken`);
     expect(program.text()).not.toMatch(/eyJ|secretKey|Pa55word/);
+  });
+
+  it('starts and serves in whatever directory it is started', async () => {
+    const { program } = await startAndUse(tmpdir());
+    program.process.kill('SIGINT');
+    expect(await program.ended).toEqual({ code: 0, signal: null });
   });
 
   it.each([
@@ -104,6 +111,12 @@ describe('npm start', () => {
     expect(await program.ended).toEqual({ code: 1, signal: null });
     expect(program.text()).toContain('The broker did not start.');
     expect(program.text()).toContain(words);
+  });
+
+  it('refuses an argument that it does not know', async () => {
+    const program = run('main', ['simulator']);
+    expect(await program.ended).toEqual({ code: 2, signal: null });
+    expect(program.text()).toContain("Unexpected argument 'simulator'");
   });
 
   it('explains itself', async () => {

@@ -32,9 +32,13 @@ function leases(args: readonly string[], env: Record<string, string> = {}) {
 }
 const here = (...args: string[]) => leases([...args, '--url', broker.url, '--jwt', jwt]);
 
-async function mint(user: string): Promise<void> {
-  const headers = { authorization: `Bearer ${await broker.issuer.accessToken(user)}` };
-  expect((await fetch(`${broker.url}/gettoken`, { method: 'POST', headers })).status).toBe(200);
+async function mint(user: string, grant = 'full'): Promise<void> {
+  const headers = {
+    authorization: `Bearer ${await broker.issuer.accessToken(user)}`,
+    'content-type': 'application/json',
+  };
+  const body = JSON.stringify({ grant });
+  expect((await fetch(`${broker.url}/gettoken`, { method: 'POST', headers, body })).status).toBe(200);
 }
 
 describe('npm run leases', () => {
@@ -49,18 +53,25 @@ describe('npm run leases', () => {
     expect(listed.leases.map(({ user }) => user)).toEqual(['carol']);
   });
 
-  test('revokes a user and says so', async () => {
+  test('revokes a user and counts what has ended', async () => {
+    await mint('alice', 'regional');
     const { code, stdout } = await here('revoke', '--user', 'alice', '--yes');
     expect({ code, stdout }).toMatchObject({ code: 0 });
-    expect(stdout).toContain('Revoked: every lease of the user alice');
+    expect(stdout).toBe('Leases of the user alice: 2 ended.\n');
     expect((await here('list', '--user', 'alice')).stdout).toBe('No leases.\n');
     expect(broker.simulator?.state().tokens.map(({ user }) => user)).toEqual(['carol']);
+  });
+
+  test('says that a user has no leases, where there are none', async () => {
+    const { code, stdout } = await here('revoke', '--user', 'nobody', '--yes');
+    expect([code, stdout]).toEqual([0, 'No leases of the user nobody.\n']);
   });
 
   test('revokes an organisation: served no more at once, ended by the sweep', async () => {
     const { code, stdout } = await here('revoke', '--org', '2', '--yes', '--no-wait');
     expect(code).toBe(0);
     expect(stdout).toContain('none of them is served any more');
+    expect(stdout).toContain(': 0 ended, 1 left to the sweep');
     await broker.sweep();
     expect(broker.simulator?.state().tokens).toEqual([]);
   });
@@ -73,6 +84,11 @@ describe('npm run leases', () => {
     [['revoke', '--user', 'alice'], 2, /nobody to ask: add --yes/],
     [['list', '--org', 'acme'], 2, /not the number of an organisation/],
     [['forget'], 2, /There is no command forget/],
+    [['list', 'alice'], 2, /Unexpected argument 'alice'/],
+    [['list', '--all'], 2, /--all is for revoke/],
+    [['revoke', '--all', '--state', 'orphaned', '--yes'], 2, /--state is for list/],
+    [['list', '--functions', 'broker-dev'], 2, /Name one broker/],
+    [['list', '--state', 'gone'], 1, /state: is not a state of a lease/],
     [['list', '--colour'], 2, /Unknown option/],
   ])('%j ends with %i and says what to do', async (args, code, words) => {
     const reached =
@@ -134,6 +150,18 @@ describe('npm run leases --functions', () => {
     );
     expect(broker.simulator?.state().tokens).toEqual([]);
   });
+});
+
+test('counts apart what waits for its own end, since nobody knows its token, and does not wait for it', async () => {
+  broker.simulator?.set({ lostReplies: 1 });
+  const headers = { authorization: `Bearer ${await broker.issuer.accessToken('bob')}` };
+  expect((await fetch(`${broker.url}/gettoken`, { method: 'POST', headers })).ok).toBe(false);
+  await mint('bob', 'regional');
+  expect((await here('list', '--user', 'bob', '--state', 'orphaned')).stdout).toMatch(/^bob +1 +full +orphaned/m);
+  const { stdout } = await here('revoke', '--user', 'bob', '--yes');
+  expect(stdout).toBe('Leases of the user bob: 1 ended, 1 orphaned until the token ends by itself.\n');
+  const again = await here('revoke', '--user', 'bob', '--yes', '--json');
+  expect(JSON.parse(again.stdout)).toEqual({ revoked: 0, pending: 0, orphaned: 1 });
 });
 
 test('nothing that the command printed holds the operator’s JWT or a token', () => {

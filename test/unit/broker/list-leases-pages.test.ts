@@ -1,7 +1,7 @@
 /** Where pages of a listing end and begin. */
 import type { Lease } from '../../../functions/broker/lease.ts';
 import type { TokenLedger } from '../../../functions/broker/ports.ts';
-import { makeWorld } from '../../support/broker-world.ts';
+import { asOperator, makeWorld } from '../../support/broker-world.ts';
 import { START } from '../../support/fake-clock.ts';
 
 async function worldOf(leases: number, shards = 2) {
@@ -10,6 +10,13 @@ async function worldOf(leases: number, shards = 2) {
   const page = (limit: number, cursor?: string, user?: string, deadline = Infinity) =>
     world.process().listLeases(user === undefined ? {} : { user }, limit, cursor, deadline);
   return { ...world, page };
+}
+
+async function reserve(ledger: TokenLedger, generation: number): Promise<void> {
+  const about = { shared: false, orgId: 1, kind: 'full', rule: 'r', grant: 'g', policyVersion: 'v' } as const;
+  const times = { reservedAt: START, mintDeadlineAt: START, latestEndAt: START };
+  const caller = { issuer: 'i', subject: 's' };
+  await ledger.reserve({ user: 'ann', fingerprint: 'print', generation, ...about, ...times, caller }, Infinity);
 }
 
 test('faulty fields are named', async () => {
@@ -30,25 +37,55 @@ describe('of a user', () => {
     expect(await page(5, undefined, 'nobody')).toEqual({ leases: [] });
   });
 
-  test('the next page begins after the last lease shown, and the first begins again where that has ended', async () => {
+  test('the next page begins after the last lease shown', async () => {
     const { page } = await worldOf(3);
     const first = await page(2, undefined, 'ann');
-    expect(first.next).toBe(first.leases.at(-1)?.leaseId);
     const second = await page(2, first.next, 'ann');
     expect([second.leases.length, second.next]).toEqual([1, undefined]);
     expect(first.leases.map(({ leaseId }) => leaseId)).not.toContain(second.leases[0]?.leaseId);
-    expect((await page(5, 'gone', 'ann')).leases).toHaveLength(3);
+  });
+
+  test('the next page begins after the last lease shown where that has ended since', async () => {
+    const { page, process } = await worldOf(5);
+    const { leases } = await page(5, undefined, 'ann');
+    const first = await page(2, undefined, 'ann');
+    await process().revoke(asOperator(), { kind: 'lease', leaseId: first.leases.at(-1)?.leaseId ?? '' });
+    const second = await page(2, first.next, 'ann');
+    const third = await page(2, second.next, 'ann');
+    const shown = [...first.leases, ...second.leases, ...third.leases].map(({ leaseId }) => leaseId);
+    expect(shown).toEqual(leases.map(({ leaseId }) => leaseId));
+    expect(third.next).toBeUndefined();
+  });
+
+  test('generations of one fingerprint are continued in the order of their numbers', async () => {
+    const { page, ledger } = await worldOf(0);
+    for (const generation of [9, 10, 11, 100]) await reserve(ledger, generation);
+    const first = await page(1, undefined, 'ann');
+    const rest = await page(10, first.next, 'ann');
+    expect([...first.leases, ...rest.leases].map(({ generation }) => generation)).toEqual([9, 10, 11, 100]);
+  });
+
+  test.each(['', 'gone', '0 ', 'print#', '#1', 'print#1#2', 'print#-1', 'print#1.5', `print#${'1'.repeat(20)}`])(
+    'a cursor %j is not ours',
+    async (cursor) => {
+      const { page } = await worldOf(1);
+      await expect(page(5, cursor, 'ann')).rejects.toMatchObject({
+        code: 'invalid-request',
+        errors: [{ field: 'cursor', detail: 'is not ours' }],
+      });
+    },
+  );
+
+  test('a cursor of a user is not one of all', async () => {
+    const { page } = await worldOf(3);
+    const { next } = await page(2, undefined, 'ann');
+    await expect(page(2, next)).rejects.toMatchObject({ errors: [{ field: 'cursor', detail: 'is not ours' }] });
   });
 });
 
 test('leases of a user come by fingerprint and generation, in whatever order the ledger finds them', async () => {
   const { process, ledger } = await worldOf(3);
-  const about = { shared: false, orgId: 1, kind: 'full', rule: 'r', grant: 'g', policyVersion: 'v' } as const;
-  const times = { reservedAt: START, mintDeadlineAt: START, latestEndAt: START };
-  const caller = { issuer: 'i', subject: 's' };
-  for (const generation of [9, 2, 10, 1, 11, 5, 7, 3]) {
-    await ledger.reserve({ user: 'ann', fingerprint: 'print', generation, ...about, ...times, caller }, Infinity);
-  }
+  for (const generation of [9, 2, 10, 1, 11, 5, 7, 3]) await reserve(ledger, generation);
   const found: Lease[] = [];
   for await (const lease of ledger.unfinishedOfUser('ann', Infinity)) found.push(lease);
   expect(found.length).toBeGreaterThan(10);

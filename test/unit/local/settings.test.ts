@@ -19,6 +19,14 @@ it.each([
   expect(thoughtspot).toEqual({ kind: 'cluster', host: HOST, dialect: 'auth-2.0', credential });
 });
 
+it.each(['http://[::1]:8788', 'http://127.0.0.1:8788', 'http://localhost:8788'])(
+  'takes %s, on this machine, in clear text',
+  (host) => {
+    const { thoughtspot } = readSettings({ THOUGHTSPOT_HOST: host, THOUGHTSPOT_SECRET_KEY: 'k' });
+    expect(thoughtspot).toMatchObject({ host });
+  },
+);
+
 it('takes origins by commas', () => {
   const { allowOrigins } = readSettings({ BROKER_ORIGINS: 'http://localhost:5173, https://a.example' });
   expect(allowOrigins).toEqual(['http://localhost:5173', 'https://a.example']);

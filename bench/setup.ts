@@ -12,25 +12,24 @@ import { makeTelemetry, type Telemetry } from '../functions/telemetry/telemetry.
 import { readConfig, type Config } from '../functions/wiring/config.ts';
 import { clock } from '../functions/wiring/system.ts';
 import { checkPolicy, type CheckedPolicy } from '../infra/policy/check.ts';
-import { startLocalAws, type LocalAws } from '../local/aws/local-aws.ts';
+import { secretDocument, startLocalAws, type LocalAws } from '../local/aws/local-aws.ts';
 import { functionVariables, SECRET_ID, TABLE_NAME } from '../local/function-variables.ts';
 import { REGION } from '../local/lambda/environment.ts';
 import { lineSplitter } from '../local/lambda/output.ts';
-import { secretDocument } from '../local/secret-document.ts';
 import { DEFAULT_POLICY } from '../local/settings.ts';
 import { startSimulator, type Simulator, type Switches } from '../local/thoughtspot/simulator.ts';
 import { crowd } from '../test/support/crowd.ts';
 import { httpEvent } from '../test/support/http-event.ts';
 
-export interface Stand {
+export interface Setup {
   readonly aws: LocalAws;
   readonly simulator: Simulator;
   /** Users whom issuer, policy and ThoughtSpot know, all alike. */
   readonly people: readonly string[];
   readonly policy: CheckedPolicy;
-  /** Environment variables of a function that works against this stand. */
+  /** Environment variables of a function that works against this setup. */
   variables(name: FunctionName): Record<string, string>;
-  /** Starts today's server against this stand. */
+  /** Starts today's server against this setup. */
   peer(): Promise<Peer>;
   close(): Promise<void>;
 }
@@ -43,7 +42,7 @@ export interface Peer {
 }
 
 /** Starts everything on free ports, and points the AWS clients of this process there. */
-export async function startStand(people: number, switches: Partial<Switches>): Promise<Stand> {
+export async function startSetup(people: number, switches: Partial<Switches>): Promise<Setup> {
   const { names, cluster } = crowd(people);
   const simulator = await startSimulator({ cluster, switches });
   const aws = await startLocalAws({ secrets: 0, kms: 0, dynamodb: 0 }, TABLE_NAME);
@@ -152,8 +151,8 @@ export function quietTelemetry(name: FunctionName): Telemetry {
 }
 
 /** What the function would read of its environment. */
-export function configOf(stand: Stand): Config<'gettoken'> {
-  return readConfig('gettoken', stand.variables('gettoken'));
+export function configOf(setup: Setup): Config<'gettoken'> {
+  return readConfig('gettoken', setup.variables('gettoken'));
 }
 
 export interface Asked {

@@ -1,5 +1,7 @@
-/** Reads fields out of JSON of unknown shape. Nothing here throws. */
 import { isObject } from '../contract/shapes.ts';
+
+/** JSON of unknown shape. The readers of its fields never throw. */
+export type JsonObject = Readonly<Record<string, unknown>>;
 
 export function parseJson(text: string): unknown {
   try {
@@ -10,28 +12,30 @@ export function parseJson(text: string): unknown {
   }
 }
 
-export function objectIn(value: unknown, key: string): Readonly<Record<string, unknown>> {
-  const found = own(value, key);
-  return isObject(found) ? found : {};
+function fieldIn<T>(json: unknown, key: string, is: (field: unknown) => field is T): T | undefined {
+  const field = isObject(json) && Object.hasOwn(json, key) ? json[key] : undefined;
+  return is(field) ? field : undefined;
 }
 
-export function textIn(value: unknown, key: string): string | undefined {
-  const found = own(value, key);
-  return typeof found === 'string' && found.trim() !== '' ? found : undefined;
-}
+const isText = (field: unknown): field is string => typeof field === 'string' && field.trim() !== '';
+const isList = (field: unknown): field is readonly unknown[] => Array.isArray(field);
+const isNumber = (field: unknown): field is number => typeof field === 'number' && Number.isFinite(field);
+
+export const objectIn = (json: unknown, key: string): JsonObject => fieldIn(json, key, isObject) ?? {};
+export const listIn = (json: unknown, key: string): readonly unknown[] | undefined => fieldIn(json, key, isList);
+export const textIn = (json: unknown, key: string): string | undefined => fieldIn(json, key, isText);
 
 /** A finite number, also one written as a string of digits. */
-export function numberIn(value: unknown, key: string): number | undefined {
-  const found = own(value, key);
-  if (typeof found === 'string' && /^\d{1,16}$/.test(found)) return Number(found);
-  return typeof found === 'number' && Number.isFinite(found) ? found : undefined;
+export function numberIn(json: unknown, key: string): number | undefined {
+  const text = textIn(json, key);
+  return text !== undefined && /^\d{1,16}$/.test(text) ? Number(text) : fieldIn(json, key, isNumber);
 }
 
 /** ThoughtSpot mixes epoch seconds and milliseconds; ten digits are seconds (wire facts 3.2). */
-export function epochMs(value: number): number {
-  return value < 1e11 ? value * 1_000 : value;
-}
+export const epochMs = (value: number): number => (value < 1e11 ? value * 1_000 : value);
 
-function own(value: unknown, key: string): unknown {
-  return isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
+/** The fields that have a value: absent instead of undefined. */
+export function defined<T extends object>(fields: T): { [Key in keyof T]?: Exclude<T[Key], undefined> };
+export function defined(fields: object): object {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }

@@ -1,12 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Credential, MintedToken } from '../../functions/broker/ports.ts';
-import { ApiError, type ApiResponse, ConnectionError } from '../../functions/thoughtspot/session-api.ts';
-import { type GettokenInput, type Operation, outcomeOf, type Proof } from '../../functions/thoughtspot/dialect.ts';
-import { DIALECTS } from '../../functions/thoughtspot/dialects.ts';
+import type { Credential } from '../../functions/broker/ports.ts';
+import { outcomeOf } from '../../functions/thoughtspot/dialects/dialect.ts';
+import type { GettokenInput, Operation } from '../../functions/thoughtspot/dialects/dialect.ts';
+import { DIALECTS } from '../../functions/thoughtspot/issuer.ts';
 import type { DialectName } from '../../functions/thoughtspot/rejection.ts';
-import { Client, type Configuration, SessionController } from '../../functions/thoughtspot/session-controller.ts';
-import type { Exchange, Reply, RequestParts } from '../../functions/thoughtspot/transport.ts';
+import {
+  ApiError,
+  Client,
+  ConnectionError,
+  SessionController,
+} from '../../functions/thoughtspot/session-controller.ts';
+import type { ApiResponse, Configuration } from '../../functions/thoughtspot/session-controller.ts';
+import type { Exchange } from '../../functions/thoughtspot/transport.ts';
 import { Finding, needed, Skipped } from './checklist.ts';
 import type { Examine } from './checklist.ts';
 import { examineCors } from './cors.ts';
@@ -35,16 +41,14 @@ export type IsAlive = (token: string) => Promise<boolean>;
 
 /**
  * The five session operations with the very requests that the broker sends, then what has to be refused, then CORS.
- * With a password they are those of SessionController. Every token that it makes is ended, whatever fails. `then` runs
- * last, while the connection is open.
+ * Every token that it makes is ended, whatever fails. `then` runs last, while the connection is open.
  */
 export async function examineCluster(
   examine: Examine,
   target: ClusterTarget,
   then: (isAlive: IsAlive) => Promise<void>,
 ): Promise<void> {
-  const { host: baseUrl, dialect, user: userName, orgId } = target;
-  const client = new Client({ baseUrl, dialect, timeout: CALL_MS, userName, ...optionalOrg(orgId) });
+  const client = new Client({ baseUrl: target.host, dialect: target.dialect, timeout: CALL_MS });
   try {
     await then(await examineOperations(examine, target, client));
   } finally {
@@ -54,92 +58,86 @@ export async function examineCluster(
 
 async function examineOperations(examine: Examine, target: ClusterTarget, client: Client): Promise<IsAlive> {
   const { credential, user, orgId, host } = target;
-  const withPassword = credential.kind === 'password';
   const dialect = DIALECTS[target.dialect];
   const asked: Asked = { credential: credential.kind, user, orgId };
+  const { transport } = client;
+  /** Sends all but what it has no place for: a secret key, and a login by token. */
+  const controller = (changes: Partial<Configuration> = {}) => new SessionController(client.withConfiguration(changes));
 
-  /** One call: by the controller where a password is at hand, else with what the broker's issuer would send. */
-  async function call<Input, Value>(
-    operation: Operation<Input, Value>,
-    input: Input,
-    byController: (controller: SessionController) => Promise<ApiResponse<unknown>>,
-    settings: Partial<Configuration> = {},
-    change: (parts: RequestParts) => RequestParts = (parts) => parts,
-  ): Promise<{ readonly value: Value; readonly headers: Reply['headers'] }> {
-    const exchange = withPassword
-      ? await exchangeOf(byController(new SessionController(client.withConfiguration(settings))))
-      : await client.transport.exchange(change(operation.encode(input)), CALL_MS);
-    const outcome = outcomeOf(operation, input, exchange, { name: dialect.name, nowMs: Date.now() });
-    if ('rejection' in outcome) throw findingOf(outcome.rejection.failure, asked);
+  /** What the broker would make of an answer. Throws Finding if that is no result. */
+  async function judged<Input, Value>(operation: Operation<Input, Value>, input: Input, sent: Promise<Exchange>) {
+    const exchange = await sent;
+    const outcome = outcomeOf(target.dialect, operation, input, exchange, Date.now());
+    if (!outcome.ok) throw findingOf(outcome.failure, asked);
     return { value: outcome.value, headers: exchange.kind === 'reply' ? exchange.reply.headers : {} };
   }
-  const sessionInfo = (controller: SessionController) => controller.sessionInfo();
-  const whoseToken = async (bearer: string) =>
-    (await call(dialect.sessionInfo, { bearer }, sessionInfo, { accessToken: bearer })).value;
-  const isAlive: IsAlive = async (token) => (await whoseToken(token)) !== 'token-not-accepted';
+  async function whoseToken(accessToken: string, session?: Configuration['session']) {
+    const sent = exchangeOf(controller({ accessToken, session }).sessionInfo());
+    const { value } = await judged(dialect.sessionInfo, { bearer: accessToken }, sent);
+    return value === 'not-accepted' ? undefined : value;
+  }
+  const isAlive: IsAlive = async (token) => (await whoseToken(token)) !== undefined;
 
   /** Signs in with the password, or turns a token into a session of the browser's kind. */
   async function login(token: string | undefined): Promise<readonly [string, Session]> {
+    const withPassword = credential.kind === 'password';
     if (!withPassword && dialect.name !== 'auth-2.0')
       throw new Skipped('session-v2 signs in with a password only: set THOUGHTSPOT_USERNAME and THOUGHTSPOT_PASSWORD');
-    const given = { userName: user, password: withPassword ? credential.password() : '' };
-    const byToken = (parts: RequestParts): RequestParts => ({
-      ...parts,
-      headers: { ...parts.headers, authorization: `Bearer ${needed(token, 'gettoken')}` },
-      body: '{}',
-    });
-    const { value, headers } = await call(
-      dialect.login,
-      { ...given, ...optionalOrg(orgId) },
-      (controller) => controller.login(given),
-      {},
-      byToken,
-    );
+    const { value, headers } = withPassword
+      ? await loginByPassword(user, credential.password(), orgId)
+      : await loginByToken(needed(token, 'gettoken'));
     const cookie = cookiesOf(headers);
-    if (cookie === '' && value === 'cookie-session')
+    if (cookie === '' && value.token === undefined)
       throw new Finding('the answer holds neither a cookie nor a token', 'Check that the host is the cluster itself.');
-    const session = { cookie, ...(value === 'cookie-session' ? {} : { token: value.token }) };
+    const session = { cookie, ...(value.token === undefined ? {} : { token: value.token }) };
     return [`a session of ${user}, by ${withPassword ? 'password' : 'token'}`, session];
   }
+  function loginByPassword(userName: string, password: string, org?: number) {
+    const sent = exchangeOf(controller({ orgId: org }).login({ userName, password }));
+    return judged(dialect.login, { userName, password, orgId: org }, sent);
+  }
+  function loginByToken(token: string) {
+    const input = { userName: '', password: '' };
+    const { headers, ...parts } = dialect.login.encode(input);
+    const byToken = { ...parts, headers: { ...headers, authorization: `Bearer ${token}` }, body: '{}' };
+    return judged(dialect.login, input, transport.exchange(byToken, CALL_MS));
+  }
 
-  async function mint(proof: Proof, bearer: string | undefined): Promise<MintedToken> {
+  async function mint(proof: GettokenInput['proof'], bearer: string | undefined): Promise<string> {
     const input: GettokenInput = {
-      userName: user,
+      user,
       proof,
-      ...(bearer === undefined ? {} : { bearer }),
-      ...optionalOrg(orgId),
+      bearer,
+      orgId,
       validitySeconds: VALIDITY_SECONDS,
       rights: { kind: 'full' },
       provisioning: null,
     };
-    const password = proof.kind === 'password' ? proof.password : '';
-    const { value } = await call(
-      dialect.gettoken,
-      input,
-      (controller) => controller.gettoken({ userName: user, password, tokenExpiryDuration: VALIDITY_SECONDS }),
-      { accessToken: bearer ?? '' },
-    );
+    const body = { userName: user, tokenExpiryDuration: VALIDITY_SECONDS };
+    const sent =
+      'password' in proof
+        ? exchangeOf(controller({ accessToken: bearer ?? '', orgId }).gettoken({ ...body, password: proof.password }))
+        : transport.exchange(dialect.gettoken.encode(input), CALL_MS);
+    const { value } = await judged(dialect.gettoken, input, sent);
     owners.set(value.token, value.userName);
-    return value;
+    return value.token;
   }
-  const proof: Proof =
+  const proof =
     credential.kind === 'password'
-      ? { kind: 'password', password: credential.password() }
-      : { kind: 'secret-key', secretKey: credential.secretKeyFor(orgId ?? 0) };
+      ? { password: credential.password() }
+      : { secretKey: credential.secretKeyFor(orgId ?? 0) };
 
   /** Whose each token is by ThoughtSpot's word: a revocation that names somebody else may do nothing. */
   const owners = new Map<string, string>();
   const revoke = async (token: string) => {
     const userName = owners.get(token) ?? user;
-    await call(dialect.revoketoken, { bearer: token, userName }, (controller) => controller.revoketoken(), {
-      accessToken: token,
-      userName,
-    });
+    const sent = exchangeOf(controller({ accessToken: token, userName }).revoketoken());
+    await judged(dialect.revoketoken, { bearer: token, userName }, sent);
     owners.delete(token);
   };
 
   try {
-    let session = withPassword ? await examine('login', () => login(undefined)) : undefined;
+    let session = credential.kind === 'password' ? await examine('login', () => login(undefined)) : undefined;
     if (session?.token !== undefined) owners.set(session.token, user);
 
     const token = await examine('gettoken', async () => {
@@ -154,13 +152,13 @@ async function examineOperations(examine: Examine, target: ClusterTarget, client
           'Leave --user away, or use a secret key.',
         );
       const bearer = dialect.mintsWithSession ? needed(session?.token, 'login') : undefined;
-      const { token: minted } = await mint(proof, bearer);
-      return [`a token for ${user}${orgId === undefined ? '' : ` in org ${orgId}`}, ${VALIDITY_SECONDS} s`, minted];
+      const found = `a token for ${user}${orgId === undefined ? '' : ` in org ${orgId}`}, ${VALIDITY_SECONDS} s`;
+      return [found, await mint(proof, bearer)];
     });
 
     await examine('sessionInfo', async () => {
       const info = await whoseToken(needed(token, 'gettoken'));
-      if (info === 'token-not-accepted')
+      if (info === undefined)
         throw new Finding('ThoughtSpot does not take its own new token', 'Check its clock and ours.');
       const wrongOrg = orgId !== undefined && info.orgId !== undefined && info.orgId !== orgId;
       if (info.userName !== user || wrongOrg)
@@ -171,22 +169,15 @@ async function examineOperations(examine: Examine, target: ClusterTarget, client
       return [`the token is that of ${info.userName}${info.orgId === undefined ? '' : ` in org ${info.orgId}`}`, info];
     });
 
-    if (!withPassword) session = await examine('login', () => login(needed(token, 'gettoken')));
+    if (credential.kind === 'secret-key') session = await examine('login', () => login(needed(token, 'gettoken')));
 
     await examine('logout', async () => {
       const { cookie, token: bearer = '' } = needed(session, 'login');
-      const settings = cookie === '' ? { accessToken: bearer } : { cookie };
-      const asSession = (parts: RequestParts): RequestParts => {
-        const { authorization: _none, ...headers } = parts.headers;
-        return {
-          ...parts,
-          headers: { ...headers, ...(cookie === '' ? { authorization: `Bearer ${bearer}` } : { cookie }) },
-        };
-      };
-      await call(dialect.logout, {}, (controller) => controller.logout(), settings, asSession);
-      const { value: still } = await call(dialect.sessionInfo, { bearer: '' }, sessionInfo, settings, asSession);
-      if (still === 'token-not-accepted') return ['the session is over', undefined];
-      throw new Finding('the session outlives its logout', 'Rely on revoketoken; tell ThoughtSpot support.');
+      const headers = cookie === '' ? { authorization: `Bearer ${bearer}` } : { cookie };
+      await judged(dialect.logout, { bearer: '' }, exchangeOf(controller({ session: headers }).logout()));
+      const still = await whoseToken('', headers);
+      if (still === undefined) return ['the session is over', undefined];
+      throw new Finding('the session outlives its logout', 'Rely on revoketoken; report it to ThoughtSpot support.');
     });
 
     await examine('revoketoken', async () => {
@@ -204,12 +195,9 @@ async function examineOperations(examine: Examine, target: ClusterTarget, client
     await examine(`wrong ${credential.kind === 'password' ? 'password' : 'secret key'} is refused`, async () => {
       const refused = await isRefused(async () => {
         if (credential.kind === 'secret-key' && !dialect.mintsWithSession)
-          await mint({ kind: 'secret-key', secretKey: randomUUID() }, undefined);
+          await mint({ secretKey: randomUUID() }, undefined);
         // Of a user who does not exist: wrong passwords lock accounts.
-        else {
-          const madeUp = { userName: `doctor-${randomUUID()}`, password: randomUUID() };
-          await call(dialect.login, madeUp, (controller) => controller.login(madeUp));
-        }
+        else await loginByPassword(`doctor-${randomUUID()}`, randomUUID());
       });
       if (refused) return ['refused', undefined];
       throw new Finding('ThoughtSpot took a made-up credential', 'Do not go live: anybody can become any user there.');
@@ -228,26 +216,28 @@ async function examineOperations(examine: Examine, target: ClusterTarget, client
   return isAlive;
 }
 
-/** What came of a call of the controller: its errors hold the answer, or say that none came. */
-async function exchangeOf(answering: Promise<ApiResponse<unknown>>): Promise<Exchange> {
-  const answer = await answering.catch((error: unknown) => {
-    if (error instanceof ApiError || error instanceof ConnectionError) return error;
-    throw error;
-  });
-  if (answer instanceof ConnectionError) return answer.lost;
-  const { statusCode: status, headers, body } = answer;
-  return { kind: 'reply', reply: { status, headers, body } };
-}
-
 interface Session {
   readonly cookie: string;
   readonly token?: string;
 }
 
-const optionalOrg = (orgId: number | undefined) => (orgId === undefined ? {} : { orgId });
+/** The answer to a call of the controller, as what the broker judges. */
+async function exchangeOf(call: Promise<ApiResponse<unknown>>): Promise<Exchange> {
+  try {
+    return replied(await call);
+  } catch (error) {
+    if (error instanceof ApiError) return replied(error);
+    if (error instanceof ConnectionError) return error.lost;
+    throw error;
+  }
+}
+
+function replied({ statusCode: status, headers, body }: ApiResponse<unknown>): Exchange {
+  return { kind: 'reply', reply: { status, headers, body } };
+}
 
 /** Name and value of every cookie that an answer sets. */
-function cookiesOf(headers: Reply['headers']): string {
+function cookiesOf(headers: ApiResponse<unknown>['headers']): string {
   const pairs = [...(headers['set-cookie'] ?? '').matchAll(/(?:^|, )([\w.-]+=[^;,\s]+)/g)];
   return pairs.map(([, pair]) => pair).join('; ');
 }

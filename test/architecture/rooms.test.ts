@@ -9,7 +9,7 @@ const BUDGETS: Readonly<Record<string, number>> = {
   'functions/contract': 550,
   'functions/broker': 2_500,
   'functions/policy': 1_050,
-  'functions/thoughtspot': 1_700,
+  'functions/thoughtspot': 1_600,
   'functions/ledger': 1_250,
   'functions/secrets': 350,
   'functions/http': 900,

@@ -6,8 +6,10 @@ import {
   ConnectionError,
   ErrorResponseError,
   ResponseValidationError,
-} from '../../../functions/thoughtspot/session-api.ts';
-import { Client, type Configuration, SessionController } from '../../../functions/thoughtspot/session-controller.ts';
+  Client,
+  SessionController,
+  type Configuration,
+} from '../../../functions/thoughtspot/session-controller.ts';
 import { documented } from './errors.ts';
 import { html, ignore, lose, RawServer, raw, reply, type Act } from './raw-server.ts';
 import { fullToken, PASSWORD, sessionToken, TOKEN } from './rig.ts';
@@ -111,9 +113,9 @@ const OPERATIONS: readonly (readonly [
     'no access token (1.2): an empty bearer',
     { ...v2, accessToken: '' },
     (s) => s.sessionInfo(),
-    reply(200, { userName: 'alice' }),
+    reply(200, {}),
     ['GET', SESSION_V2, 'Bearer', undefined],
-    { userName: 'alice' },
+    {},
   ],
   [
     'sessionInfo (3.3)',
@@ -193,10 +195,10 @@ describe.each(OPERATIONS)('%s', (_name, configuration, call, act, request, resul
 
 describe('an answer that the beta does not accept is a ResponseValidationError (1.4)', () => {
   test.each<readonly [string, Call, Act]>([
-    ['no token', (s) => s.gettoken(user), reply(200, sessionToken({ token: null }))],
-    ['a token that is none', (s) => s.gettoken(user), reply(200, sessionToken({ token: 'two words' }))],
-    ['no user', (s) => s.sessionInfo(), reply(200, { locale: 'en' })],
-    ['a list', (s) => s.login(user), reply(200, [])],
+    ['a number where a string is due', (s) => s.gettoken(user), reply(200, sessionToken({ tokenExpiryDuration: 300 }))],
+    ['null where a field is optional', (s) => s.login(user), reply(200, sessionToken({ tokenType: null }))],
+    ['null in session information', (s) => s.sessionInfo(), reply(200, { locale: null })],
+    ['privileges that are not strings', (s) => s.sessionInfo(), reply(200, { privileges: [1] })],
     ['an empty body', (s) => s.login(user), reply(200, '')],
     ['204', (s) => s.revoketoken(), reply(204, '')],
     ['an object for a boolean', (s) => s.revoketoken(), reply(200, {})],
@@ -240,14 +242,6 @@ describe('a call without an answer', () => {
     }
     expect(server.requests).toHaveLength(0);
   });
-
-  test('is made with the cookies of a session in place of the access token, where the client has some', async () => {
-    const session = controller({ ...v20, cookie: 'JSESSIONID=canary' }, reply(204, ''));
-    const { request } = await session.logout();
-    expect(server.requests[0]?.headers).toMatchObject({ cookie: 'JSESSIONID=canary' });
-    expect(server.requests[0]?.headers).not.toHaveProperty('authorization');
-    expect(inspect(request)).not.toMatch(/canary/);
-  });
 });
 
 test('neither the client, the controller nor an error shows a secret when printed or serialised', async () => {
@@ -262,10 +256,28 @@ test('neither the client, the controller nor an error shows a secret when printe
 });
 
 test('withConfiguration changes some settings and keeps the rest (1.2)', async () => {
-  server.will(reply(200, { userName: 'alice' }));
+  server.will(reply(200, {}));
   const client = new Client({ baseUrl: server.url, accessToken: 'first' });
   clients.push(client);
   await new SessionController(client.withConfiguration({ accessToken: 'second' })).sessionInfo();
   await new SessionController(client).sessionInfo();
   expect(server.requests.map(({ headers }) => headers.authorization)).toEqual(['Bearer second', 'Bearer first']);
+});
+
+test('a session authenticates every call instead of the access token, and an answer does not show it', async () => {
+  const cookie = `JSESSIONID=${TOKEN}`;
+  for (const configuration of [v2, v20]) {
+    const session = controller({ ...configuration, session: { cookie } }, reply(200, { ...login, ...authUser }));
+    const { request } = await session.sessionInfo();
+    expect(server.requests[0]?.headers).toMatchObject({ cookie });
+    expect(server.requests[0]?.headers).not.toHaveProperty('authorization');
+    expect(JSON.stringify(request)).not.toMatch(/canary/);
+  }
+});
+
+test('a page in place of a confirmation confirms nothing, in either dialect', async () => {
+  for (const configuration of [v2, v20])
+    await expect(controller(configuration, html(200, 'Sign in')).revoketoken()).rejects.toBeInstanceOf(
+      ResponseValidationError,
+    );
 });

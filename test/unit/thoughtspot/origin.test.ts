@@ -13,19 +13,19 @@ test.each([
 });
 
 test.each([
-  '',
-  'acme.thoughtspot.cloud',
-  'http://acme.thoughtspot.cloud',
-  'http://localhost.evil.example',
-  'http://127.0.0.1.evil.example',
-  'ftp://localhost',
-  'file:///etc/passwd',
-  'https://user:canary@acme.example',
-  'https://acme.example/api',
-  'https://acme.example?x=1',
-  'https://acme.example#x',
-])('%j is not', (host) => {
+  ['', 'is not a URL'],
+  ['acme.thoughtspot.cloud', 'is not a URL'],
+  ['http://acme.thoughtspot.cloud', 'must be https'],
+  ['http://localhost.evil.example', 'must be https'],
+  ['http://127.0.0.1.evil.example', 'must be https'],
+  ['ftp://localhost', 'must be https'],
+  ['file:///etc/passwd', 'must be https'],
+  ['https://user:canary@acme.example', 'must not hold credentials'],
+  ['https://acme.example/api', 'must be an origin'],
+  ['https://acme.example?x=1', 'must be an origin'],
+  ['https://acme.example#x', 'must be an origin'],
+])('%s is not: %s', (host, why) => {
   const attempt = (): URL => originOf(host);
-  expect(attempt).toThrow('misconfigured: the ThoughtSpot host must be an origin');
+  expect(attempt).toThrow(`misconfigured: the ThoughtSpot host ${why}`);
   expect(attempt).not.toThrow(/canary/);
 });

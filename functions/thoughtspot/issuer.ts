@@ -1,32 +1,17 @@
 import { Failure } from '../broker/failure.ts';
-import type {
-  Clock,
-  Credential,
-  CredentialSource,
-  Grant,
-  Log,
-  MintOutcome,
-  Randomness,
-  RevokeOutcome,
-  SessionIssuer,
-  Signals,
-} from '../broker/ports.ts';
-import type { Decoded, GettokenInput, Operation, Proof } from './dialects/dialect.ts';
-import { DIALECTS } from './dialects/dialects.ts';
-import { originOf } from './origin.ts';
-import { lossOf, type DialectName } from './rejection.ts';
-import { makeCall, type Repeatable } from './retry.ts';
-import { makeServiceSession } from './service-session.ts';
-import { makeTransport } from './transport.ts';
+import type { Clock, Credential, CredentialSource, Grant, Log, MintOutcome, SessionIssuer } from '../broker/ports.ts';
+import { auth20 } from './dialects/auth-2-0.ts';
+import type { Dialect, GettokenInput } from './dialects/dialect.ts';
+import { sessionV2 } from './dialects/session-v2.ts';
+import { makePerform, type CallDeps, type Perform } from './retry.ts';
+import { makeTransport, originOf } from './transport.ts';
 
-export interface SessionIssuerDeps {
+export const DIALECTS = { 'auth-2.0': auth20, 'session-v2': sessionV2 };
+
+export interface SessionIssuerDeps extends Omit<CallDeps, 'transport'> {
   /** Origin of the cluster, such as https://acme.thoughtspot.cloud. */
   readonly host: string;
-  readonly dialect: DialectName;
   readonly credentials: CredentialSource;
-  readonly clock: Clock;
-  readonly randomness: Randomness;
-  readonly signals: Signals;
   readonly log: Log;
 }
 
@@ -43,70 +28,44 @@ const GOODBYE_MS = 400;
 /**
  * ThoughtSpot as the broker's SessionIssuer. Throws Failure `misconfigured` if the host is not one.
  *
- * What becomes of a mint, and whether it is sent again (retry.ts):
+ * What becomes of a mint, and whether it is sent again:
  *
  * | what happened | outcome | code | again |
  * |---|---|---|---|
  * | grant or credential that the dialect cannot mint with | not-minted | misconfigured | - |
- * | no credential to be had | not-minted | the source's | - |
- * | refused, unresolved, TLS refused: nothing was sent | not-minted | upstream-unavailable | yes |
- * | deadline before it was sent | not-minted | upstream-timeout | no |
- * | deadline after it was sent | unknown | upstream-timeout | no |
- * | connection lost after it was sent, answer cut short | unknown | upstream-unavailable | no |
- * | not HTTP, or over 256 KiB | unknown | upstream-invalid | no |
+ * | no credential available | not-minted | the source's | - |
+ * | no whole answer | not-minted if nothing was sent, else unknown | by its cause (rejection.ts) | retry.ts |
  * | 2xx with a token, however odd the rest | minted | - | - |
  * | 2xx without one (HTML, JSON of another shape, empty) | unknown | upstream-invalid | no |
- * | 301, 307, 308 | not-minted | upstream-invalid | no |
- * | other 3xx | unknown | upstream-invalid | no |
  * | 401 | not-minted | upstream-credential-refused | once, with another credential |
- * | 429 | not-minted | upstream-busy | yes |
- * | other 4xx | not-minted | by its text | no |
- * | 503 that says it was not handled | not-minted | upstream-unavailable | yes, if the mint writes nothing |
- * | other 5xx in one of ThoughtSpot's error shapes, not 504 | not-minted | by its text | no |
- * | other 5xx | unknown | upstream-unavailable or -timeout | no |
+ * | any other answer | not-minted if certain, else unknown (rejection.ts) | by status and text | retry.ts |
  */
 export function makeSessionIssuer(deps: SessionIssuerDeps): ThoughtSpotIssuer {
   const { credentials, clock, signals, log } = deps;
   const dialect = DIALECTS[deps.dialect];
   const transport = makeTransport(originOf(deps.host), () => clock.now());
-  const call = makeCall({ transport, dialect: dialect.name, clock, randomness: deps.randomness, signals });
-  const session = makeServiceSession(dialect, call, clock);
-
-  async function perform<Input, Value>(
-    operation: Operation<Input, Value, unknown>,
-    input: Input,
-    repeatable: Repeatable,
-    deadline: number,
-  ): Promise<Decoded<Value>> {
-    const parts = operation.encode(input);
-    const exchange = await call(parts, repeatable, deadline);
-    return exchange.kind === 'lost'
-      ? { ok: false, rejection: lossOf(exchange, `${parts.method} ${parts.path}`) }
-      : operation.decode(exchange.reply, input, clock.now());
-  }
+  const perform = makePerform({ ...deps, transport });
+  const session = makeServiceSession(dialect, perform, clock);
 
   async function mintWith(credential: Credential, grant: Grant, deadline: number): Promise<MintOutcome> {
-    const obstacle = dialect.obstacle(grant, credential);
-    if (obstacle !== undefined) return notMinted(new Failure('misconfigured', { reason: obstacle }));
+    const reason = dialect.unsupported(grant, credential);
+    if (reason !== undefined) return notMinted(new Failure('misconfigured', { reason }));
     const input = inputOf(credential, grant);
-    if (!dialect.mintsWithSession || credential.kind !== 'password') return mintOnce(input, grant, deadline);
-    const first = await session.open(credential, deadline);
-    const outcome = await mintOnce({ ...input, bearer: first.bearer }, grant, deadline);
+    if (!dialect.mintsWithSession || credential.kind !== 'password') return mintOnce(input, deadline);
+    const { bearer, fresh } = await session.open(credential, deadline);
+    const outcome = await mintOnce({ ...input, bearer }, deadline);
     if (!isRefused(outcome)) return outcome;
-    session.forget(first.bearer);
-    if (first.fresh) return outcome;
-    const second = await session.open(credential, deadline);
-    return mintOnce({ ...input, bearer: second.bearer }, grant, deadline);
+    session.forget(bearer);
+    if (fresh) return outcome;
+    const next = await session.open(credential, deadline);
+    return mintOnce({ ...input, bearer: next.bearer }, deadline);
   }
 
-  async function mintOnce(input: GettokenInput, grant: Grant, deadline: number): Promise<MintOutcome> {
+  async function mintOnce(input: GettokenInput, deadline: number): Promise<MintOutcome> {
     const startedAt = clock.now();
-    const decoded = await perform(dialect.gettoken, input, writes(grant) ? 'mint-writes' : 'mint', deadline);
-    if (!decoded.ok) {
-      const { certain, failure } = decoded.rejection;
-      return { outcome: certain ? 'not-minted' : 'unknown', failure };
-    }
-    const minted = decoded.value;
+    const outcome = await perform(dialect.gettoken, input, writes(input) ? 'mint-writes' : 'mint', deadline);
+    if (!outcome.ok) return { outcome: outcome.certain ? 'not-minted' : 'unknown', failure: outcome.failure };
+    const minted = outcome.value;
     if (minted.createdAt !== undefined)
       signals.emit('upstream-clock-offset', (minted.createdAt - (startedAt + clock.now()) / 2) / 1_000);
     return { outcome: 'minted', minted };
@@ -114,18 +73,18 @@ export function makeSessionIssuer(deps: SessionIssuerDeps): ThoughtSpotIssuer {
 
   async function mintWithAny(grant: Grant, deadline: number): Promise<MintOutcome> {
     const credential = await credentials.current(deadline);
-    const outcome = await caught(mintWith(credential, grant, deadline));
+    const outcome = await mintWith(credential, grant, deadline).catch(notMinted);
     if (!isRefused(outcome)) return outcome;
     const replacement = await credentials.replacementFor(credential, deadline).catch((error: unknown) => {
       if (error instanceof Failure) return undefined;
       throw error;
     });
-    return replacement === undefined ? outcome : caught(mintWith(replacement, grant, deadline));
+    return replacement === undefined ? outcome : mintWith(replacement, grant, deadline);
   }
 
   return {
     async mint(grant, deadline) {
-      const outcome = await caught(mintWithAny(grant, deadline));
+      const outcome = await mintWithAny(grant, deadline).catch(notMinted);
       if (outcome.outcome === 'minted') return outcome;
       if (isRefused(outcome)) signals.emit('upstream-credential-refused');
       const { code, reason } = outcome.failure;
@@ -133,40 +92,30 @@ export function makeSessionIssuer(deps: SessionIssuerDeps): ThoughtSpotIssuer {
       return outcome;
     },
 
-    async revoke(token, user, deadline): Promise<RevokeOutcome> {
-      const decoded = await perform(dialect.revoketoken, { bearer: token, userName: user }, 'idempotent', deadline);
-      return decoded.ok ? { outcome: 'dead' } : { outcome: 'retry', failure: decoded.rejection.failure };
+    async revoke(token, user, deadline) {
+      const outcome = await perform(dialect.revoketoken, { bearer: token, userName: user }, 'idempotent', deadline);
+      return outcome.ok ? { outcome: 'dead' } : { outcome: 'retry', failure: outcome.failure };
     },
 
     async sessionInfo(token, deadline) {
-      const decoded = await perform(dialect.sessionInfo, { bearer: token }, 'idempotent', deadline);
-      if (!decoded.ok) throw decoded.rejection.failure;
-      return decoded.value;
+      const outcome = await perform(dialect.sessionInfo, { bearer: token }, 'idempotent', deadline);
+      if (!outcome.ok) throw outcome.failure;
+      return outcome.value === 'not-accepted' ? undefined : outcome.value;
     },
 
     warm: () => transport.warm(),
-
     async close() {
       const bearer = session.take();
-      if (bearer !== undefined) {
-        const parts = dialect.revoketoken.encode({ bearer });
-        await transport.exchange(parts, GOODBYE_MS);
-      }
+      if (bearer !== undefined) await transport.exchange(dialect.revoketoken.encode({ bearer }), GOODBYE_MS);
       await transport.close();
     },
   };
 }
 
-const notMinted = (failure: Failure): MintOutcome => ({ outcome: 'not-minted', failure });
-
-/** Failures thrown on the way to a mint, by the credential's source or a login, come before it was sent. */
-async function caught(outcome: Promise<MintOutcome>): Promise<MintOutcome> {
-  try {
-    return await outcome;
-  } catch (error) {
-    if (error instanceof Failure) return notMinted(error);
-    throw error;
-  }
+/** Failures that are thrown on the way to a mint, by the credential's source or a login, come before it was sent. */
+function notMinted(failure: unknown): MintOutcome {
+  if (failure instanceof Failure) return { outcome: 'not-minted', failure };
+  throw failure;
 }
 
 function isRefused(outcome: MintOutcome): boolean {
@@ -174,14 +123,63 @@ function isRefused(outcome: MintOutcome): boolean {
 }
 
 /** Whether a mint changes the user at ThoughtSpot: then sending it twice is not the same as once. */
-function writes({ provisioning, rights }: Grant): boolean {
+function writes({ provisioning, rights }: GettokenInput): boolean {
   return provisioning !== null || (rights.kind === 'custom' && rights.persist !== 'NONE');
 }
 
-function inputOf(credential: Credential, { user, validitySeconds, orgId, rights, provisioning }: Grant): GettokenInput {
-  const proof: Proof =
-    credential.kind === 'password'
-      ? { kind: 'password', password: credential.password() }
-      : { kind: 'secret-key', secretKey: credential.secretKeyFor(orgId) };
-  return { userName: user, proof, validitySeconds, orgId, rights, provisioning };
+function inputOf(credential: Credential, grant: Grant): GettokenInput {
+  if (credential.kind === 'password') return { ...grant, proof: { password: credential.password() } };
+  return { ...grant, proof: { secretKey: credential.secretKeyFor(grant.orgId) } };
+}
+
+type PasswordCredential = Extract<Credential, { readonly kind: 'password' }>;
+
+/** A session is left alone this long before its end, ms. */
+const MARGIN_MS = 30_000;
+
+/** Logs the service account in once and keeps the session for its life, for a dialect that mints with a session. */
+function makeServiceSession({ login }: Dialect, perform: Perform, clock: Clock) {
+  let kept: { readonly version: string; readonly bearer: string; readonly until: number } | undefined;
+  let inFlight: { readonly version: string; readonly bearer: Promise<string> } | undefined;
+
+  async function logIn(credential: PasswordCredential, deadline: number): Promise<string> {
+    const { userName, version } = credential;
+    const startedAt = clock.now();
+    const outcome = await perform(login, { userName, password: credential.password() }, 'mint', deadline);
+    if (!outcome.ok) throw outcome.failure;
+    const { token, lifetimeMs = Number.POSITIVE_INFINITY } = outcome.value;
+    if (token === undefined)
+      throw new Failure('upstream-invalid', { reason: 'ThoughtSpot answered the login without a token' });
+    kept = { version, bearer: token, until: startedAt + lifetimeMs - MARGIN_MS };
+    return token;
+  }
+
+  return {
+    /**
+     * The session that is kept, or a new one by one login for all who wait. `fresh`: it has just been made, so a refusal
+     * is not for its age. Throws Failure.
+     */
+    async open(credential: PasswordCredential, deadline: number): Promise<{ bearer: string; fresh: boolean }> {
+      const { version } = credential;
+      if (kept?.version === version && clock.now() < kept.until) return { bearer: kept.bearer, fresh: false };
+      if (inFlight?.version === version) return { bearer: await inFlight.bearer, fresh: true };
+      const bearer: Promise<string> = logIn(credential, deadline).finally(() => {
+        if (inFlight?.bearer === bearer) inFlight = undefined;
+      });
+      inFlight = { version, bearer };
+      return { bearer: await bearer, fresh: true };
+    },
+
+    /** ThoughtSpot refused it: the next `open` logs in again. */
+    forget(bearer: string): void {
+      if (kept?.bearer === bearer) kept = undefined;
+    },
+
+    /** The bearer that is kept, if any; it is forgotten. */
+    take(): string | undefined {
+      const bearer = kept?.bearer;
+      kept = undefined;
+      return bearer;
+    },
+  };
 }

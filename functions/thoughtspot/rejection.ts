@@ -1,7 +1,7 @@
 import { Failure } from '../broker/failure.ts';
 import type { ProblemCode } from '../contract/problems.ts';
-import { readErrorBody, type ErrorBody } from './error-body.ts';
-import { isObject, parseJson } from './reading.ts';
+import { GUID, isObject } from '../contract/shapes.ts';
+import { defined, parseJson, type JsonObject } from './json-fields.ts';
 import type { Lost, Reply } from './transport.ts';
 
 /** Why there is no result. */
@@ -13,11 +13,7 @@ export interface Rejection {
 
 export type DialectName = 'auth-2.0' | 'session-v2';
 
-interface Answer {
-  readonly status: number;
-  readonly body: ErrorBody;
-  readonly dialect: DialectName;
-}
+type Answer = Pick<Reply, 'status'> & { readonly body: ErrorBody; readonly dialect: DialectName };
 
 /** ThoughtSpot's number for a credential or bearer that it does not accept (wire facts 3.5). */
 const BAD_CREDENTIAL = 10097;
@@ -47,15 +43,15 @@ const RULES: readonly (readonly [ProblemCode, (answer: Answer) => boolean])[] = 
   ['user-not-provisioned', ({ body }) => NO_SUCH_USER.test(words(body.text))],
   ['upstream-credential-refused', ({ status, body }) => status === 401 || body.code === BAD_CREDENTIAL],
   // The beta documents 500 as "Operation failed or unauthorized request": its only way to refuse a credential.
-  ['upstream-credential-refused', (answer) => isBetaRefusal(answer)],
+  [
+    'upstream-credential-refused',
+    ({ status, body, dialect }) =>
+      dialect === 'session-v2' && status === 500 && body.recognised && body.code === undefined,
+  ],
   ['upstream-refused', ({ status, body }) => status === 500 && body.recognised && NO_PERMISSION.test(body.text)],
   ['upstream-unavailable', ({ status }) => status >= 500],
   ['upstream-refused', () => true],
 ];
-
-function isBetaRefusal({ dialect, status, body }: Answer): boolean {
-  return dialect === 'session-v2' && status === 500 && body.recognised && body.code === undefined;
-}
 
 /**
  * Turns an answer that is not a result into our words. `what` names the call, such as `POST /auth/token/full`. The
@@ -65,44 +61,41 @@ function isBetaRefusal({ dialect, status, body }: Answer): boolean {
  * | answer | certain |
  * |---|---|
  * | 4xx of anyone | yes: HTTP says that it was not done |
- * | 301, 307, 308 | yes: the request was to be put elsewhere |
+ * | 301, 307, 308 | yes: the request belongs elsewhere |
  * | other 3xx | no: ThoughtSpot's v1 login answers success with 302 |
  * | 5xx in one of ThoughtSpot's error shapes, not 504 | yes |
- * | maintenance page, 503 with Retry-After | yes: whoever stood in front did not pass it on |
+ * | maintenance page, 503 with Retry-After | yes: what stood in front did not pass it on |
  * | other 5xx | no: a proxy may have lost ThoughtSpot's answer |
  * | 2xx without a result | no |
  */
 export function rejectionOf(reply: Reply, what: string, dialect: DialectName, nowMs: number): Rejection {
-  const body = recognise(reply, dialect);
-  const answer: Answer = { status: reply.status, body, dialect };
-  const code = RULES.find(([, matches]) => matches(answer))?.[0] ?? 'upstream-refused';
-  const retryAfterMs = retryAfter(reply, nowMs);
+  const body = errorBodyOf(reply, dialect);
+  const { html, code, incident } = body;
   const details = [
-    body.html ? 'HTML' : undefined,
-    body.code === undefined ? undefined : `code ${body.code}`,
-    body.incident === undefined ? undefined : `incident ${body.incident}`,
-  ].filter((detail) => detail !== undefined);
-  const reason = `ThoughtSpot answered ${reply.status}${details.length > 0 ? ` (${details.join(', ')})` : ''} to ${what}`;
-  const certain = isCertain(reply, body);
-  return { certain, failure: new Failure(code, { reason, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }) };
+    html && 'HTML',
+    code !== undefined && `code ${code}`,
+    incident !== undefined && `incident ${incident}`,
+  ];
+  const said = details.filter(Boolean).join(', ');
+  const reason = `ThoughtSpot answered ${reply.status}${said === '' ? '' : ` (${said})`} to ${what}`;
+  const retryAfterMs = retryAfter(reply, nowMs);
+  const failure = new Failure(codeOf(reply, dialect, body), { reason, ...defined({ retryAfterMs }) });
+  return { certain: certainlyNotDone(reply, dialect, body), failure };
 }
 
 /** In the beta every JSON object with `error` is the documented error model, `{ error?: unknown }`. */
-function recognise(reply: Reply, dialect: DialectName): ErrorBody {
-  const body = readErrorBody(reply);
-  if (dialect !== 'session-v2' || body.recognised || body.html) return body;
-  const json = parseJson(reply.body);
-  return isObject(json) && 'error' in json ? { ...body, recognised: true } : body;
+const errorBodyOf = (reply: Reply, dialect: DialectName): ErrorBody => readErrorBody(reply, dialect === 'session-v2');
+
+/** Our word for an answer that is not a result. */
+export function codeOf(reply: Reply, dialect: DialectName, body = errorBodyOf(reply, dialect)): ProblemCode {
+  const { status } = reply;
+  return RULES.find(([, matches]) => matches({ status, body, dialect }))?.[0] ?? 'upstream-refused';
 }
 
 /** Whether ThoughtSpot certainly did nothing of what was asked: the table above. */
-export function certainlyNotDone(reply: Reply, dialect: DialectName): boolean {
-  return isCertain(reply, recognise(reply, dialect));
-}
-
-function isCertain({ status, headers }: Reply, body: ErrorBody): boolean {
-  if (status >= 400 && status < 500) return true;
-  if (body.maintenance) return true;
+export function certainlyNotDone(reply: Reply, dialect: DialectName, body = errorBodyOf(reply, dialect)): boolean {
+  const { status, headers } = reply;
+  if ((status >= 400 && status < 500) || body.maintenance) return true;
   if (status < 400) return status === 301 || status === 307 || status === 308;
   if (status === 503 && headers['retry-after'] !== undefined) return true;
   return status !== 504 && body.recognised && !/\btime(d)?[ -]?out\b/i.test(body.text);
@@ -137,8 +130,7 @@ export function lossOf(lost: Lost, what: string): Rejection {
 
 /** Retry-After in ms: seconds or an HTTP date; undefined if absent or unreadable. */
 export function retryAfter(reply: Reply, nowMs: number): number | undefined {
-  const value = reply.headers['retry-after']?.trim();
-  if (value === undefined || value === '') return undefined;
+  const value = reply.headers['retry-after']?.trim() ?? '';
   if (/^\d{1,9}$/.test(value)) return Number(value) * 1_000;
   const date = Date.parse(value);
   return Number.isNaN(date) ? undefined : Math.max(0, date - nowMs);
@@ -147,4 +139,76 @@ export function retryAfter(reply: Reply, nowMs: number): number | undefined {
 /** USER_NOT_FOUND and userNotFound read as words. */
 function words(text: string): string {
   return text.replace(/_/g, ' ').replace(/([a-z])([A-Z])/g, '$1 $2');
+}
+
+/** What an error body says, whatever its shape. `text` is for matching only: it must not reach a log or an answer. */
+export interface ErrorBody {
+  /** It is one of the error shapes that ThoughtSpot is known to send: ThoughtSpot itself has judged the request. */
+  readonly recognised: boolean;
+  readonly code?: number;
+  readonly text: string;
+  /** ThoughtSpot's own handle on the incident: it reveals nothing, and its support can look it up. */
+  readonly incident?: string;
+  /** The page that stands in for a cluster under maintenance (cs_tools thoughtspot.py). */
+  readonly maintenance: boolean;
+  readonly html: boolean;
+}
+
+const MAX_DEPTH = 12;
+const MAX_NODES = 500;
+const MAX_TEXT = 4_000;
+const NOT_PROSE = /guid|stacktrace|^path$|^locations$/i;
+
+/**
+ * Reads an error body tolerantly: the documented shape (`error.message.code/debug`), the live one that is a level
+ * deeper with its text as a JSON array in a string, with or without the outer `error`, the beta's `error.errors`
+ * (wire facts 2 and 3.5), HTML, or nothing. `errorAlone`: any object with `error` is recognised. Never throws.
+ */
+export function readErrorBody({ headers, body }: Reply, errorAlone = false): ErrorBody {
+  const html = /\bhtml\b/i.test(headers['content-type'] ?? '') || /^\s*<(!doctype|html|head|body)\b/i.test(body);
+  if (html) return { recognised: false, text: '', html, maintenance: /\b(site|system)\s+maintenance\b/i.test(body) };
+
+  const json = parseJson(body);
+  let recognised = isMessage(json) || (errorAlone && isObject(json) && 'error' in json);
+  let code: number | undefined;
+  let incident: string | undefined;
+  let nodes = 0;
+  const texts: string[] = [];
+
+  function walk(value: unknown, key: string, depth: number): void {
+    nodes += 1;
+    if (depth > MAX_DEPTH || nodes > MAX_NODES) return;
+    if (typeof value === 'string') readText(value, key, depth);
+    else if (Array.isArray(value)) for (const item of value) walk(item, key, depth + 1);
+    else if (isObject(value)) {
+      readFields(value);
+      for (const [name, item] of Object.entries(value)) walk(item, name, depth + 1);
+    }
+  }
+
+  function readText(value: string, key: string, depth: number): void {
+    if (NOT_PROSE.test(key)) return;
+    const nested = /^\s*[[{]/.test(value) ? parseJson(value) : undefined;
+    if (nested !== undefined) walk(nested, key, depth + 1);
+    else if (value.trim() !== '') texts.push(value.slice(0, MAX_TEXT));
+  }
+
+  function readFields(value: JsonObject): void {
+    const { code: number, incident_id_guid: guid } = value;
+    if (typeof guid === 'string' && GUID.test(guid)) incident ??= guid;
+    if (typeof number !== 'number' || !Number.isSafeInteger(number)) return;
+    code ??= number;
+    if ('debug' in value || 'incident_id_guid' in value || 'trace_id_guid' in value) recognised = true;
+  }
+
+  walk(json, '', 0);
+  const text = texts.join(' ').slice(0, MAX_TEXT);
+  return { recognised, text, html, maintenance: false, ...defined({ code, incident }) };
+}
+
+/** `{ error: { message } }`; a bare `{ error: "text" }` or `{ message: "text" }` is what proxies say too. */
+function isMessage(json: unknown): boolean {
+  if (!isObject(json) || !isObject(json.error)) return false;
+  const { message } = json.error;
+  return isObject(message) || (typeof message === 'string' && message !== '');
 }

@@ -1,4 +1,6 @@
 import type { Clock, Randomness, Signals } from '../broker/ports.ts';
+import type { SignalName } from '../contract/signals.ts';
+import { outcomeOf, type Operation, type Outcome } from './dialects/dialect.ts';
 import { certainlyNotDone, retryAfter, type DialectName } from './rejection.ts';
 import type { Exchange, RequestParts, Transport } from './transport.ts';
 
@@ -7,8 +9,6 @@ import type { Exchange, RequestParts, Transport } from './transport.ts';
  * `idempotent`: nothing that the first has not done.
  */
 export type Repeatable = 'mint-writes' | 'mint' | 'idempotent';
-
-export type Call = (parts: RequestParts, repeatable: Repeatable, deadline: number) => Promise<Exchange>;
 
 export interface CallDeps {
   readonly transport: Transport;
@@ -25,17 +25,34 @@ const FIRST_BACKOFF_MS = 200;
  * Sends with retries inside the deadline, never past it. Waits a jittered, doubling time; Retry-After, where given, is
  * the least. A wait that would not leave time for another attempt is not begun: the answer at hand is returned.
  */
-export function makeCall({ transport, dialect, clock, randomness, signals }: CallDeps): Call {
-  return async (parts, repeatable, deadline) => {
+export function makeCall({ transport, dialect, clock, randomness, signals }: CallDeps) {
+  return async (parts: RequestParts, repeatable: Repeatable, deadline: number): Promise<Exchange> => {
     for (let attempt = 1; ; attempt += 1) {
       const exchange = await transport.exchange(parts, deadline - clock.now());
-      tell(exchange, signals);
+      const signal = signalOf(exchange);
+      if (signal !== undefined) signals.emit(signal);
       if (attempt === MAX_ATTEMPTS || !mayRepeat(exchange, repeatable, dialect)) return exchange;
       const asked = exchange.kind === 'reply' ? (retryAfter(exchange.reply, clock.now()) ?? 0) : 0;
       const wait = Math.ceil(asked + FIRST_BACKOFF_MS * 2 ** (attempt - 1) * (0.5 + randomness() / 2));
       if (clock.now() + wait >= deadline) return exchange;
       await clock.sleep(wait);
     }
+  };
+}
+
+export type Perform = ReturnType<typeof makePerform>;
+
+/** Sends one operation as `makeCall` does, and says what became of it. */
+export function makePerform(deps: CallDeps) {
+  const call = makeCall(deps);
+  return async <Input, Value>(
+    operation: Operation<Input, Value>,
+    input: Input,
+    repeatable: Repeatable,
+    deadline: number,
+  ): Promise<Outcome<Value>> => {
+    const exchange = await call(operation.encode(input), repeatable, deadline);
+    return outcomeOf(deps.dialect, operation, input, exchange, deps.clock.now());
   };
 }
 
@@ -60,9 +77,8 @@ export function mayRepeat(exchange: Exchange, repeatable: Repeatable, dialect: D
   return status === 503 && repeatable === 'mint' && certainlyNotDone(exchange.reply, dialect);
 }
 
-function tell(exchange: Exchange, signals: Signals): void {
-  if (exchange.kind === 'lost') {
-    if (exchange.cause !== 'aborted') signals.emit('upstream-unavailable');
-  } else if (exchange.reply.status === 429) signals.emit('upstream-busy');
-  else if (exchange.reply.status >= 502) signals.emit('upstream-unavailable');
+function signalOf(exchange: Exchange): SignalName | undefined {
+  if (exchange.kind === 'lost') return exchange.cause === 'aborted' ? undefined : 'upstream-unavailable';
+  if (exchange.reply.status === 429) return 'upstream-busy';
+  return exchange.reply.status >= 502 ? 'upstream-unavailable' : undefined;
 }

@@ -1,6 +1,10 @@
-import type { Dispatcher } from 'undici';
+import type { Socket } from 'node:net';
+import type { buildConnector, Dispatcher } from 'undici';
+import makeUndiciConnector from 'undici/lib/core/connect.js';
 import Pool from 'undici/lib/dispatcher/pool.js';
-import { makeConnector } from './connector.ts';
+import { Failure } from '../broker/failure.ts';
+import { isObject, secureUrl } from '../contract/shapes.ts';
+import { defined } from './json-fields.ts';
 
 /** What goes on the wire, before the host is known. `path` is absolute, `body` is JSON text. */
 export interface RequestParts {
@@ -18,7 +22,7 @@ export interface Reply {
 }
 
 /**
- * No whole answer came. `sent` tells whether a byte may have left the socket: false is certain. `status` is set if the
+ * No whole answer came. `sent` says whether a byte may have left the socket: false is certain. `status` is set if the
  * head of an answer was seen. `code` is the system's word (ECONNREFUSED), never text from the other side.
  */
 export interface Lost {
@@ -35,19 +39,35 @@ export interface Transport {
   readonly origin: URL;
   /** One request, one answer. `timeoutMs` bounds connecting, head and body together. Never throws. */
   exchange(parts: RequestParts, timeoutMs: number, signal?: AbortSignal): Promise<Exchange>;
-  /** Connects ahead of the first call without sending anything. */
   warm(): Promise<void>;
   close(): Promise<void>;
 }
 
-export const BODY_CAP_BYTES = 256 * 1024;
+const BODY_CAP_BYTES = 256 * 1024;
 /** Shorter than any server's own limit that is known (Node 5 s, nginx 75 s, ALB 60 s). */
 const IDLE_LIMIT_MS = 4_000;
 const CONNECTIONS = 16;
+/** A connection that takes longer is given up, ms: nothing was sent on it, so the call may be tried again. */
+const CONNECT_TIMEOUT_MS = 3_000;
+
+/**
+ * The cluster's origin from what the environment says. https only, unless the host is this machine. Throws Failure
+ * `misconfigured` for anything else, also for a path, a query or credentials in the address: they would be lost or sent.
+ */
+export function originOf(host: string): URL {
+  if (!URL.canParse(host)) throw misconfigured('is not a URL such as https://cluster.thoughtspot.cloud');
+  const url = secureUrl(host);
+  if (url === undefined) throw misconfigured('must be https (http only for loopback)');
+  if (url.username !== '' || url.password !== '') throw misconfigured('must not hold credentials');
+  if (url.pathname !== '/' || url.search !== '' || url.hash !== '') throw misconfigured('must be an origin, no path');
+  return url;
+}
+
+const misconfigured = (why: string): Failure => new Failure('misconfigured', { reason: `the ThoughtSpot host ${why}` });
 
 /** A keep-alive pool to one origin. `now` is epoch ms by the wall clock, which a frozen sandbox wakes up to. */
 export function makeTransport(origin: URL, now: () => number): Transport {
-  const connector = makeConnector(now, IDLE_LIMIT_MS);
+  const connector = makeConnector(now);
   let pool = openPool();
   let inFlight = 0;
   let lastUsedAt = now();
@@ -91,7 +111,62 @@ export function makeTransport(origin: URL, now: () => number): Transport {
   };
 }
 
-function send(pool: Pool, parts: RequestParts, timeoutMs: number, signal?: AbortSignal): Promise<Exchange> {
+/**
+ * Opens sockets for the pool. Certificates are always verified: `rejectUnauthorized` is set here, so that
+ * NODE_TLS_REJECT_UNAUTHORIZED in the environment cannot turn it off. A warmed socket older than the idle limit is
+ * not used, since the other side may have closed it while the sandbox was frozen.
+ */
+function makeConnector(now: () => number) {
+  const open = makeUndiciConnector({ rejectUnauthorized: true, allowH2: false, timeout: CONNECT_TIMEOUT_MS });
+  let spare: { readonly socket: Socket; readonly openedAt: number } | undefined;
+
+  const connect: buildConnector.connector = (options, callback) => {
+    const ready = spare;
+    if (ready === undefined || ready.socket.destroyed || now() - ready.openedAt > IDLE_LIMIT_MS) {
+      close();
+      open(options, callback);
+      return;
+    }
+    spare = undefined;
+    ready.socket.ref();
+    // Never at once: undici expects the answer after its own call has returned, and else waits for ever.
+    queueMicrotask(() => {
+      callback(null, ready.socket);
+      ready.socket.off('error', ignore);
+    });
+  };
+
+  /** Opens one connection ahead of need, without a request; the next `connect` takes it. A failure shows at the call. */
+  const warm = ({ hostname, host, protocol, port }: URL): Promise<void> =>
+    new Promise((resolve) => {
+      open({ hostname: hostname.replace(/^\[|\]$/g, ''), host, protocol, port }, (...[error, socket]) => {
+        if (error === null) {
+          close();
+          // Until the pool takes it over nobody else listens: an error event would end the process.
+          socket.on('error', ignore);
+          socket.unref();
+          spare = { socket, openedAt: now() };
+        }
+        resolve();
+      });
+    });
+
+  const close = (): void => {
+    spare?.socket.destroy();
+    spare = undefined;
+  };
+
+  return { connect, warm, close };
+}
+
+const ignore = (): void => undefined;
+
+function send(
+  pool: Pool,
+  { headers, ...parts }: RequestParts,
+  timeoutMs: number,
+  signal?: AbortSignal,
+): Promise<Exchange> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let size = 0;
@@ -107,13 +182,7 @@ function send(pool: Pool, parts: RequestParts, timeoutMs: number, signal?: Abort
       resolve(exchange);
     };
     const lose = (cause: Lost['cause'], code?: string): void =>
-      settle({
-        kind: 'lost',
-        cause,
-        sent: controller !== undefined,
-        ...(head === undefined ? {} : { status: head.status }),
-        ...(code === undefined ? {} : { code }),
-      });
+      settle({ kind: 'lost', cause, sent: controller !== undefined, ...defined({ status: head?.status, code }) });
     const giveUp = (cause: Lost['cause']): void => {
       lose(cause);
       controller?.abort(new Error(cause));
@@ -148,9 +217,8 @@ function send(pool: Pool, parts: RequestParts, timeoutMs: number, signal?: Abort
         else lose(error.name === 'HTTPParserError' || UNREADABLE.test(code ?? '') ? 'unreadable' : 'reset', code);
       },
     };
-    const { method, path, headers, body } = parts;
     try {
-      pool.dispatch({ method, path, headers: { ...headers }, body: body ?? null }, handler);
+      pool.dispatch({ ...parts, headers: { ...headers } }, handler);
     } catch (error) {
       lose('unreachable', codeOf(error));
     }
@@ -161,13 +229,12 @@ const UNREADABLE = /^(UND_ERR_HEADERS_OVERFLOW|UND_ERR_RES_)/;
 
 /** Only the code of an error is kept: undici's parser errors carry what they read, a token perhaps. */
 function codeOf(error: unknown): string | undefined {
-  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+  const code = isObject(error) ? error.code : undefined;
   return typeof code === 'string' && /^[A-Z0-9_]{1,64}$/.test(code) ? code : undefined;
 }
 
 function flat(headers: Readonly<Record<string, string | string[] | undefined>>): Record<string, string> {
   const result: Record<string, string> = {};
-  for (const [name, value] of Object.entries(headers))
-    if (value !== undefined) result[name.toLowerCase()] = Array.isArray(value) ? value.join(', ') : value;
+  for (const [name, value = ''] of Object.entries(headers)) result[name.toLowerCase()] = [value].flat().join(', ');
   return result;
 }

@@ -1,10 +1,7 @@
 // undici types its public door only; the pool behind it loads in half the time (docs/adr/0003-undici-pool.md).
 declare module 'undici/lib/dispatcher/pool.js' {
-  import { Pool } from 'undici';
-  export default Pool;
+  export { Pool as default } from 'undici';
 }
-
 declare module 'undici/lib/core/connect.js' {
-  import { buildConnector } from 'undici';
-  export default buildConnector;
+  export { buildConnector as default } from 'undici';
 }

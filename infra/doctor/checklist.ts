@@ -34,7 +34,7 @@ export type Work<Value> = () => Promise<readonly [found: string, value: Value]>;
 /** Runs one check and keeps its result. Resolves with the work's value, undefined if it failed or was skipped. */
 export type Examine = <Value>(name: string, work: Work<Value>) => Promise<Value | undefined>;
 
-/** Checks of one section, kept in `checks` as they end. A fault of the doctor's own is thrown on. */
+/** Checks of one section, kept in `checks` as they end. A defect of the doctor itself is thrown on. */
 export function examiner(section: Check['section'], checks: Check[]): Examine {
   return async (name, work) => {
     const started = performance.now();

@@ -1,13 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Credential, MintedToken } from '../../functions/broker/ports.ts';
-import type { GettokenInput, Operation, Proof } from '../../functions/thoughtspot/dialects/dialect.ts';
-import { DIALECTS } from '../../functions/thoughtspot/dialects/dialects.ts';
-import { originOf } from '../../functions/thoughtspot/origin.ts';
-import { lossOf } from '../../functions/thoughtspot/rejection.ts';
+import type { Credential } from '../../functions/broker/ports.ts';
+import { outcomeOf } from '../../functions/thoughtspot/dialects/dialect.ts';
+import type { GettokenInput, Operation } from '../../functions/thoughtspot/dialects/dialect.ts';
+import { DIALECTS } from '../../functions/thoughtspot/issuer.ts';
 import type { DialectName } from '../../functions/thoughtspot/rejection.ts';
-import { makeTransport } from '../../functions/thoughtspot/transport.ts';
-import type { Reply, RequestParts, Transport } from '../../functions/thoughtspot/transport.ts';
+import {
+  ApiError,
+  Client,
+  ConnectionError,
+  SessionController,
+} from '../../functions/thoughtspot/session-controller.ts';
+import type { ApiResponse, Configuration } from '../../functions/thoughtspot/session-controller.ts';
+import type { Exchange } from '../../functions/thoughtspot/transport.ts';
 import { Finding, needed, Skipped } from './checklist.ts';
 import type { Examine } from './checklist.ts';
 import { examineCors } from './cors.ts';
@@ -43,32 +48,34 @@ export async function examineCluster(
   target: ClusterTarget,
   then: (isAlive: IsAlive) => Promise<void>,
 ): Promise<void> {
-  const transport = makeTransport(originOf(target.host), Date.now);
+  const client = new Client({ baseUrl: target.host, dialect: target.dialect, timeout: CALL_MS });
   try {
-    await then(await examineOperations(examine, target, transport));
+    await then(await examineOperations(examine, target, client));
   } finally {
-    await transport.close();
+    await client.close();
   }
 }
 
-async function examineOperations(examine: Examine, target: ClusterTarget, transport: Transport): Promise<IsAlive> {
+async function examineOperations(examine: Examine, target: ClusterTarget, client: Client): Promise<IsAlive> {
   const { credential, user, orgId, host } = target;
   const dialect = DIALECTS[target.dialect];
   const asked: Asked = { credential: credential.kind, user, orgId };
+  const { transport } = client;
+  /** Sends all but what it has no place for: a secret key, and a login by token. */
+  const controller = (changes: Partial<Configuration> = {}) => new SessionController(client.withConfiguration(changes));
 
-  async function call<Input, Value>(
-    operation: Operation<Input, Value, unknown>,
-    input: Input,
-    change: (parts: RequestParts) => RequestParts = (parts) => parts,
-  ): Promise<{ readonly value: Value; readonly reply: Reply }> {
-    const parts = change(operation.encode(input));
-    const exchange = await transport.exchange(parts, CALL_MS);
-    if (exchange.kind === 'lost') throw findingOf(lossOf(exchange, `${parts.method} ${parts.path}`).failure, asked);
-    const decoded = operation.decode(exchange.reply, input, Date.now());
-    if (!decoded.ok) throw findingOf(decoded.rejection.failure, asked);
-    return { value: decoded.value, reply: exchange.reply };
+  /** What the broker would make of an answer. Throws Finding if that is no result. */
+  async function judged<Input, Value>(operation: Operation<Input, Value>, input: Input, sent: Promise<Exchange>) {
+    const exchange = await sent;
+    const outcome = outcomeOf(target.dialect, operation, input, exchange, Date.now());
+    if (!outcome.ok) throw findingOf(outcome.failure, asked);
+    return { value: outcome.value, headers: exchange.kind === 'reply' ? exchange.reply.headers : {} };
   }
-  const whoseToken = async (bearer: string) => (await call(dialect.sessionInfo, { bearer })).value;
+  async function whoseToken(accessToken: string, session?: Configuration['session']) {
+    const sent = exchangeOf(controller({ accessToken, session }).sessionInfo());
+    const { value } = await judged(dialect.sessionInfo, { bearer: accessToken }, sent);
+    return value === 'not-accepted' ? undefined : value;
+  }
   const isAlive: IsAlive = async (token) => (await whoseToken(token)) !== undefined;
 
   /** Signs in with the password, or turns a token into a session of the browser's kind. */
@@ -76,43 +83,56 @@ async function examineOperations(examine: Examine, target: ClusterTarget, transp
     const withPassword = credential.kind === 'password';
     if (!withPassword && dialect.name !== 'auth-2.0')
       throw new Skipped('session-v2 signs in with a password only: set THOUGHTSPOT_USERNAME and THOUGHTSPOT_PASSWORD');
-    const { value, reply } = withPassword
-      ? await call(dialect.login, { userName: user, password: credential.password(), ...optionalOrg(orgId) })
-      : await call(dialect.login, { userName: '', password: '' }, (parts) => ({
-          ...parts,
-          headers: { ...parts.headers, authorization: `Bearer ${needed(token, 'gettoken')}` },
-          body: '{}',
-        }));
-    const cookie = cookiesOf(reply);
+    const { value, headers } = withPassword
+      ? await loginByPassword(user, credential.password(), orgId)
+      : await loginByToken(needed(token, 'gettoken'));
+    const cookie = cookiesOf(headers);
     if (cookie === '' && value.token === undefined)
       throw new Finding('the answer holds neither a cookie nor a token', 'Check that the host is the cluster itself.');
     const session = { cookie, ...(value.token === undefined ? {} : { token: value.token }) };
     return [`a session of ${user}, by ${withPassword ? 'password' : 'token'}`, session];
   }
+  function loginByPassword(userName: string, password: string, org?: number) {
+    const sent = exchangeOf(controller({ orgId: org }).login({ userName, password }));
+    return judged(dialect.login, { userName, password, orgId: org }, sent);
+  }
+  function loginByToken(token: string) {
+    const input = { userName: '', password: '' };
+    const { headers, ...parts } = dialect.login.encode(input);
+    const byToken = { ...parts, headers: { ...headers, authorization: `Bearer ${token}` }, body: '{}' };
+    return judged(dialect.login, input, transport.exchange(byToken, CALL_MS));
+  }
 
-  async function mint(proof: Proof, bearer: string | undefined): Promise<MintedToken> {
+  async function mint(proof: GettokenInput['proof'], bearer: string | undefined): Promise<string> {
     const input: GettokenInput = {
-      userName: user,
+      user,
       proof,
-      ...(bearer === undefined ? {} : { bearer }),
-      ...optionalOrg(orgId),
+      bearer,
+      orgId,
       validitySeconds: VALIDITY_SECONDS,
       rights: { kind: 'full' },
       provisioning: null,
     };
-    const { value } = await call(dialect.gettoken, input);
+    const body = { userName: user, tokenExpiryDuration: VALIDITY_SECONDS };
+    const sent =
+      'password' in proof
+        ? exchangeOf(controller({ accessToken: bearer ?? '', orgId }).gettoken({ ...body, password: proof.password }))
+        : transport.exchange(dialect.gettoken.encode(input), CALL_MS);
+    const { value } = await judged(dialect.gettoken, input, sent);
     owners.set(value.token, value.userName);
-    return value;
+    return value.token;
   }
-  const proof: Proof =
+  const proof =
     credential.kind === 'password'
-      ? { kind: 'password', password: credential.password() }
-      : { kind: 'secret-key', secretKey: credential.secretKeyFor(orgId ?? 0) };
+      ? { password: credential.password() }
+      : { secretKey: credential.secretKeyFor(orgId ?? 0) };
 
   /** Whose each token is by ThoughtSpot's word: a revocation that names somebody else may do nothing. */
   const owners = new Map<string, string>();
   const revoke = async (token: string) => {
-    await call(dialect.revoketoken, { bearer: token, userName: owners.get(token) ?? user });
+    const userName = owners.get(token) ?? user;
+    const sent = exchangeOf(controller({ accessToken: token, userName }).revoketoken());
+    await judged(dialect.revoketoken, { bearer: token, userName }, sent);
     owners.delete(token);
   };
 
@@ -132,8 +152,8 @@ async function examineOperations(examine: Examine, target: ClusterTarget, transp
           'Leave --user away, or use a secret key.',
         );
       const bearer = dialect.mintsWithSession ? needed(session?.token, 'login') : undefined;
-      const { token: minted } = await mint(proof, bearer);
-      return [`a token for ${user}${orgId === undefined ? '' : ` in org ${orgId}`}, ${VALIDITY_SECONDS} s`, minted];
+      const found = `a token for ${user}${orgId === undefined ? '' : ` in org ${orgId}`}, ${VALIDITY_SECONDS} s`;
+      return [found, await mint(proof, bearer)];
     });
 
     await examine('sessionInfo', async () => {
@@ -152,18 +172,12 @@ async function examineOperations(examine: Examine, target: ClusterTarget, transp
     if (credential.kind === 'secret-key') session = await examine('login', () => login(needed(token, 'gettoken')));
 
     await examine('logout', async () => {
-      const { cookie, token: bearer } = needed(session, 'login');
-      const asSession = (parts: RequestParts): RequestParts => {
-        const { authorization: _none, ...headers } = parts.headers;
-        return {
-          ...parts,
-          headers: { ...headers, ...(cookie === '' ? { authorization: `Bearer ${bearer ?? ''}` } : { cookie }) },
-        };
-      };
-      await call(dialect.logout, {}, asSession);
-      const { value: still } = await call(dialect.sessionInfo, { bearer: '' }, asSession);
+      const { cookie, token: bearer = '' } = needed(session, 'login');
+      const headers = cookie === '' ? { authorization: `Bearer ${bearer}` } : { cookie };
+      await judged(dialect.logout, { bearer: '' }, exchangeOf(controller({ session: headers }).logout()));
+      const still = await whoseToken('', headers);
       if (still === undefined) return ['the session is over', undefined];
-      throw new Finding('the session outlives its logout', 'Rely on revoketoken; tell ThoughtSpot support.');
+      throw new Finding('the session outlives its logout', 'Rely on revoketoken; report it to ThoughtSpot support.');
     });
 
     await examine('revoketoken', async () => {
@@ -181,9 +195,9 @@ async function examineOperations(examine: Examine, target: ClusterTarget, transp
     await examine(`wrong ${credential.kind === 'password' ? 'password' : 'secret key'} is refused`, async () => {
       const refused = await isRefused(async () => {
         if (credential.kind === 'secret-key' && !dialect.mintsWithSession)
-          await mint({ kind: 'secret-key', secretKey: randomUUID() }, undefined);
+          await mint({ secretKey: randomUUID() }, undefined);
         // Of a user who does not exist: wrong passwords lock accounts.
-        else await call(dialect.login, { userName: `doctor-${randomUUID()}`, password: randomUUID() });
+        else await loginByPassword(`doctor-${randomUUID()}`, randomUUID());
       });
       if (refused) return ['refused', undefined];
       throw new Finding('ThoughtSpot took a made-up credential', 'Do not go live: anybody can become any user there.');
@@ -207,10 +221,23 @@ interface Session {
   readonly token?: string;
 }
 
-const optionalOrg = (orgId: number | undefined) => (orgId === undefined ? {} : { orgId });
+/** The answer to a call of the controller, as what the broker judges. */
+async function exchangeOf(call: Promise<ApiResponse<unknown>>): Promise<Exchange> {
+  try {
+    return replied(await call);
+  } catch (error) {
+    if (error instanceof ApiError) return replied(error);
+    if (error instanceof ConnectionError) return error.lost;
+    throw error;
+  }
+}
+
+function replied({ statusCode: status, headers, body }: ApiResponse<unknown>): Exchange {
+  return { kind: 'reply', reply: { status, headers, body } };
+}
 
 /** Name and value of every cookie that an answer sets. */
-function cookiesOf({ headers }: Reply): string {
+function cookiesOf(headers: ApiResponse<unknown>['headers']): string {
   const pairs = [...(headers['set-cookie'] ?? '').matchAll(/(?:^|, )([\w.-]+=[^;,\s]+)/g)];
   return pairs.map(([, pair]) => pair).join('; ');
 }

@@ -18,7 +18,7 @@ const EXPLANATIONS: Partial<Record<ProblemCode, (asked: Asked) => Explanation>> 
     credential === 'secret-key'
       ? [
           'the secret key is wrong',
-          'Copy it anew from Develop > Customizations > Security settings > Trusted authentication: switching that off ' +
+          'Copy it again from Develop > Customizations > Security settings > Trusted authentication: switching that off ' +
             "and on makes a new key and ends the old one. An org's own key opens that org only.",
         ]
       : [
@@ -62,12 +62,12 @@ const TLS = /CERT|SSL|TLS|SELF_SIGNED|ALTNAME/;
 /** A failure of the ThoughtSpot client as a finding. Its reason holds no text of the other side. */
 export function findingOf({ code, reason }: Failure, asked: Asked): Finding {
   const [cause, cure] = EXPLANATIONS[code]?.(asked) ?? ['that did not work', 'See docs/errors.md.'];
-  const told = reason === undefined ? cause : `${cause} (${reason})`;
+  const found = reason === undefined ? cause : `${cause} (${reason})`;
   if (reason !== undefined && TLS.test(reason))
     return new Finding(
-      told,
+      found,
       "Its certificate does not hold: check host and clock; a company's own CA: NODE_EXTRA_CA_CERTS.",
       code,
     );
-  return new Finding(told, cure, code);
+  return new Finding(found, cure, code);
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { isLoopback, readIfThere } from './options.ts';
+import { isLoopback } from '../../functions/contract/shapes.ts';
+import { readIfThere } from './options.ts';
 
 const cluster = z.object({
   secretKey: z.string(),

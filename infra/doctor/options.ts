@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { secureUrl } from '../../functions/contract/shapes.ts';
 import type { DialectName } from '../../functions/thoughtspot/rejection.ts';
 
 export const USAGE = `Looks whether ThoughtSpot and the broker work together, and says what to do where they do not.
@@ -108,17 +109,10 @@ function orgId(value: string | undefined): number | undefined {
 /** Tokens go there: TLS, or this machine. */
 function origin(option: string, value: string | undefined): string | undefined {
   if (value === undefined) return undefined;
-  const url = URL.parse(value);
-  if (
-    url !== null &&
-    (url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url))) &&
-    url.pathname === '/'
-  )
-    return url.origin;
+  const url = secureUrl(value);
+  if (url?.pathname === '/') return url.origin;
   throw new UsageError(`${option} is an origin such as https://acme.thoughtspot.cloud (http only on this machine).`);
 }
-
-export const isLoopback = ({ hostname }: URL): boolean => /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(hostname);
 
 /** Reads a file of the project that may not be there. */
 export function readIfThere(...parts: readonly string[]): string | undefined {

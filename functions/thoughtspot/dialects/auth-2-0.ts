@@ -1,180 +1,178 @@
-import type { Credential, Grant, SessionInfo } from '../../broker/ports.ts';
-import { readErrorBody } from '../error-body.ts';
-import type { SessionInfoResponse, SessionLoginResponse } from '../models.ts';
-import { epochMs, isObject, numberIn, objectIn, parseJson, textIn } from '../reading.ts';
-import { refusesBearer, rejectionOf } from '../rejection.ts';
-import type { Reply, RequestParts } from '../transport.ts';
-import { mintBody, mintedIn } from './auth-2-0-mint.ts';
-import { accepted, isSuccess, rejected, type Decoded, type Dialect, type TokenValidity } from './dialect.ts';
+import type { MintedToken, SessionInfo } from '../../broker/ports.ts';
+import { defined, epochMs, listIn, numberIn, objectIn, textIn, type JsonObject } from '../json-fields.ts';
+import { readErrorBody, refusesBearer } from '../rejection.ts';
+import type { Reply } from '../transport.ts';
+import { DAY_MS, isSuccess, requestsTo, resultIn, tokenIn } from './dialect.ts';
+import type { Dialect, GettokenInput, Life } from './dialect.ts';
 
-const BASE = '/api/rest/2.0/auth';
-const NAME = 'auth-2.0';
-
-const HEADERS = {
+const request = requestsTo('/api/rest/2.0/auth', {
   accept: 'application/json',
   'user-agent': 'thoughtspot-token-broker',
   // Needed by v1 endpoints only, harmless here, and sent by ThoughtSpot's own samples (wire facts 3.7).
   'x-requested-by': 'ThoughtSpot',
-};
+});
+
+/** ThoughtSpot's own id for "every org", and ours for "not just one": it never equals the org that was asked for. */
+const MORE_THAN_ONE_ORG = -1;
+/** Default of validity_time_in_sec (wire facts 3.1): sent explicitly all the same. */
+const DEFAULT_VALIDITY_SECONDS = 300;
 
 /** REST API v2.0, `/api/rest/2.0/auth/*` (wire facts 3): seconds in requests, epoch ms in answers, errors by status. */
 export const auth20: Dialect = {
-  name: NAME,
+  name: 'auth-2.0',
   mintsWithSession: false,
-  obstacle,
+
+  unsupported(grant, credential) {
+    if (credential.kind === 'secret-key') return undefined;
+    if (grant.user !== credential.userName)
+      return 'a password can mint for its own user only; others need a secret key';
+    if (grant.provisioning !== null) return 'provisioning needs a secret key';
+    return undefined;
+  },
 
   sessionInfo: {
-    encode: ({ bearer }) => get('/session/user', bearer),
-    decode(reply, _input, nowMs) {
-      if (refusesBearer(reply)) return accepted(undefined);
-      const info = isSuccess(reply) ? sessionInfoIn(parseJson(reply.body)) : undefined;
-      return info === undefined ? refused(reply, 'GET', '/session/user', nowMs) : accepted(info);
-    },
-    model: (reply) => sessionInfoModel(parseJson(reply.body)),
+    encode: ({ bearer }) => request('GET', '/session/user', bearer),
+    decode: (reply) => ({ value: refusesBearer(reply) ? 'not-accepted' : sessionInfoIn(resultIn(reply)) }),
   },
 
   login: {
     encode: ({ userName, password, rememberMe = false, orgId }) =>
-      post('/session/login', {
+      request('POST', '/session/login', undefined, {
         username: userName,
         password,
         remember_me: rememberMe,
-        ...(orgId === undefined ? {} : { org_identifier: String(orgId) }),
+        org_identifier: orgId?.toString(),
       }),
-    // 204 and a cookie: a session of the browser's kind, without a token.
-    decode: (reply, _input, nowMs) =>
-      isSuccess(reply) ? accepted({}) : refused(reply, 'POST', '/session/login', nowMs),
-    model: (_reply, { userName }): SessionLoginResponse => ({ userName, token: '', tokenType: 'Cookie' }),
+    decode: (reply) => ({ value: isSuccess(reply) ? {} : undefined }),
   },
 
   gettoken: {
-    encode: (input) => post(`/token/${input.rights.kind}`, mintBody(input), input.bearer),
-    decode(reply, input, nowMs) {
-      const minted = isSuccess(reply) ? mintedIn(reply, input) : undefined;
-      return minted === undefined ? refused(reply, 'POST', `/token/${input.rights.kind}`, nowMs) : accepted(minted);
-    },
-    model(reply, input) {
-      const minted = mintedIn(reply, input);
-      return (
-        minted && {
-          userName: minted.userName,
-          token: minted.token,
-          ...(minted.createdAt === undefined ? {} : { tokenCreatedTime: String(minted.createdAt) }),
-          tokenExpiryDuration: String(Math.floor(minted.lifetimeMs / 1_000)),
-          tokenType: minted.tokenType,
-        }
-      );
-    },
+    encode: (input) => request('POST', `/token/${input.rights.kind}`, input.bearer, mintBody(input)),
+    decode: (reply, input) => ({ value: mintedIn(resultIn(reply), input) }),
   },
 
   logout: {
-    encode: ({ bearer }) => post('/session/logout', undefined, bearer),
-    decode: (reply, _input, nowMs) =>
-      isSuccess(reply) ? accepted(true) : refused(reply, 'POST', '/session/logout', nowMs),
-    model: () => true,
+    encode: ({ bearer }) => request('POST', '/session/logout', bearer, {}),
+    decode: (reply) => ({ value: isSuccess(reply) || undefined }),
   },
 
   revoketoken: {
     /** The token itself as the bearer, and named in the body: right under every reading (wire facts 3.4). */
     encode: ({ bearer, userName }) =>
-      post(
-        '/token/revoke',
-        { ...(userName === undefined ? {} : { user_identifier: userName }), token: bearer },
-        bearer,
-      ),
-    decode(reply, _input, nowMs) {
-      const gone = reply.status === 200 || reply.status === 204;
-      if (gone && !readErrorBody(reply).html) return accepted(true);
-      if (refusesBearer(reply) || saysTokenIsDead(reply)) return accepted(true);
-      return refused(reply, 'POST', '/token/revoke', nowMs);
-    },
-    model: () => true,
-  },
-
-  validate: {
-    /** 9.12 and later. Called with the token itself; the answer names the user by id only. */
-    encode: ({ bearer }) => post('/token/validate', { token: bearer }, bearer),
-    decode(reply, _input, nowMs) {
-      if (refusesBearer(reply) || saysTokenIsDead(reply)) return accepted(undefined);
-      const validity = isSuccess(reply) ? validityIn(reply) : undefined;
-      return validity === undefined ? refused(reply, 'POST', '/token/validate', nowMs) : accepted(validity);
-    },
-    model: validityIn,
+      request('POST', '/token/revoke', bearer, { user_identifier: userName, token: bearer }),
+    decode: (reply) => ({ value: confirmsRevocation(reply) || undefined }),
   },
 };
 
-function obstacle(grant: Grant, credential: Credential): string | undefined {
-  if (credential.kind === 'secret-key') return undefined;
-  if (grant.user !== credential.userName) return 'a password can mint for its own user only; others need a secret key';
-  if (grant.provisioning !== null) return 'provisioning needs a secret key';
-  return undefined;
-}
-
-const bearerHeader = (bearer: string | undefined): Readonly<Record<string, string>> =>
-  bearer === undefined ? {} : { authorization: `Bearer ${bearer}` };
-
-const get = (path: string, bearer: string): RequestParts => ({
-  method: 'GET',
-  path: `${BASE}${path}`,
-  headers: { ...HEADERS, ...bearerHeader(bearer) },
-});
-
-const post = (path: string, body: Readonly<Record<string, unknown>> = {}, bearer?: string): RequestParts => ({
-  method: 'POST',
-  path: `${BASE}${path}`,
-  headers: { ...HEADERS, 'content-type': 'application/json', ...bearerHeader(bearer) },
-  body: JSON.stringify(body),
-});
-
-const refused = (reply: Reply, method: string, path: string, nowMs: number): Decoded<never> =>
-  rejected(rejectionOf(reply, `${method} ${BASE}${path}`, NAME, nowMs));
-
-/** 400 with code 10002 has many meanings; only the text tells that the token is no longer good. */
-function saysTokenIsDead(reply: Reply): boolean {
+function confirmsRevocation(reply: Reply): boolean {
+  if (reply.status === 200 || reply.status === 204) return !readErrorBody(reply).html;
+  if (refusesBearer(reply)) return true;
+  // 400 with code 10002 has many meanings; only the text says that the token is no longer good.
   return reply.status === 400 && DEAD_TOKEN.test(readErrorBody(reply).text);
 }
 
 const DEAD_TOKEN =
   /\b(expired|invalid|malformed|revoked|unknown)\s+(\w+\s+){0,2}token\b|\btoken\s+(\w+\s+){0,4}(expired|invalid|malformed|revoked|not valid|not found)\b/i;
 
-function validityIn(reply: Reply): TokenValidity | undefined {
-  const json = parseJson(reply.body);
-  const expires = numberIn(json, 'expiration_time_in_millis');
-  const userId = textIn(json, 'valid_for_user_id');
-  return expires === undefined || userId === undefined ? undefined : { expiresAt: epochMs(expires), userId };
-}
-
+/** In the seed's words, without its expiration: the docs contradict each other on that unit. */
 function sessionInfoIn(json: unknown): SessionInfo | undefined {
   const userName = textIn(json, 'name');
   if (userName === undefined) return undefined;
-  const userId = textIn(json, 'id');
-  const orgId = numberIn(objectIn(json, 'current_org'), 'id');
-  const { userName: _name, userGUID: _id, ...details } = sessionInfoModel(json) ?? {};
   return {
     userName,
-    ...(userId === undefined ? {} : { userId }),
-    ...(orgId === undefined ? {} : { orgId }),
-    details: { ...details },
+    ...defined({ userId: textIn(json, 'id'), orgId: numberIn(objectIn(json, 'current_org'), 'id') }),
+    details: defined({
+      userDisplayName: textIn(json, 'display_name'),
+      userEmail: textIn(json, 'email'),
+      locale: textIn(json, 'preferred_locale'),
+      state: textIn(json, 'account_status'),
+      userCreatedTime: numberIn(json, 'creation_time_in_millis'),
+      privileges: listIn(json, 'privileges')?.filter((name) => typeof name === 'string'),
+    }),
   };
 }
 
-/** session/user in the beta's words. Its expiration is not taken over: the docs contradict each other on its unit. */
-function sessionInfoModel(json: unknown): SessionInfoResponse | undefined {
-  const userName = textIn(json, 'name');
-  if (!isObject(json) || userName === undefined) return undefined;
-  const texts = {
-    userDisplayName: textIn(json, 'display_name'),
-    userEmail: textIn(json, 'email'),
-    userGUID: textIn(json, 'id'),
-    locale: textIn(json, 'preferred_locale'),
-    state: textIn(json, 'account_status'),
+/**
+ * The body of token/full, token/object or token/custom (wire facts 3.1). The org goes into the field that the endpoint
+ * reads: with the wrong one ThoughtSpot answers 200 and a token for another org. auto_create and persist_option are
+ * always explicit, since their defaults differ and persist.
+ */
+function mintBody(input: GettokenInput): JsonObject {
+  const { user, proof, validitySeconds = DEFAULT_VALIDITY_SECONDS, orgId, rights, provisioning } = input;
+  const common = {
+    username: user,
+    ...('password' in proof ? { password: proof.password } : { secret_key: proof.secretKey }),
+    validity_time_in_sec: validitySeconds,
+    auto_create: provisioning !== null,
+    display_name: provisioning?.displayName,
+    email: provisioning?.email,
   };
-  const created = numberIn(json, 'creation_time_in_millis');
-  const { privileges } = json;
+  const groups = provisioning?.groups ?? [];
+  if (rights.kind !== 'custom')
+    return {
+      ...common,
+      org_id: orgId,
+      object_id: rights.kind === 'object' ? rights.objectId : undefined,
+      // It replaces the groups of a user who exists: no groups in the grant means leave them alone.
+      group_identifiers: filled(groups),
+    };
   return {
-    userName,
-    ...Object.fromEntries(Object.entries(texts).filter(([, text]) => text !== undefined)),
-    ...(created === undefined ? {} : { userCreatedTime: created }),
-    ...(Array.isArray(privileges) ? { privileges: privileges.filter((name) => typeof name === 'string') } : {}),
+    ...common,
+    org_identifier: orgId?.toString(),
+    persist_option: rights.persist,
+    groups: filled([...new Set([...rights.groups, ...groups])].map((identifier) => ({ identifier }))),
+    variable_values: filled(rights.variables),
+    filter_rules: filled(
+      rights.filters.map(({ column, operator, values }) => ({ column_name: column, operator, values })),
+    ),
+    parameter_values: filled(rights.parameters),
+    objects: filled(rights.objects),
   };
+}
+
+const filled = <Item>(items: readonly Item[]): readonly Item[] | undefined => (items.length > 0 ? items : undefined);
+
+/**
+ * The token of a 2xx answer (wire facts 3.2); undefined if there is none. A token whose answer lacks the user, the org
+ * or the times is still returned, with '', no org or no life: it is alive, so the broker must hold it to revoke it.
+ */
+function mintedIn(json: unknown, { rights, validitySeconds }: GettokenInput): MintedToken | undefined {
+  const token = tokenIn(json);
+  if (token === undefined) return undefined;
+  const custom = rights.kind === 'custom';
+  const scope = objectIn(json, 'scope');
+  const orgId = custom ? numberIn(objectIn(json, 'org'), 'id') : numberIn(scope, 'org_id');
+  return {
+    token,
+    userName: (custom ? textIn(objectIn(json, 'user'), 'name') : textIn(json, 'valid_for_username')) ?? '',
+    ...defined({
+      orgId: orgIn(orgId, scope),
+      kind: custom ? 'custom' : KINDS[textIn(scope, 'access_type') ?? ''],
+      objectId: textIn(scope, 'metadata_id'),
+    }),
+    ...lifeIn(json, (validitySeconds ?? DEFAULT_VALIDITY_SECONDS) * 1_000),
+    tokenType: 'Bearer',
+  };
+}
+
+const KINDS: Readonly<Record<string, 'full' | 'object'>> = { FULL: 'full', REPORT_BOOK_VIEW: 'object' };
+
+/** One token may cover several orgs in newer releases (scope.org_scope, org_ids): then it is not what was asked for. */
+function orgIn(orgId: number | undefined, scope: JsonObject): number | undefined {
+  const orgScope = textIn(scope, 'org_scope');
+  if (orgScope !== undefined && orgScope !== 'SPECIFIC_ORGS') return MORE_THAN_ONE_ORG;
+  const listed = listIn(scope, 'org_ids')?.map((org) => numberIn(org, 'id') ?? org) ?? [];
+  const [only, ...others] = new Set([...(orgId === undefined ? [] : [orgId]), ...listed]);
+  if (others.length > 0) return MORE_THAN_ONE_ORG;
+  return typeof only === 'number' ? only : undefined;
+}
+
+/** Both times are ThoughtSpot's, so their difference needs no clock of ours. */
+function lifeIn(json: unknown, askedMs: number): Life {
+  const created = numberIn(json, 'creation_time_in_millis') ?? 0;
+  const createdAt = created > 0 ? epochMs(created) : undefined;
+  const expires = numberIn(json, 'expiration_time_in_millis');
+  const lifetimeMs = createdAt === undefined || expires === undefined ? 0 : Math.max(0, epochMs(expires) - createdAt);
+  const longestLifetimeMs = lifetimeMs > 0 ? lifetimeMs : Math.max(askedMs, DAY_MS);
+  return { lifetimeMs, longestLifetimeMs, ...defined({ createdAt }) };
 }

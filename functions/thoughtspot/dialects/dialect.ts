@@ -1,66 +1,38 @@
-import type { Credential, Grant, MintedToken, Provisioning, Rights, SessionInfo } from '../../broker/ports.ts';
-import type { SessionInfoResponse, SessionLoginResponse } from '../models.ts';
-import type { DialectName, Rejection } from '../rejection.ts';
-import type { Reply, RequestParts } from '../transport.ts';
-
-/** Exactly one credential goes out: which of the two wins where both are sent is contradictory (wire facts 3.1). */
-export type Proof =
-  | { readonly kind: 'password'; readonly password: string }
-  | { readonly kind: 'secret-key'; readonly secretKey: string };
+import type { Credential, Grant, MintedToken, SessionInfo } from '../../broker/ports.ts';
+import { parseJson, textIn, type JsonObject } from '../json-fields.ts';
+import { lossOf, rejectionOf, type DialectName, type Rejection } from '../rejection.ts';
+import type { Exchange, Reply, RequestParts } from '../transport.ts';
 
 export interface LoginInput {
   readonly userName: string;
   readonly password: string;
-  readonly rememberMe?: boolean;
-  readonly orgId?: number;
+  readonly rememberMe?: boolean | undefined;
+  readonly orgId?: number | undefined;
 }
 
-export interface GettokenInput {
-  readonly userName: string;
-  readonly proof: Proof;
+export type GettokenInput = Pick<Grant, 'user' | 'rights' | 'provisioning'> & {
+  /** Exactly one goes out: which of the two wins where both are sent is contradictory (wire facts 3.1). */
+  readonly proof: { readonly password: string } | { readonly secretKey: string };
   /** A session to call with; session-v2 needs one, auth-2.0 does not. */
-  readonly bearer?: string;
-  readonly validitySeconds?: number;
-  readonly orgId?: number;
-  readonly rights: Rights;
-  readonly provisioning: Provisioning | null;
+  readonly bearer?: string | undefined;
+  readonly validitySeconds?: number | undefined;
+  readonly orgId?: number | undefined;
+};
+
+export type Life = Pick<MintedToken, 'lifetimeMs' | 'longestLifetimeMs' | 'createdAt'>;
+
+/** What an answer means; computed once, for the broker and for SessionController. */
+export interface Decoded<Value> {
+  /** What the operation gave; undefined: this answer is no result of it. */
+  readonly value: Value | undefined;
+  /** What a 2xx answer holds, unchecked, where the dialect speaks in the seed's own models (session-v2). */
+  readonly model?: unknown;
 }
 
-export interface RevokeInput {
-  /** The token to end, which is also what the call is made with. */
-  readonly bearer: string;
-  /** Its user; session-v2 has no place for it. */
-  readonly userName?: string;
-}
-
-export interface BearerInput {
-  readonly bearer: string;
-}
-
-/** A login that gives no token made a cookie session, which the broker cannot use. */
-export interface Login {
-  readonly token?: string;
-  /** Longest life that a reading of the answer allows, ms; absent where it tells none. */
-  readonly lifetimeMs?: number;
-}
-
-export interface TokenValidity {
-  /** Epoch ms of ThoughtSpot's clock. */
-  readonly expiresAt: number;
-  readonly userId: string;
-}
-
-export type Decoded<Value> =
-  { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly rejection: Rejection };
-
-/**
- * One operation in one dialect, as two pure halves: what to send, and what the answer means. `model` is the answer as
- * the beta's SDK would show it, undefined where it does not have that shape; it is asked for 2xx answers only.
- */
-export interface Operation<Input, Value, Model> {
+/** One operation in one dialect, as two pure halves: what to send, and what the answer means. */
+export interface Operation<Input, Value> {
   encode(input: Input): RequestParts;
-  decode(reply: Reply, input: Input, nowMs: number): Decoded<Value>;
-  model(reply: Reply, input: Input): Model | undefined;
+  decode(reply: Reply, input: Input): Decoded<Value>;
 }
 
 export interface Dialect {
@@ -68,22 +40,56 @@ export interface Dialect {
   /** gettoken has to be called with a session of the service account. */
   readonly mintsWithSession: boolean;
   /** Why this dialect cannot mint this grant with this credential; undefined if it can. For operators. */
-  obstacle(grant: Grant, credential: Credential): string | undefined;
-  /** undefined: ThoughtSpot does not accept the token. */
-  readonly sessionInfo: Operation<BearerInput, SessionInfo | undefined, SessionInfoResponse>;
-  readonly login: Operation<LoginInput, Login, SessionLoginResponse>;
-  readonly gettoken: Operation<GettokenInput, MintedToken, SessionLoginResponse>;
-  readonly logout: Operation<Partial<BearerInput>, true, boolean>;
-  /** true: the token is certainly dead. */
-  readonly revoketoken: Operation<RevokeInput, true, boolean>;
-  /** undefined: ThoughtSpot does not accept the token. session-v2 has nothing like it. */
-  readonly validate?: Operation<BearerInput, TokenValidity | undefined, TokenValidity>;
+  unsupported(grant: Grant, credential: Credential): string | undefined;
+  readonly sessionInfo: Operation<{ readonly bearer: string }, SessionInfo | 'not-accepted'>;
+  /** Without a token it made a cookie session, which the broker cannot use. `lifetimeMs` is the longest by any reading. */
+  readonly login: Operation<LoginInput, { readonly token?: string; readonly lifetimeMs?: number }>;
+  readonly gettoken: Operation<GettokenInput, MintedToken>;
+  readonly logout: Operation<{ readonly bearer: string }, true>;
+  /** Ends the token that it is called with; session-v2 has no place for its user. true: it is certainly dead. */
+  readonly revoketoken: Operation<{ readonly bearer: string; readonly userName?: string | undefined }, true>;
 }
 
+/** What became of a call: the operation's value, or why there is none. */
+export type Outcome<Value> = { readonly ok: true; readonly value: Value } | ({ readonly ok: false } & Rejection);
+
+export function outcomeOf<Input, Value>(
+  dialect: DialectName,
+  operation: Operation<Input, Value>,
+  input: Input,
+  exchange: Exchange,
+  nowMs: number,
+): Outcome<Value> {
+  const { method, path } = operation.encode(input);
+  const what = `${method} ${path}`;
+  if (exchange.kind === 'lost') return { ok: false, ...lossOf(exchange, what) };
+  const { value } = operation.decode(exchange.reply, input);
+  if (value !== undefined) return { ok: true, value };
+  return { ok: false, ...rejectionOf(exchange.reply, what, dialect, nowMs) };
+}
+
+/** Makes a dialect's requests. Fields of a body that are undefined are left out. */
+export const requestsTo =
+  (base: string, headers: RequestParts['headers']) =>
+  (method: 'GET' | 'POST', path: string, bearer?: string, body?: JsonObject): RequestParts => ({
+    method,
+    path: `${base}${path}`,
+    headers: { ...headers, ...(body && JSON_TYPE), ...(bearer !== undefined && { authorization: `Bearer ${bearer}` }) },
+    ...(body && { body: JSON.stringify(body) }),
+  });
+
+const JSON_TYPE = { 'content-type': 'application/json' };
+
 export const isSuccess = (reply: Reply): boolean => reply.status >= 200 && reply.status < 300;
-export const accepted = <Value>(value: Value): Decoded<Value> => ({ ok: true, value });
-export const rejected = (rejection: Rejection): { ok: false; rejection: Rejection } => ({ ok: false, rejection });
+
+/** The JSON of a 2xx answer. */
+export const resultIn = (reply: Reply): unknown => (isSuccess(reply) ? parseJson(reply.body) : undefined);
 
 /** Printable ASCII without spaces: what can be presented as a bearer. Opaque otherwise (wire facts 4). */
-export const isToken = (token: string | undefined): token is string =>
-  token !== undefined && /^[\x21-\x7e]+$/.test(token);
+export function tokenIn(json: unknown): string | undefined {
+  const token = textIn(json, 'token');
+  return token !== undefined && /^[\x21-\x7e]+$/.test(token) ? token : undefined;
+}
+
+/** Longest life that is assumed where an answer names none, ms: that of GET /auth/session/token (wire facts 3.8). */
+export const DAY_MS = 86_400_000;

@@ -6,9 +6,10 @@ import {
   ConnectionError,
   ErrorResponseError,
   ResponseValidationError,
-} from '../../../functions/thoughtspot/api-error.ts';
-import { Client, type Configuration } from '../../../functions/thoughtspot/client.ts';
-import { SessionController } from '../../../functions/thoughtspot/session-controller.ts';
+  Client,
+  SessionController,
+  type Configuration,
+} from '../../../functions/thoughtspot/session-controller.ts';
 import { documented } from './errors.ts';
 import { html, ignore, lose, RawServer, raw, reply, type Act } from './raw-server.ts';
 import { fullToken, PASSWORD, sessionToken, TOKEN } from './rig.ts';
@@ -165,14 +166,6 @@ const OPERATIONS: readonly (readonly [
     ['POST', `${AUTH}/token/revoke`, bearer, { user_identifier: 'alice', token: TOKEN }],
     true,
   ],
-  [
-    'validatetoken (3.3)',
-    v20,
-    (s) => s.validatetoken(),
-    reply(200, { expiration_time_in_millis: 1_700_000_300_000, valid_for_user_id: 'guid' }),
-    ['POST', `${AUTH}/token/validate`, bearer, { token: TOKEN }],
-    { expiresAt: 1_700_000_300_000, userId: 'guid' },
-  ],
 ];
 
 describe.each(OPERATIONS)('%s', (_name, configuration, call, act, request, result) => {
@@ -249,10 +242,6 @@ describe('a call without an answer', () => {
     }
     expect(server.requests).toHaveLength(0);
   });
-
-  test('validatetoken does not exist in session-v2', async () => {
-    await expect(controller(v2, reply(200, {})).validatetoken()).rejects.toThrow(TypeError);
-  });
 });
 
 test('neither the client, the controller nor an error shows a secret when printed or serialised', async () => {
@@ -270,7 +259,25 @@ test('withConfiguration changes some settings and keeps the rest (1.2)', async (
   server.will(reply(200, {}));
   const client = new Client({ baseUrl: server.url, accessToken: 'first' });
   clients.push(client);
-  await new SessionController(client.withConfiguration({ accessToken: () => 'second' })).sessionInfo();
+  await new SessionController(client.withConfiguration({ accessToken: 'second' })).sessionInfo();
   await new SessionController(client).sessionInfo();
   expect(server.requests.map(({ headers }) => headers.authorization)).toEqual(['Bearer second', 'Bearer first']);
+});
+
+test('a session authenticates every call instead of the access token, and an answer does not show it', async () => {
+  const cookie = `JSESSIONID=${TOKEN}`;
+  for (const configuration of [v2, v20]) {
+    const session = controller({ ...configuration, session: { cookie } }, reply(200, { ...login, ...authUser }));
+    const { request } = await session.sessionInfo();
+    expect(server.requests[0]?.headers).toMatchObject({ cookie });
+    expect(server.requests[0]?.headers).not.toHaveProperty('authorization');
+    expect(JSON.stringify(request)).not.toMatch(/canary/);
+  }
+});
+
+test('a page in place of a confirmation confirms nothing, in either dialect', async () => {
+  for (const configuration of [v2, v20])
+    await expect(controller(configuration, html(200, 'Sign in')).revoketoken()).rejects.toBeInstanceOf(
+      ResponseValidationError,
+    );
 });

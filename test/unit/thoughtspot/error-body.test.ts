@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { readErrorBody } from '../../../functions/thoughtspot/error-body.ts';
+import { readErrorBody } from '../../../functions/thoughtspot/rejection.ts';
 import { rejectionOf } from '../../../functions/thoughtspot/rejection.ts';
 import type { Reply } from '../../../functions/thoughtspot/transport.ts';
 import { PROBLEMS } from '../../../functions/contract/problems.ts';

@@ -1,4 +1,4 @@
-import { originOf } from '../../../functions/thoughtspot/origin.ts';
+import { originOf } from '../../../functions/thoughtspot/transport.ts';
 
 test.each([
   ['https://acme.thoughtspot.cloud', 'https://acme.thoughtspot.cloud'],
@@ -24,8 +24,8 @@ test.each([
   ['https://acme.example/api', 'must be an origin'],
   ['https://acme.example?x=1', 'must be an origin'],
   ['https://acme.example#x', 'must be an origin'],
-])('%s is not: %s', (host, fault) => {
+])('%s is not: %s', (host, why) => {
   const attempt = (): URL => originOf(host);
-  expect(attempt).toThrow(`misconfigured: the ThoughtSpot host ${fault}`);
+  expect(attempt).toThrow(`misconfigured: the ThoughtSpot host ${why}`);
   expect(attempt).not.toThrow(/canary/);
 });

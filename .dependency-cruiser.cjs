@@ -63,7 +63,14 @@ module.exports = {
       from: { path: '^infra/', pathNot: '^infra/doctor/' },
       to: { path: OURS, pathNot: ['^infra/', '^functions/(contract|policy)/'] },
     },
-    // docs/adr/0007: the doctor sends what the broker sends, and reads a secret as the broker does.
+    // docs/adr/0007: the doctor sends what the broker sends, by the seed's SessionController where that has a place for
+    // it, and reads a secret as the broker does. No function runs SessionController.
+    {
+      name: 'no-function-runs-the-session-controller',
+      severity: 'error',
+      from: { pathNot: '^(infra/doctor|test)/' },
+      to: { path: '^functions/thoughtspot/session-controller\\.ts$' },
+    },
     only('doctor-uses-the-brokers-own-client', '^infra/doctor/', [
       '^infra/',
       '^functions/(contract|policy|thoughtspot)/',

@@ -24,6 +24,11 @@ const PLANTS: readonly (readonly [rule: string, file: string, imports: string])[
   ['only-wiring-builds-adapters', 'functions/http/planted-adapter.ts', '../secrets/planted-leaf.ts'],
   ['nobody-imports-entries', 'local/planted-entry.ts', '../functions/planted-entry.ts'],
   ['infra-shares-names-not-code', 'infra/planted.ts', '../functions/broker/failure.ts'],
+  [
+    'no-function-runs-the-session-controller',
+    'functions/wiring/planted-controller.ts',
+    '../thoughtspot/session-controller.ts',
+  ],
   ['doctor-uses-the-brokers-own-client', 'infra/doctor/planted.ts', '../../functions/secrets/planted-leaf.ts'],
   ['local-uses-the-front-door', 'local/planted.ts', '../functions/http/planted-leaf.ts'],
   ['simulator-is-an-independent-oracle', 'local/thoughtspot/planted.ts', '../../functions/contract/functions.ts'],

@@ -136,7 +136,7 @@ describe('the session of the service account in session-v2', () => {
     await issuer.close();
   });
 
-  test('is opened anew shortly before its end', async () => {
+  test('is opened again shortly before its end', async () => {
     server.will(login({ tokenExpiryDuration: '3600' }), token, token, login(), token);
     const { issuer, by, clock } = rig(server.url, { ...v2, random: 0 });
     await issuer.mint(serviceGrant(), by());
@@ -152,7 +152,7 @@ describe('the session of the service account in session-v2', () => {
     ['500, as documented', refused],
     ['500 with its code', reply(500, beta(10097, 'Unauthorized'))],
     ['401', reply(401, '')],
-  ])('is opened anew when it is refused: %s', async (_name, refusedAct) => {
+  ])('is opened again when it is refused: %s', async (_name, refusedAct) => {
     server.will(login(), token, refusedAct, login({ token: 'another-session' }), token);
     const { issuer, by, signals } = rig(server.url, v2);
     await issuer.mint(serviceGrant(), by());

@@ -111,7 +111,7 @@ describe('auth-2.0: a 200 with a token is minted, and says only what the reply s
     expect(outcome).toMatchObject({ outcome: 'minted', minted: { token: TOKEN, tokenType: 'Bearer', ...minted } });
   });
 
-  test('an org that the reply does not tell is absent, not guessed', async () => {
+  test('an org that the reply does not name is absent, not guessed', async () => {
     const outcome = await mint20(reply(200, fullToken({ scope: { access_type: 'FULL', org_id: null } })));
     expect(outcome.outcome === 'minted' && 'orgId' in outcome.minted).toBe(false);
   });
@@ -192,7 +192,7 @@ describe('auth-2.0: anything else is not', () => {
     ['500 without a body', reply(500, ''), 'unknown', 'upstream-unavailable'],
     ['500 of a proxy', reply(500, { error: 'Internal Server Error' }), 'unknown', 'upstream-unavailable'],
     ['502 of a proxy', html(502, 'Bad Gateway'), 'unknown', 'upstream-unavailable'],
-    ['503 that does not tell who speaks', reply(503, ''), 'unknown', 'upstream-unavailable'],
+    ['503 that does not say who speaks', reply(503, ''), 'unknown', 'upstream-unavailable'],
     ['504, in whatever shape', reply(504, documented(10038, 'gateway')), 'unknown', 'upstream-timeout'],
     [
       '500 that says that something timed out',
@@ -225,7 +225,7 @@ describe('auth-2.0: anything else is not', () => {
     expect(server.requests.map(({ path }) => path)).toEqual(['/api/rest/2.0/auth/token/full']);
   });
 
-  test('the reason tells status, code and incident, and nothing that ThoughtSpot wrote', async () => {
+  test('the reason names status, code and incident, and nothing that ThoughtSpot wrote', async () => {
     const outcome = await mint20(reply(400, live(10002, `no such user alice ${TOKEN}`)));
     expect(outcome).toMatchObject({
       failure: {

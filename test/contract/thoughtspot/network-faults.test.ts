@@ -94,6 +94,7 @@ describe('a mint that did not leave the socket', () => {
     const busy = Array.from({ length: 16 }, () => issuer.sessionInfo(TOKEN, by(1_500)).catch(() => undefined));
     const waiting = await issuer.mint(grant(), by(NO_TIME_MS));
     expect(waiting).toMatchObject({ outcome: 'not-minted', failure: { code: 'upstream-timeout' } });
+    while (server.requests.length < busy.length) await nextTurn();
     server.will(reply(200, {}));
     await Promise.all(busy);
     // The connections are free again: what was given up must not go out on one of them.
@@ -139,14 +140,14 @@ describe('a mint that was turned away', () => {
       [],
       1,
     ],
-    ['503 that does not tell who speaks', [reply(503, ''), minted], {}, 'unknown', [], 1],
+    ['503 that does not say who speaks', [reply(503, ''), minted], {}, 'unknown', [], 1],
     ['500', [reply(500, documented(10038, TEXT.fault)), minted], {}, 'not-minted', [], 1],
     ['502', [reply(502, ''), minted], {}, 'unknown', [], 1],
   ])('%s', async (_name, acts, changes, outcome, slept, sent) => {
     expect(await waits(acts, changes)).toEqual([outcome, slept, sent]);
   });
 
-  test('tells how long ThoughtSpot asked to wait, in seconds or as a date', async () => {
+  test('says how long ThoughtSpot asked to wait, in seconds or as a date', async () => {
     server.will(reply(429, '', { 'retry-after': '40' }));
     const { issuer, by, signals } = rig(server.url);
     expect(await issuer.mint(grant(), by())).toMatchObject({

@@ -13,7 +13,7 @@ export interface RawRequest {
 export type Act = (socket: Socket, request: RawRequest) => void;
 
 /**
- * A server on loopback that speaks no more HTTP than a test tells it to: it reads whole requests, keeps them, and acts
+ * A server on loopback that speaks no more HTTP than a test asks of it: it reads whole requests, keeps them, and acts
  * them out one after the other; the last act is repeated. It is not the simulator, and knows nothing of ThoughtSpot.
  */
 export class RawServer {

@@ -108,7 +108,7 @@ describe('session information', () => {
     expiration_time_in_millis: 1675171235,
     token: TOKEN,
   };
-  test('of auth-2.0 is told in the words of the beta, without a token (3.3)', async () => {
+  test('of auth-2.0 is given in the words of the beta, without a token (3.3)', async () => {
     expect(await sessionInfo('auth-2.0', reply(200, user))).toEqual({
       userName: 'alice',
       userId: 'guid',

@@ -9,7 +9,7 @@ const reply = (status: number, debug: string, code = 10002): Reply => ({
 const codeOf = (status: number, text: string, code?: number): string =>
   rejectionOf(reply(status, text, code), 'POST /x', 'auth-2.0', 0).failure.code;
 
-describe('a text that tells of the user is user-not-provisioned', () => {
+describe('a text that speaks of the user is user-not-provisioned', () => {
   test.each([
     'User not found.',
     'User alice does not exist',
@@ -33,7 +33,7 @@ describe('a text that tells of the user is user-not-provisioned', () => {
   });
 });
 
-describe('a text that tells of something else is not', () => {
+describe('a text that speaks of something else is not', () => {
   test.each([
     [400, 'The user name or password is incorrect', 'upstream-refused'],
     [400, 'Invalid username or password', 'upstream-refused'],

@@ -21,7 +21,7 @@ describe('what may be sent again', () => {
     ['429', answer(429), true, true, true],
     ['503 in an error shape', answer(503, {}, shaped), false, true, true],
     ['503 with Retry-After', answer(503, { 'retry-after': '1' }), false, true, true],
-    ['503 of whoever', answer(503), false, false, true],
+    ['503 of anyone', answer(503), false, false, true],
     ['502', answer(502, {}, shaped), false, false, true],
     ['504', answer(504), false, false, true],
     ['500', answer(500, {}, shaped), false, false, false],

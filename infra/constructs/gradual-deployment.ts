@@ -30,7 +30,7 @@ export class GradualDeployment extends Construct {
       Validations.of(group).acknowledge({
         id: 'AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSCodeDeployRoleForLambdaLimited]',
         reason:
-          "AWS's own policy for CodeDeploy on Lambda; CodeDeploy may change what it needs, and it cannot read data.",
+          "AWS's own policy for CodeDeploy on Lambda. CodeDeploy may change what it needs, and it cannot read data.",
       });
     }
   }

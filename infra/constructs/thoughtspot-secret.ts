@@ -77,8 +77,8 @@ export class ThoughtSpotSecret extends Construct {
         Validations.of(secret).acknowledge({
           id: 'AwsSolutions-SMG4',
           reason:
-            'ThoughtSpot has no API to rotate a secret key: an administrator makes a new one, then puts it here (docs/runbook.md). ' +
-            'An environment may name its own rotation function.',
+            'ThoughtSpot has no API to rotate a secret key: an administrator creates a new one and puts it here (see the runbook). ' +
+            'An environment may configure its own rotation function.',
         });
     }
     if (rotation)

@@ -9,7 +9,7 @@ import type { CheckedPolicy } from './policy/check.ts';
 
 export const PROJECT_ROOT = path.join(import.meta.dirname, '..');
 
-/** Builds one function's bundle into `folder`; the result says which module brought how many bytes. */
+/** Builds one function's bundle into `folder`. The result says how many bytes each module contributes. */
 export function bundleFunction(name: FunctionName, folder: string): Metafile {
   const { metafile } = buildSync({
     ...BUNDLE_OPTIONS,
@@ -24,13 +24,13 @@ export function bundleFunction(name: FunctionName, folder: string): Metafile {
 export interface Bundles {
   /** One folder per function: its bundle and the policy. */
   readonly folders: Readonly<Record<FunctionName, string>>;
-  /** Digest of the policy beside them. */
+  /** Digest of the policy in these folders. */
   readonly policyDigest: string;
 }
 
 /**
- * One folder per function with its bundle and the environment's policy, ready to be deployed. Built without Docker and
- * without the network, from the options that the local set uses too: the same entry gives the same bytes.
+ * Builds one folder per function, with its bundle and the environment's policy, ready to be deployed. It needs neither
+ * Docker nor the network. The local setup uses the same options, so the same entry gives the same bytes.
  */
 export function bundleFunctions(folder: string, policy: Pick<CheckedPolicy, 'text' | 'digest'>): Bundles {
   const entries = FUNCTION_NAMES.map((name) => {

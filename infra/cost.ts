@@ -3,8 +3,8 @@ import { FUNCTIONS } from '../functions/contract/functions.ts';
 
 /**
  * `npm run cost`: what a million tokens cost, from stated prices and stated assumptions. Prices are AWS's list prices
- * for us-east-1, without free tiers; those of Lambda and DynamoDB were compared with published lists in November 2026, the
- * others are from memory: check them before you sign anything.
+ * for us-east-1, without free tiers. Those of Lambda and DynamoDB were compared with published lists in November 2026. The
+ * others are from memory: check them before you rely on them.
  */
 
 /** US dollars. */
@@ -30,7 +30,7 @@ export const PRICES = {
   },
 } as const;
 
-/** What one token costs in work. Change these to your own measurements. */
+/** The work that one token causes. Replace these values with your own measurements. */
 export const ASSUMPTIONS = {
   memoryGb: FUNCTIONS.gettoken.memoryMb / 1_024,
   /** A mint waits for ThoughtSpot; Lambda bills the waiting. */
@@ -40,7 +40,8 @@ export const ASSUMPTIONS = {
   /** Reserve, live, revoking, revoked. A row is under 1 kB, one unit, if its token has up to 250 characters. */
   writesPerToken: 4,
   /**
-   * Index of due rows: in 1, two moves to another time 2 each, out 1. Of callers and of unfinished rows: in 1, out 1 each.
+   * Index of due rows: 1 to enter, 2 for each of two changes of the due time, 1 to leave. Indexes by caller and of
+   * unfinished rows: 1 to enter and 1 to leave each.
    */
   indexWritesPerToken: 10,
   /** Units, strongly consistent: one for the query of the generations (up to 4 kB), one for each of the two cut-offs. */
@@ -74,7 +75,7 @@ export function costOfMillion(mintShare: number): CostLine[] {
   ];
 }
 
-/** Dollars a month whether or not anybody asks for a token. */
+/** Dollars per month, with or without requests. */
 export function fixedMonthly(): CostLine[] {
   const { monthly } = PRICES;
   const sweeps = 30 * 24 * 60;
@@ -107,10 +108,10 @@ export function costReport(): string {
       `  ${'total'.padEnd(28)}${sum(lines).toFixed(2).padStart(8)}`,
     ].join('\n');
   return [
-    'US dollars, list prices without free tiers; assumptions and prices stand in infra/cost.ts.',
-    table('A million tokens, each minted anew and revoked:', costOfMillion(1)),
+    'US dollars, list prices without free tiers; assumptions and prices are in infra/cost.ts.',
+    table('A million tokens, each newly minted and revoked:', costOfMillion(1)),
     table('A million answers, one mint in ten (the others reused):', costOfMillion(0.1)),
-    table('Every month, whatever happens:', fixedMonthly()),
+    table('Every month, with or without requests:', fixedMonthly()),
     `fixedEgress adds ${PRICES.monthly.natGateway.toFixed(2)} a month for the NAT gateway and 0.05 per gigabyte.`,
   ].join('\n\n');
 }

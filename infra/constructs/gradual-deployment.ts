@@ -12,7 +12,7 @@ export interface GradualDeploymentProps {
   readonly alarms: BrokerAlarms;
 }
 
-/** Moves each function's alias to new code, slowly where wanted, and back when the function's own alarms fire. */
+/** Moves each function's alias to new code, gradually if configured, and rolls back if the function's own alarms fire. */
 export class GradualDeployment extends Construct {
   constructor(scope: Construct, id: string, { prefix, pace, functions, alarms }: GradualDeploymentProps) {
     super(scope, id);

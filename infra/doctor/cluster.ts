@@ -26,17 +26,17 @@ export interface ClusterTarget {
 const CALL_MS = 10_000;
 /** Long enough for the checks, short enough to leave nothing behind if the doctor is killed. */
 const VALIDITY_SECONDS = 60;
-/** How long a revoked token may go on working: ThoughtSpot documents nothing (wire facts 3.4). */
+/** How long a revoked token may still work. ThoughtSpot documents no limit (wire facts 3.4). */
 const DEAD_WITHIN_MS = 10_000;
 const LOOK_EVERY_MS = 250;
 
-/** Whether ThoughtSpot takes a token. Throws Finding if it does not say. */
+/** Whether ThoughtSpot accepts a token. Throws Finding if it does not say. */
 export type IsAlive = (token: string) => Promise<boolean>;
 
 /**
- * The five session operations with the very requests that the broker sends, then what has to be refused, then CORS.
- * With a password they are those of SessionController. Every token that it makes is ended, whatever fails. `then` runs
- * last, while the connection is open.
+ * Checks the five session operations with exactly the requests that the broker sends, then what must be refused, then
+ * CORS. With a password the requests are those of SessionController. Every token that this creates is revoked, whatever
+ * fails. `then` runs last, while the connection is still open.
  */
 export async function examineCluster(
   examine: Examine,
@@ -58,7 +58,7 @@ async function examineOperations(examine: Examine, target: ClusterTarget, client
   const dialect = DIALECTS[target.dialect];
   const asked: Asked = { credential: credential.kind, user, orgId };
 
-  /** One call: by the controller where a password is at hand, else with what the broker's issuer would send. */
+  /** One call: through the controller if there is a password, otherwise with what the broker's issuer would send. */
   async function call<Input, Value>(
     operation: Operation<Input, Value>,
     input: Input,
@@ -78,7 +78,7 @@ async function examineOperations(examine: Examine, target: ClusterTarget, client
     (await call(dialect.sessionInfo, { bearer }, sessionInfo, { accessToken: bearer })).value;
   const isAlive: IsAlive = async (token) => (await whoseToken(token)) !== 'token-not-accepted';
 
-  /** Signs in with the password, or turns a token into a session of the browser's kind. */
+  /** Signs in with the password, or exchanges a token for a browser session. */
   async function login(token: string | undefined): Promise<readonly [string, Session]> {
     if (!withPassword && dialect.name !== 'auth-2.0')
       throw new Skipped('session-v2 signs in with a password only: set THOUGHTSPOT_USERNAME and THOUGHTSPOT_PASSWORD');
@@ -127,7 +127,7 @@ async function examineOperations(examine: Examine, target: ClusterTarget, client
       ? { kind: 'password', password: credential.password() }
       : { kind: 'secret-key', secretKey: credential.secretKeyFor(orgId ?? 0) };
 
-  /** Whose each token is by ThoughtSpot's word: a revocation that names somebody else may do nothing. */
+  /** The owner of each token, as ThoughtSpot reports it. A revocation that names another user may do nothing. */
   const owners = new Map<string, string>();
   const revoke = async (token: string) => {
     const userName = owners.get(token) ?? user;
@@ -151,7 +151,7 @@ async function examineOperations(examine: Examine, target: ClusterTarget, client
       if (credential.kind === 'password' && credential.userName !== user)
         throw new Finding(
           `a password mints for its own user only, ${credential.userName}`,
-          'Leave --user away, or use a secret key.',
+          'Leave out --user, or use a secret key.',
         );
       const bearer = dialect.mintsWithSession ? needed(session?.token, 'login') : undefined;
       const { token: minted } = await mint(proof, bearer);
@@ -161,14 +161,14 @@ async function examineOperations(examine: Examine, target: ClusterTarget, client
     await examine('sessionInfo', async () => {
       const info = await whoseToken(needed(token, 'gettoken'));
       if (info === 'token-not-accepted')
-        throw new Finding('ThoughtSpot does not take its own new token', 'Check its clock and ours.');
+        throw new Finding('ThoughtSpot does not accept its own new token', 'Compare its clock with the clock here.');
       const wrongOrg = orgId !== undefined && info.orgId !== undefined && info.orgId !== orgId;
       if (info.userName !== user || wrongOrg)
         throw new Finding(
-          `the token is that of ${info.userName} in org ${info.orgId ?? 'unknown'}, asked for ${user} in org ${orgId ?? 'any'}`,
+          `the token belongs to ${info.userName} in org ${info.orgId ?? 'unknown'}; requested was ${user} in org ${orgId ?? 'any'}`,
           'Do not go live: the broker would withhold such tokens. Ask ThoughtSpot support.',
         );
-      return [`the token is that of ${info.userName}${info.orgId === undefined ? '' : ` in org ${info.orgId}`}`, info];
+      return [`the token belongs to ${info.userName}${info.orgId === undefined ? '' : ` in org ${info.orgId}`}`, info];
     });
 
     if (!withPassword) session = await examine('login', () => login(needed(token, 'gettoken')));
@@ -186,7 +186,10 @@ async function examineOperations(examine: Examine, target: ClusterTarget, client
       await call(dialect.logout, {}, (controller) => controller.logout(), settings, asSession);
       const { value: still } = await call(dialect.sessionInfo, { bearer: '' }, sessionInfo, settings, asSession);
       if (still === 'token-not-accepted') return ['the session is over', undefined];
-      throw new Finding('the session outlives its logout', 'Rely on revoketoken; tell ThoughtSpot support.');
+      throw new Finding(
+        'the session outlives its logout',
+        'Rely on revoketoken, and report this to ThoughtSpot support.',
+      );
     });
 
     await examine('revoketoken', async () => {
@@ -196,7 +199,7 @@ async function examineOperations(examine: Examine, target: ClusterTarget, client
 
     await examine('revoked token is refused', async () => {
       const ended = needed(token, 'gettoken');
-      if (owners.has(ended)) throw new Skipped('needs what revoketoken did not give');
+      if (owners.has(ended)) throw new Skipped('needs the result of revoketoken, which is missing');
       const waited = await untilDead(() => isAlive(ended));
       return [waited === 0 ? 'at once' : `after ${waited} ms`, undefined];
     });
@@ -205,14 +208,17 @@ async function examineOperations(examine: Examine, target: ClusterTarget, client
       const refused = await isRefused(async () => {
         if (credential.kind === 'secret-key' && !dialect.mintsWithSession)
           await mint({ kind: 'secret-key', secretKey: randomUUID() }, undefined);
-        // Of a user who does not exist: wrong passwords lock accounts.
+        // Uses a user that does not exist, because wrong passwords lock accounts.
         else {
           const madeUp = { userName: `doctor-${randomUUID()}`, password: randomUUID() };
           await call(dialect.login, madeUp, (controller) => controller.login(madeUp));
         }
       });
       if (refused) return ['refused', undefined];
-      throw new Finding('ThoughtSpot took a made-up credential', 'Do not go live: anybody can become any user there.');
+      throw new Finding(
+        'ThoughtSpot accepted a made-up credential',
+        'Do not go live: anybody can become any user there.',
+      );
     });
   } finally {
     for (const left of [...owners.keys()]) await revoke(left).catch(ignoreFinding);
@@ -228,7 +234,7 @@ async function examineOperations(examine: Examine, target: ClusterTarget, client
   return isAlive;
 }
 
-/** What came of a call of the controller: its errors hold the answer, or say that none came. */
+/** The exchange behind a call of the controller: its errors contain the answer, or say that none came. */
 async function exchangeOf(answering: Promise<ApiResponse<unknown>>): Promise<Exchange> {
   const answer = await answering.catch((error: unknown) => {
     if (error instanceof ApiError || error instanceof ConnectionError) return error;
@@ -252,7 +258,7 @@ function cookiesOf(headers: Reply['headers']): string {
   return pairs.map(([, pair]) => pair).join('; ');
 }
 
-/** Waits until `isAlive` says no; ms. Throws Finding after a while. */
+/** Waits until the token is dead. Resolves with the ms that took. Throws Finding if it takes too long. */
 export async function untilDead(isAlive: () => Promise<boolean>): Promise<number> {
   const started = performance.now();
   let looked = 0;
@@ -260,7 +266,7 @@ export async function untilDead(isAlive: () => Promise<boolean>): Promise<number
     if (performance.now() - started > DEAD_WITHIN_MS)
       throw new Finding(
         `the revoked token still works after ${DEAD_WITHIN_MS / 1000} s`,
-        'Revocation does not hold on this cluster: keep validity short, and ask ThoughtSpot support.',
+        'Revocation does not work on this cluster: keep validity short, and ask ThoughtSpot support.',
       );
     looked += 1;
     await sleep(LOOK_EVERY_MS);

@@ -21,7 +21,7 @@ export interface Examination {
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
-/** Everything that the options ask for. Throws UsageError. */
+/** Runs every check that the options ask for. Throws UsageError. */
 export async function examineAll(options: Options, variables: Variables): Promise<Examination> {
   const environment = options.environment === undefined ? undefined : await load(options.environment, options.region);
   const host = options.host ?? environment?.thoughtSpot.host ?? '';
@@ -34,7 +34,9 @@ export async function examineAll(options: Options, variables: Variables): Promis
 
   const examineTheBroker = async (isAlive?: IsAlive) => {
     if (broker === undefined) {
-      await atBroker('broker', async () => Promise.reject(new Skipped('not examined: name it with --broker <url>')));
+      await atBroker('broker', async () =>
+        Promise.reject(new Skipped('not examined: give its address with --broker <url>')),
+      );
       return;
     }
     const jwt = options.jwt ?? (await demoJwt(broker, 'alice'));
@@ -61,7 +63,7 @@ async function findCredential(
     const user =
       options.user ?? (credential.kind === 'password' ? credential.userName : (credential.serviceUser ?? ownUser));
     if (user === undefined)
-      throw new UsageError('Make a token for whom? Name a ThoughtSpot user with --user, and its org with --org.');
+      throw new UsageError('No user: name a ThoughtSpot user with --user, and its org with --org.');
     return { credential, user, orgId: options.orgId ?? orgId };
   };
   return examine('credential', async () => {
@@ -93,11 +95,11 @@ function attempt<Value>(work: () => Value): Value {
   }
 }
 
-/** Loaded on demand: the environments' schema brings the CDK along. */
+/** Loaded on demand, because the schema of environments also loads the CDK. */
 async function load(name: string, region: string | undefined): Promise<Environment> {
   const { loadEnvironment } = await import('../environment-files.ts');
   try {
-    // Any account will do: nothing of it is looked at.
+    // Any account is accepted here, because the checks do not use it.
     return loadEnvironment(name, { account: '000000000000', region });
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
@@ -106,7 +108,7 @@ async function load(name: string, region: string | undefined): Promise<Environme
 
 const outputs = z.record(z.string(), z.object({ ApiUrl: z.string() }));
 
-/** Where the last deployment from this folder put the broker. */
+/** Address of the broker after the last deployment from this folder. */
 function deployedUrl(environment: string): string | undefined {
   const text = readIfThere('cdk.out', `${environment}.outputs.json`);
   if (text === undefined) return undefined;

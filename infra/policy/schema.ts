@@ -1,6 +1,6 @@
 /**
- * The policy document as its author writes it, defined once: parse.ts parses with it, docs/policy.schema.json is made of
- * it. What a shape cannot say (names that must exist, bounds that must fit each other) is checked in check.ts.
+ * The policy document as its author writes it, defined once: parse.ts parses with it, and docs/policy.schema.json is
+ * generated from it. What a schema cannot express (names that must exist, bounds that must be consistent) is in check.ts.
  */
 import * as z from 'zod/mini';
 
@@ -224,7 +224,7 @@ export const PolicySchema = described(
 
 type Policy = z.infer<typeof PolicySchema>;
 
-/** A policy as its author wrote it, defaults filled in, by its parts. */
+/** The types of a policy as its author wrote it, with defaults filled in, and of its parts. */
 export interface Authored {
   readonly policy: Policy;
   readonly rule: Policy['rules'][number];

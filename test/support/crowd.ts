@@ -1,4 +1,4 @@
-/** Many people who are alike: known to the issuer, active at ThoughtSpot, entitled by the demo policy. */
+/** Many equal users: known to the issuer, active at ThoughtSpot, entitled by the demo policy. */
 import { readDemoUsers, type DemoUsers } from '../../local/demo-users.ts';
 import type { LocalBroker } from '../../local/local-broker.ts';
 import { readCluster, type Cluster } from '../../local/thoughtspot/cluster.ts';

@@ -1,4 +1,4 @@
-/** The local gateway in front of a handler of the test's own, with a real issuer. */
+/** The local gateway in front of a handler of the test, with a real issuer. */
 import { startIssuer, type Issuer } from '../../local/issuer.ts';
 import { readDemoUsers } from '../../local/demo-users.ts';
 import { makeAuthorizer } from '../../local/gateway/authorizer.ts';
@@ -15,7 +15,7 @@ export interface GatewayBench {
   readonly issuer: Issuer;
   /** Events that reached the function, oldest first. */
   readonly events: GatewayEvent[];
-  /** What the function does next time and from then on. */
+  /** Sets what the function does from the next call on. */
   answer(invocation: () => Promise<Invocation>): void;
   close(): Promise<void>;
 }

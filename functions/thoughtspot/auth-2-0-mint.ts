@@ -8,7 +8,7 @@ import { isToken, type GettokenInput, type Proof } from './dialect.ts';
 export const MORE_THAN_ONE_ORG = -1;
 /** Default of validity_time_in_sec (wire facts 3.1): sent explicitly all the same. */
 const DEFAULT_VALIDITY_SECONDS = 300;
-/** Longest life that is assumed where an answer tells none, ms: that of GET /auth/session/token. */
+/** Longest life that is assumed if an answer gives none, ms: that of GET /auth/session/token. */
 const DAY_MS = 86_400_000;
 
 type Body = Readonly<Record<string, unknown>>;
@@ -113,7 +113,7 @@ function orgIn(orgId: number | undefined, scope: Body): number | undefined {
   return typeof only === 'number' ? only : undefined;
 }
 
-/** Both times are ThoughtSpot's, so their difference needs no clock of ours. */
+/** Both times are ThoughtSpot's, so their difference does not depend on the broker's clock. */
 function life(json: unknown, askedMs: number): Pick<MintedToken, 'lifetimeMs' | 'longestLifetimeMs' | 'createdAt'> {
   const created = isObject(json) ? numberIn(json, 'creation_time_in_millis') : undefined;
   const expires = isObject(json) ? numberIn(json, 'expiration_time_in_millis') : undefined;

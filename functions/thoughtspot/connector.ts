@@ -7,7 +7,7 @@ const CONNECT_TIMEOUT_MS = 3_000;
 
 export interface Connector {
   readonly connect: buildConnector.connector;
-  /** Opens one connection ahead of need; the next `connect` takes it. Never throws: a failure shows at the call. */
+  /** Opens one connection in advance; the next `connect` takes it. Never throws: a failure appears in that call. */
   warm(origin: URL): Promise<void>;
   close(): void;
 }

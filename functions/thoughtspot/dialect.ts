@@ -45,7 +45,7 @@ export interface Operation<Input, Value> {
 
 export interface Dialect {
   readonly name: DialectName;
-  /** gettoken has to be called with a session of the service account. */
+  /** gettoken must be called with a session of the service account. */
   readonly mintsWithSession: boolean;
   /** Why this dialect cannot mint this grant with this credential; undefined if it can. For operators. */
   cannotMint(grant: Grant, credential: Credential): string | undefined;
@@ -65,7 +65,7 @@ export const isToken = (token: string | undefined): token is string =>
 
 export type Outcome<Value> = { readonly value: Value } | { readonly rejection: Rejection };
 
-/** What came of a call: the operation's value, or why there is none. Every answer of ThoughtSpot is judged here. */
+/** The outcome of a call: the operation's value, or why there is none. Every answer of ThoughtSpot is judged here. */
 export function outcomeOf<Input, Value>(
   operation: Operation<Input, Value>,
   input: Input,

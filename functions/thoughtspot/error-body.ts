@@ -8,9 +8,9 @@ export interface ErrorBody {
   readonly recognised: boolean;
   readonly code?: number;
   readonly text: string;
-  /** ThoughtSpot's own handle on the incident: tells nothing, and its support can look it up. */
+  /** ThoughtSpot's own id of the incident: it reveals nothing, and ThoughtSpot support can look it up. */
   readonly incident?: string;
-  /** The page that stands in for a cluster under maintenance (cs_tools thoughtspot.py). */
+  /** The page that is served for a cluster under maintenance (cs_tools thoughtspot.py). */
   readonly maintenance: boolean;
   readonly html: boolean;
 }
@@ -46,7 +46,7 @@ function isHtml(reply: Reply): boolean {
   return /\bhtml\b/i.test(reply.headers['content-type'] ?? '') || /^\s*<(!doctype|html|head|body)\b/i.test(reply.body);
 }
 
-/** `{ error: { message } }`; a bare `{ error: "text" }` or `{ message: "text" }` is what proxies say too. */
+/** `{ error: { message } }`; a bare `{ error: "text" }` or `{ message: "text" }` is what proxies send too. */
 function isMessage(json: unknown): boolean {
   if (!isObject(json) || !isObject(json.error)) return false;
   const { message } = json.error;

@@ -54,7 +54,7 @@ export class Client {
     return this.#configuration;
   }
 
-  /** The same cluster and connections with some settings changed; another `baseUrl` gets connections of its own. */
+  /** The same cluster and connections with some settings changed; another `baseUrl` gets its own connections. */
   withConfiguration(changes: Partial<Configuration>): Client {
     const next = { ...this.#configuration, ...changes };
     return new Client(next, next.baseUrl === this.#configuration.baseUrl ? this.transport : undefined);

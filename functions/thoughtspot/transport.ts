@@ -43,7 +43,7 @@ export interface Transport {
 }
 
 export const BODY_CAP_BYTES = 256 * 1024;
-/** Shorter than any server's own limit that is known (Node 5 s, nginx 75 s, ALB 60 s). */
+/** Shorter than the limit of every server that is known (Node 5 s, nginx 75 s, ALB 60 s). */
 const IDLE_LIMIT_MS = 4_000;
 const CONNECTIONS = 16;
 
@@ -62,7 +62,7 @@ export function makeTransport(origin: URL, now: () => number): Transport {
       pipelining: 1,
       keepAliveTimeout: IDLE_LIMIT_MS,
       keepAliveMaxTimeout: IDLE_LIMIT_MS,
-      // The deadline of the exchange is one timer of ours: undici's are coarse (500 ms fired at 771).
+      // The exchange has its own timer as its deadline: undici's timers are coarse (500 ms fired at 771).
       headersTimeout: 0,
       bodyTimeout: 0,
     });
@@ -170,7 +170,7 @@ function send(pool: Pool, parts: RequestParts, timeoutMs: number, signal?: Abort
 
 const UNREADABLE = /^(UND_ERR_HEADERS_OVERFLOW|UND_ERR_RES_)/;
 
-/** Only the code of an error is kept: undici's parser errors carry what they read, a token perhaps. */
+/** Only the code of an error is kept: undici's parser errors contain what they read, which may be a token. */
 function codeOf(error: unknown): string | undefined {
   const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
   return typeof code === 'string' && /^[A-Z0-9_]{1,64}$/.test(code) ? code : undefined;

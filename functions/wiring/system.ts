@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock, Randomness, Sha256 } from '../broker/ports.ts';
 
-/** The world as it is: what the domain may not touch by itself. */
+/** The real clock, randomness and digests, which the domain may not access directly. */
 export const clock: Clock = { now: () => Date.now(), sleep: (ms) => sleep(ms) };
 export const randomness: Randomness = () => Math.random();
 export const sha256: Sha256 = (text) => createHash('sha256').update(text, 'utf8').digest('base64url');

@@ -74,7 +74,7 @@ export function createTokenProvider(options: TokenProviderOptions): TokenProvide
     signedOut: () => stop(),
   });
 
-  function tell(next: TokenState): void {
+  function publish(next: TokenState): void {
     state = next;
     for (const listener of listeners) listener(next);
   }
@@ -82,7 +82,7 @@ export function createTokenProvider(options: TokenProviderOptions): TokenProvide
   function hold(next: HeldToken): void {
     held = next;
     const { token: _, ...shown } = next;
-    tell({ status: 'live', ...shown });
+    publish({ status: 'live', ...shown });
     clearTimeout(timer);
     // Jitter keeps many pages, opened in the same minute, from asking in the same second.
     const life = Math.max(0, next.expiresAt - HARD_MARGIN_MS - next.refreshAfter);
@@ -95,7 +95,7 @@ export function createTokenProvider(options: TokenProviderOptions): TokenProvide
     held = undefined;
     clearTimeout(timer);
     globalThis.removeEventListener?.('visibilitychange', wake, true);
-    tell({ status: 'signed-out' });
+    publish({ status: 'signed-out' });
   }
 
   /** Runs after the refresh time, and when a page wakes from sleep: timers stand still during sleep, the clock does not. */
@@ -127,7 +127,7 @@ export function createTokenProvider(options: TokenProviderOptions): TokenProvide
     flight ??= fetchToken(refused)
       .catch((error: unknown) => {
         const failure = TokenError.from(error);
-        if (!signedOut) tell({ ...state, status: 'failed', error: failure });
+        if (!signedOut) publish({ ...state, status: 'failed', error: failure });
         options.onError?.(failure);
         throw failure;
       })
@@ -137,7 +137,7 @@ export function createTokenProvider(options: TokenProviderOptions): TokenProvide
 
   async function fetchToken(refused: string | undefined): Promise<string> {
     if (signedOut) throw new TokenError('signed-out', 'The user signed out.');
-    tell({ ...state, status: 'fetching' });
+    publish({ ...state, status: 'fetching' });
     const accessToken = await currentAccessToken({ refresh: false });
     return channel.alone(async () => {
       // Another tab may have got a token while this one waited for its turn.

@@ -25,7 +25,7 @@ const DENIED = new Set([
   'UnrecognizedClientException',
 ]);
 
-/** The same of a key in KMS: disabled, scheduled for deletion, gone, or not the one that wrapped the data key. */
+/** The same for a key in KMS: it is disabled, scheduled for deletion, gone, or not the one that wrapped the data key. */
 const KEY_DENIED = new Set([
   ...DENIED,
   'DisabledException',

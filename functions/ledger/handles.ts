@@ -7,7 +7,7 @@ import * as z from 'zod/mini';
 import type { LeaseKey } from '../broker/lease.ts';
 
 export interface Handles {
-  /** HMAC-SHA256 of the token, base64url (43 characters): the same token gives the same digest, which reveals nothing of it. */
+  /** HMAC-SHA256 of the token, base64url (43 characters): the same token gives the same digest, a one-way value. */
   readonly tokenDigest: (token: string) => string;
   /** Opaque handle of a row. The same row always has the same handle, so a retry by a client sees the same leaseId. */
   readonly leaseId: (key: LeaseKey) => string;

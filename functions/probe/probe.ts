@@ -103,7 +103,7 @@ export function makeProbe(deps: ProbeDeps): (deadline: number) => Promise<ProbeR
         await step('sessioninfo', async () => {
           const answer = await callBroker('GET', '/sessioninfo', bearer, deadline);
           expectStatus(answer, 200);
-          if (answer.json['userName'] !== lease.userName) throw new ProbeFailure('it tells of another user');
+          if (answer.json['userName'] !== lease.userName) throw new ProbeFailure('it describes another user');
           if (!(await isAlive(lease.token, deadline)))
             throw new ProbeFailure('ThoughtSpot does not take the new token');
         });

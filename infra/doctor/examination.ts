@@ -50,16 +50,16 @@ export async function examineAll(options: Options, variables: Variables): Promis
   return { host, dialect, broker, checks };
 }
 
-type Whom = Pick<ClusterTarget, 'credential' | 'user' | 'orgId'>;
+type ClusterUser = Pick<ClusterTarget, 'credential' | 'user' | 'orgId'>;
 
 async function findCredential(
   examine: Examine,
   options: Options & { readonly host: string; readonly dialect: string },
   environment: Environment | undefined,
   variables: Variables,
-): Promise<Whom | undefined> {
+): Promise<ClusterUser | undefined> {
   const demo = environment ? undefined : demoCluster(options.host);
-  const whom = ({ credential }: FoundCredential, ownUser?: string, orgId?: number): Whom => {
+  const userFor = ({ credential }: FoundCredential, ownUser?: string, orgId?: number): ClusterUser => {
     const user =
       options.user ?? (credential.kind === 'password' ? credential.userName : (credential.serviceUser ?? ownUser));
     if (user === undefined)
@@ -68,17 +68,17 @@ async function findCredential(
   };
   return examine('credential', async () => {
     const given = attempt(() => credentialInVariables(variables));
-    if (given) return [`from ${given.source}`, whom(given, demo?.user, demo?.orgId)];
+    if (given) return [`from ${given.source}`, userFor(given, demo?.user, demo?.orgId)];
     if (demo) {
       const byPassword = options.dialect === 'session-v2' ? demo.account : undefined;
       const credential = credentialOf(byPassword ?? { secretKey: demo.secretKey });
       const found = { credential, source: 'the demo cluster' };
-      return [`the demo ${byPassword ? 'account' : 'key'} of the simulator`, whom(found, demo.user, demo.orgId)];
+      return [`the demo ${byPassword ? 'account' : 'key'} of the simulator`, userFor(found, demo.user, demo.orgId)];
     }
     if (environment) {
       const { secret, region } = environment;
       const stored = await credentialInSecret('create' in secret ? secret.create : secret.import, region);
-      return [`from ${stored.source}`, whom(stored)];
+      return [`from ${stored.source}`, userFor(stored)];
     }
     throw new UsageError(
       'No credential: set THOUGHTSPOT_SECRET_KEY, or THOUGHTSPOT_USERNAME and THOUGHTSPOT_PASSWORD, in the environment.',

@@ -44,9 +44,9 @@ function judge(source: string): Judgement {
 
 function shapeFault(source: string): string | undefined {
   if (source.length > LONGEST_PATTERN) return `is longer than ${LONGEST_PATTERN} characters`;
-  if (!source.startsWith('^')) return 'must be anchored: it has to begin with ^';
+  if (!source.startsWith('^')) return 'must be anchored: it must begin with ^';
   const bare = source.replace(/\\.|\[(?:\\.|[^\]\\])*\]/gsu, '_');
-  if (!bare.endsWith('$')) return 'must be anchored: it has to end with $';
+  if (!bare.endsWith('$')) return 'must be anchored: it must end with $';
   if (/\(\?(?!:)/.test(bare)) return 'has a group other than ( ) and (?: )';
   if (/\\[1-9]/.test(source.replace(/\\\\/g, ''))) return 'has a back reference';
   if (outsideGroups(bare).includes('|'))

@@ -21,13 +21,13 @@ export const LONGEST_PATTERN = 512;
 /** Parses the whole of `^...$`. Throws PatternFault. */
 export function parsePattern(source: string): PatternNode {
   if (source.length > LONGEST_PATTERN) throw new PatternFault(`is longer than ${LONGEST_PATTERN} characters`);
-  if (!source.startsWith('^')) throw new PatternFault('must be anchored: it has to begin with ^');
+  if (!source.startsWith('^')) throw new PatternFault('must be anchored: it must begin with ^');
   const chars = [...source];
   let at = 1;
   const node = choice(true);
   if (chars[at] !== '$' || at !== chars.length - 1) {
     throw new PatternFault(
-      chars.includes('$', at) ? `has an unexpected ${shown(chars[at])}` : 'must be anchored: it has to end with $',
+      chars.includes('$', at) ? `has an unexpected ${shown(chars[at])}` : 'must be anchored: it must end with $',
     );
   }
   return node;

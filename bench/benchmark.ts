@@ -1,13 +1,13 @@
-/** What a benchmark promises: it measures, compares, and says whether the product meets its goals. */
+/** The types of a benchmark. It measures, compares, and says whether the product meets its goals. */
 
 export interface Goal {
   readonly goal: string;
-  /** What was measured, as people read it: `1.3x`, `2 reads, 0 writes`. */
+  /** The result as text for people: `1.3x`, `2 reads, 0 writes`. */
   readonly measured: string;
-  /** The peer's figure in the same run, where there is one. */
+  /** The peer's figure in the same run, if there is a peer. */
   readonly peer?: string;
   readonly met: boolean;
-  /** For a miss: why. */
+  /** Why the goal was missed. */
   readonly cause?: string;
 }
 
@@ -47,7 +47,7 @@ export type Chart =
 export interface Result {
   readonly goals: readonly Goal[];
   readonly charts: readonly Chart[];
-  /** Markdown: what was done, in a few sentences. */
+  /** Markdown: how it was measured, in a few sentences. */
   readonly method: string;
   /** Every raw sample, by name. */
   readonly samples: Readonly<Record<string, readonly number[]>>;
@@ -55,16 +55,16 @@ export interface Result {
 }
 
 export interface Context {
-  /** A shorter run that proves the benchmark itself works; its figures conclude nothing. */
+  /** A short run that only shows that the benchmark itself works; its figures mean nothing. */
   readonly quick: boolean;
-  /** Tells how much of this benchmark is done, from 0 to 1. */
+  /** Reports how much of this benchmark is done, from 0 to 1. */
   progress(share: number, label?: string): void;
 }
 
 export interface Benchmark {
   readonly name: string;
   readonly title: string;
-  /** Roughly how long it takes on two cores, in seconds; for the time left. */
+  /** Roughly how long it takes on two cores, in seconds; used to show the remaining time. */
   readonly seconds: number;
   run(context: Context): Promise<Result>;
 }

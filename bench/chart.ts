@@ -1,4 +1,4 @@
-/** Charts as SVG: light and dark by the reader's own setting, readable without colour, sized for a README. */
+/** Charts as SVG: light or dark as the reader has set it, readable without colour, sized for a README. */
 import type { Bar, Chart, Line } from './benchmark.ts';
 
 const STYLE = `

@@ -1,4 +1,4 @@
-/** What a cold start costs: per bundle against the least it could load, and against today's server. */
+/** What a cold start costs: each bundle compared with the least that it could load, and with today's server. */
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
@@ -17,9 +17,9 @@ import { interleave, median, millisecondsOf, quantile, ratios } from './measure.
 import { requestOf, type Setup, startPeer, startSetup } from './setup.ts';
 
 const LOAD_GOAL = 1.5;
-/** The secret has to be there before anything can be minted; the other five steps are those of a warm mint. */
+/** A mint needs the secret first; the other five steps are those of a warm mint. */
 const NECESSARY_TRIPS = 6;
-/** Long against what anything here computes, so that waits can be counted. */
+/** Much longer than any computation here, so that waits can be counted. */
 const LATENCY_MS = 150;
 
 const FLOORS = {
@@ -46,7 +46,7 @@ interface Yard {
 const variablesOf = ({ setup }: Yard, name: string) =>
   setup.variables(FUNCTION_NAMES.find((known) => known === name) ?? 'gettoken');
 
-/** Milliseconds of `require` of the bundle in a new process: reading, compiling and running its top level. */
+/** Milliseconds that `require` of the bundle takes in a new process: reading, compiling and running its top level. */
 async function loadMs(yard: Yard, name: string): Promise<number> {
   const taskRoot = join(yard.folder, name);
   const identity = {
@@ -92,7 +92,7 @@ async function ask(one: Sandbox, person: string): Promise<void> {
   }
 }
 
-/** A new sandbox, its first mint, and a mint for somebody else in the warm sandbox, ms each. */
+/** ms of a new sandbox with its first mint, and of a mint for another person in the warm sandbox. */
 async function firstAnswers(yard: Yard, nextPerson: () => string): Promise<{ cold: number; warm: number }> {
   const one = sandbox(yard, 'gettoken');
   try {
@@ -106,7 +106,7 @@ async function firstAnswers(yard: Yard, nextPerson: () => string): Promise<{ col
   }
 }
 
-/** Puts the same distance between the sandboxes and everything that they call. */
+/** Sets the same latency for everything that the sandboxes call. */
 function setLatency({ aws, simulator }: Setup, ms: number): void {
   simulator.set({ latencyMs: ms });
   for (const { faults } of [aws.secrets, aws.kms, aws.dynamodb]) {
@@ -184,7 +184,7 @@ async function measure(context: Context, yard: Yard): Promise<Result> {
         }),
       })),
       {
-        goal: "`gettoken` is ready for its first request no later than today's server, bundled alike, listens",
+        goal: "`gettoken` is ready for its first request no later than today's server, bundled with the same options, listens",
         measured: ms(starts['gettoken']),
         peer: ms(starts['peer']),
         met: median(starts['gettoken'] ?? []) <= median(starts['peer'] ?? []),
@@ -219,13 +219,14 @@ async function measure(context: Context, yard: Yard): Promise<Result> {
       },
     ],
     method:
-      `Each deployed bundle, and per kind of function a floor: a bundle by the same options that only imports and ` +
-      `constructs the AWS clients, calls and HTTP pool that the function uses. \`require\` is timed inside new ` +
-      `processes, readiness in sandboxes under the local Runtime API; ${rounds} rounds in turn. Round trips are ` +
-      `counted by distance: with ${LATENCY_MS} ms before every answer of AWS and ThoughtSpot, how much later the first ` +
-      `token of a new sandbox comes, divided by ${LATENCY_MS} ms. The hour's data key is in the table, as in all ` +
-      `sandboxes but the first of an hour. Necessary: the secret; reading leases and cut-offs; reserving; minting; ` +
-      `recording; looking at the cut-offs again. Setting up connections costs no time on loopback and is not counted. ` +
+      `Each deployed bundle is compared with a floor, one per kind of function. A floor is a bundle, built with the same ` +
+      `options, that only imports and constructs the AWS clients, calls and HTTP pool that the function uses. ` +
+      `\`require\` is timed in new processes, readiness in sandboxes under the local Runtime API; ${rounds} rounds, ` +
+      `taking turns. Round trips are counted by latency: every answer of AWS and ThoughtSpot is delayed by ` +
+      `${LATENCY_MS} ms, and the resulting delay of the first token of a new sandbox is divided by ${LATENCY_MS} ms. The ` +
+      `data key of the hour is already in the table, as for every sandbox except the first of an hour. The necessary ` +
+      `round trips are: reading the secret; reading leases and cut-offs; reserving; minting; recording; reading the ` +
+      `cut-offs again. Connection setup takes no time on loopback and is not counted. ` +
       `Highest ratio: \`${worst}\`.`,
     samples: {
       ...Object.fromEntries(Object.entries(loads).map(([name, samples]) => [`load ${name}`, samples])),

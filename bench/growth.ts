@@ -1,4 +1,4 @@
-/** Whether a token takes longer to get, to get again or to revoke when the ledger holds more. */
+/** Whether it takes longer to mint, reuse or revoke a token when the ledger holds more rows. */
 import { BatchWriteItemCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import type { Caller } from '../functions/broker/ports.ts';
@@ -11,10 +11,10 @@ import { median, millisecondsOf, ratios, spread } from './measure.ts';
 import { type Setup, startSetup, unheard } from './setup.ts';
 import { useCasesOn } from './use-cases.ts';
 
-/** Finished leases of one subject, and rows of others besides. `--full` goes as far as the goal says. */
+/** Finished leases of one subject, and rows of others. BENCH_FULL=1 goes as far as the goal says. */
 const SIZES = { quick: [1, 100], usual: [1, 1_000, 10_000], full: [1, 1_000, 100_000] } as const;
 const OTHERS = { quick: 200, usual: 50_000, full: 1_000_000 } as const;
-/** A larger ledger may take this much longer, which is noise here. */
+/** How much longer a larger ledger may take: a ratio that is within the noise here. */
 const FLAT = 1.25;
 const BATCH = 25;
 const ACTIONS = ['mint', 'reuse', 'revoke'] as const;
@@ -35,7 +35,7 @@ const callerOf = (person: string): Caller => ({
   scopes: ['broker:token'],
 });
 
-/** A revoked lease as the table keeps it for a month. */
+/** A revoked lease, as the table keeps it for a month. */
 function finishedRow(user: string, fingerprint: string, generation: number, subject: string): Item {
   const at = Date.now() - 86_400_000;
   const reservation = {
@@ -77,7 +77,7 @@ async function fill(setup: Setup, rows: Iterable<Item>, onRows: (count: number) 
     await client.send(new BatchWriteItemCommand({ RequestItems: { [TABLE_NAME]: requests } }));
     onRows(batch.length);
   };
-  // Several writers draw from the same rows.
+  // Several writers take batches from the same generator.
   const batches = batchesOf(rows);
   const writer = async () => {
     for (const batch of batches) await write(batch);
@@ -90,11 +90,11 @@ async function measure(context: Context, setup: Setup): Promise<Result> {
   const profile = context.quick ? 'quick' : process.env['BENCH_FULL'] === undefined ? 'usual' : 'full';
   const [sizes, others] = [SIZES[profile], OTHERS[profile]];
   const rounds = context.quick ? 3 : 40;
-  // The limit of mints a minute is not what is measured here.
+  // The mint limit is not what is measured here.
   const { getToken, revokeTokens } = await useCasesOn(setup, {}, { mintLimitWindowMs: 1 });
   const subjects = setup.people.slice(0, sizes.length);
 
-  // What the leases of each subject are called depends on the policy: one token of theirs tells.
+  // The fingerprint of each subject's leases depends on the policy: a first token shows it.
   const fingerprints: string[] = [];
   for (const person of subjects) {
     const { lease } = await getToken(callerOf(person), {}, Date.now() + 10_000);
@@ -103,11 +103,11 @@ async function measure(context: Context, setup: Setup): Promise<Result> {
   }
   const total = others + sizes.reduce((sum, size) => sum + size, 0);
   let written = 0;
-  const told = (count: number) => {
+  const onRows = (count: number) => {
     written += count;
     context.progress((0.8 * written) / total, 'filling the table');
   };
-  await fill(setup, rowsOf(subjects, fingerprints, sizes, others), told);
+  await fill(setup, rowsOf(subjects, fingerprints, sizes, others), onRows);
 
   const samples: Record<Action, number[][]> = { mint: [], reuse: [], revoke: [] };
   for (const action of ACTIONS) samples[action] = sizes.map(() => []);
@@ -130,7 +130,7 @@ async function measure(context: Context, setup: Setup): Promise<Result> {
 function* rowsOf(people: readonly string[], prints: readonly string[], sizes: readonly number[], others: number) {
   for (const [index, size] of sizes.entries()) {
     const [person = '', print = ''] = [people[index], prints[index]];
-    // The generations before the one that told the fingerprint are taken by history: the newest stay the newest.
+    // History takes the generations from 1,001 up, clear of the one that showed the fingerprint.
     for (let row = 1; row < size; row += 1) yield finishedRow(person, print, row + 1_000, `user-${person}`);
   }
   for (let row = 0; row < others; row += 1) yield finishedRow(`other${row % 5_000}`, `print${row}`, 1, `other-${row}`);
@@ -170,10 +170,10 @@ function report(samples: Record<Action, number[][]>, sizes: readonly number[], o
       },
     ],
     method:
-      `A table with ${others.toLocaleString('en')} finished leases of others, and subjects with ` +
-      `${sizes.map((size) => size.toLocaleString('en')).join(', ')} finished leases under the very fingerprint that they ask ` +
-      `for. Each in turn mints, gets the same token again and revokes all that is theirs; domain and real adapters over ` +
-      `DynamoDB's protocol (the local emulator).` +
+      `The table holds ${others.toLocaleString('en')} finished leases of others. The subjects have ` +
+      `${sizes.map((size) => size.toLocaleString('en')).join(', ')} finished leases under the fingerprint of the token that ` +
+      `they request. Each subject in turn mints, gets the same token again, and revokes all of its tokens. The domain and its ` +
+      `real adapters run over DynamoDB's protocol (the local emulator).` +
       (others < OTHERS.full ? ' BENCH_FULL=1 goes to 100,000 leases of a subject and 1,000,000 others.' : ''),
     samples: Object.fromEntries(
       ACTIONS.flatMap((action) => sizes.map((size, index) => [`${action} ${size}`, samples[action][index] ?? []])),

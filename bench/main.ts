@@ -15,15 +15,15 @@ const total = BENCHMARKS.reduce((sum, { seconds }) => sum + seconds, 0);
 if (values.help === true) {
   process.stdout.write(`npm run bench [-- <name> ...] [-- --quick]
 
-Measures the broker against its goals and its peers. All of it takes about ${formatDuration(total * 1000)}; a full run
+Measures the broker against its goals and its peers. The whole run takes about ${formatDuration(total * 1000)}; a full run
 writes docs/performance.md, its charts, and bench/results/<date>.json.
 
 ${BENCHMARKS.map(({ name, title, seconds }) => `  ${name.padEnd(14)} ${title} (about ${formatDuration(seconds * 1000)})`).join('\n')}
 
-  --quick        a short run that only proves that the benchmarks work; writes nothing
+  --quick        a short run that only shows that the benchmarks work; writes nothing
 
-BENCH_FULL=1 lets growth go to 100,000 leases of one subject and 1,000,000 others. The table is kept in memory: 4 GB, for
-which a machine with less than 16 GB needs NODE_OPTIONS=--max-old-space-size=4096.
+With BENCH_FULL=1, growth uses up to 100,000 leases of one subject and 1,000,000 others. The table is kept in memory and takes
+4 GB. A machine with less than 16 GB needs NODE_OPTIONS=--max-old-space-size=4096 for that.
 `);
   process.exit(0);
 }

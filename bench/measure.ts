@@ -1,4 +1,4 @@
-/** Figures that a noisy machine cannot bend: medians, spreads, and ratios of things measured in turn. */
+/** Statistics that a noisy machine does not distort: medians, spreads, and ratios of things that are measured in turn. */
 
 export function quantile(samples: readonly number[], q: number): number {
   const sorted = [...samples].sort((a, b) => a - b);
@@ -27,8 +27,8 @@ export function summary(samples: readonly number[]): Summary {
 }
 
 /**
- * Measures several things in turn, A B A B, `rounds` times after `warmUp` rounds that do not count. What slows the
- * machine for a while slows all of them alike. `onRound` hears after every round, for the progress.
+ * Measures several things in turn, A B A B, `rounds` times after `warmUp` rounds that do not count. Anything that slows
+ * the machine down for a while then affects all of them equally. `onRound` is called after every round, to show progress.
  */
 export async function interleave<Name extends string>(
   subjects: Readonly<Record<Name, () => Promise<number> | number>>,
@@ -46,7 +46,7 @@ export async function interleave<Name extends string>(
   return samples;
 }
 
-/** Ratios round by round: each compares neighbours in time. */
+/** Ratios round by round: each compares two samples that are close in time. */
 export function ratios(numerator: readonly number[], denominator: readonly number[]): number[] {
   return numerator.slice(0, denominator.length).map((value, index) => value / (denominator[index] ?? Number.NaN));
 }
@@ -63,7 +63,7 @@ export async function millisecondsOf(work: () => Promise<unknown>): Promise<numb
   return performance.now() - startedAt;
 }
 
-/** Spins for a fixed amount of arithmetic: how its time varies is how noisy the machine is. */
+/** Runs a fixed calculation, ms. The variation of its time shows how noisy the machine is. */
 export function calibrate(): number {
   return milliseconds(() => {
     let value = 1;
@@ -72,5 +72,5 @@ export function calibrate(): number {
   });
 }
 
-/** Above this spread of the calibration a run does not conclude. */
+/** Above this spread of the calibration, the figures of a run are not conclusive. */
 export const TOO_NOISY = 0.25;

@@ -1,46 +1,46 @@
-/** How much memory a function is given, from what it was seen to need: a rule, so that the choice can be made again. */
+/** The rule that chooses the memory of a function from its measured needs. A rule makes the choice repeatable. */
 
-/** At this size a function has one whole processor, at others a share of it (AWS Lambda developer guide, "Configure memory"). */
+/** This size gives one whole processor, less memory a share of one (AWS Lambda developer guide, "Configure memory"). */
 const MEMORY_OF_ONE_PROCESSOR_MB = 1_769;
 
 export const SIZES_MB = [128, 256, 512, 1_024, 1_769] as const;
 
-/** Whether a person in a browser waits for each call, or an operator, or nobody. */
+/** Who waits for each call: `caller` is a person in a browser; `others` is an operator or nobody. */
 export type Waiting = 'caller' | 'others';
 
-/** What one function needed at one size; all processor times in ms. */
+/** What one function needed at one memory size; processor times in ms. */
 export interface Need {
   readonly sizeMb: number;
   readonly waiting: Waiting;
-  /** Every call was answered as it should be. */
+  /** Whether every call got the expected answer. */
   readonly worked: boolean;
   readonly peakMb: number;
   /** From the start of the process to the end of its first call. */
   readonly cold: number;
-  /** A call in a warm sandbox; for the sweep, a run without its rows. */
+  /** A call in a warm sandbox; for the sweep, a run without rows. */
   readonly warm: number;
-  /** The sweep only: one row. */
+  /** One row; only for the sweep. */
   readonly perRow?: number;
 }
 
 export const RULE = {
   /** At least this share of the memory stays free. */
   spare: 0.4,
-  /** A cold start may compute so long, ms, even without the extra processor time that Lambda gives while it loads. */
+  /** Longest that a cold start may compute, ms, even without the extra processor time that Lambda gives while it loads. */
   coldMs: 2_500,
-  /** A warm call may compute so long, ms. */
+  /** Longest that a warm call may compute, ms. */
   warmMs: { caller: 45, others: 250 },
-  /** At the highest rate that ThoughtSpot's limit allows, the sweep may use this much of its processor share. */
+  /** The share of its processor time that the sweep may use (`busy`) at the highest rate that ThoughtSpot's limit allows. */
   rowsPerSecond: 95,
   busy: 0.75,
 } as const;
 
-/** How long `processorMs` takes at a size, ms: Lambda gives a share of the processor by memory. */
+/** How long `processorMs` takes at a memory size, ms: Lambda allocates a share of the processor by memory. */
 export function durationMs(processorMs: number, sizeMb: number): number {
   return processorMs / Math.min(1, sizeMb / MEMORY_OF_ONE_PROCESSOR_MB);
 }
 
-/** Why a size will not do; empty: it does. */
+/** Why a memory size is not enough; empty if it is. */
 export function objections(need: Need): readonly string[] {
   const { sizeMb, waiting, worked, peakMb, cold, warm, perRow } = need;
   const busy = (durationMs(perRow ?? 0, sizeMb) * RULE.rowsPerSecond) / 1_000;
@@ -53,7 +53,7 @@ export function objections(need: Need): readonly string[] {
   ];
 }
 
-/** The smallest size without an objection; undefined if all have one. */
+/** The smallest size without an objection; undefined if every size has one. */
 export function smallestThatServes(needs: readonly Need[]): number | undefined {
   return needs
     .filter((need) => objections(need).length === 0)

@@ -1,4 +1,4 @@
-/** How much memory and processor time each function needs, and which memory follows from that. */
+/** How much memory and processor time each function needs, and which memory size follows from that. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { FUNCTION_NAMES, FUNCTIONS, type FunctionName } from '../functions/contract/functions.ts';
@@ -12,7 +12,7 @@ const PROBER_SECRET = 'thoughtspot-broker/local/prober';
 
 type Call = () => Promise<boolean>;
 
-/** Runs calls one after the other in one sandbox of a function, and reads what the process has used. */
+/** Runs calls one after the other in one sandbox of a function, and measures what the process has used. */
 async function observe(broker: LocalBroker, name: FunctionName, calls: readonly Call[]) {
   const local = broker.functions.get(name);
   const used = () => processorMs(local?.pids()[0] ?? 0);
@@ -29,7 +29,7 @@ async function observe(broker: LocalBroker, name: FunctionName, calls: readonly 
 interface Bench {
   readonly broker: LocalBroker;
   readonly people: readonly string[];
-  /** Calls per function, and rows for the sweep to end. */
+  /** Calls per function, and rows for the sweep to finish. */
   readonly calls: number;
   readonly rows: number;
 }
@@ -80,7 +80,7 @@ function waitingOf(name: FunctionName): Waiting {
     : 'others';
 }
 
-/** Every function at one size. The sweep first runs without rows, then ends `rows` of them. */
+/** Measures every function at one size. The sweep first runs without rows, then finishes `rows` of them. */
 async function needsAt(bench: Bench, sizeMb: number): Promise<Record<FunctionName, Need>> {
   const { broker, people, calls, rows } = bench;
   const use = callsOf(bench);
@@ -184,11 +184,11 @@ function report(needs: readonly Record<FunctionName, Need>[], rows: number): Res
       const given = of(name).find(({ sizeMb }) => sizeMb === memoryMb);
       const against = given === undefined ? ['not measured'] : objections(given);
       return {
-        goal: `\`${name}\` is given the smallest memory that serves by the rule`,
-        measured: `${smallest === undefined ? 'none' : `${smallest} MB`} serves; it is given ${memoryMb} MB`,
+        goal: `\`${name}\` has the smallest memory that satisfies the rule`,
+        measured: `${smallest === undefined ? 'none' : `${smallest} MB`} is enough; it has ${memoryMb} MB`,
         met: smallest === memoryMb,
         ...(smallest !== memoryMb && {
-          cause: against.length > 0 ? `at ${memoryMb} MB: ${against.join(', ')}` : 'less would do',
+          cause: against.length > 0 ? `at ${memoryMb} MB: ${against.join(', ')}` : 'less would be enough',
         }),
       };
     }),
@@ -208,13 +208,13 @@ function report(needs: readonly Record<FunctionName, Need>[], rows: number): Res
       },
     ],
     method:
-      `Each bundle runs in a sandbox under the Runtime API with the heap limit of each memory size; what is read is the ` +
-      `most that its process held and the processor time it used, which a busy machine does not stretch. Lambda gives ` +
-      `a share of a processor by memory (1,769 MB are a whole one), so ms in brackets are what that processor time ` +
-      `would take there, waiting not counted. The rule: at least ${RULE.spare * 100} % of the memory spare, at most ` +
-      `${RULE.coldMs} ms for a cold start with its first answer, ${RULE.warmMs.caller} ms for a warm one that a caller ` +
-      `waits for and ${RULE.warmMs.others} ms for others, and for the sweep, which ends ${rows} rows here, at most ` +
-      `${RULE.busy * 100} % of its processor share at ${RULE.rowsPerSecond} rows a second.\n\n` +
+      `Each bundle runs in a sandbox under the Runtime API with the heap limit of each memory size. What is measured is the ` +
+      `peak memory of its process, and the processor time that it used, which does not depend on how busy the machine is. ` +
+      `Lambda allocates a share of a processor in proportion to memory (1,769 MB give a whole one). The ms in brackets are ` +
+      `how long that processor time would take there, without waiting. The rule: at least ${RULE.spare * 100} % of the ` +
+      `memory is free, at most ${RULE.coldMs} ms for a cold start with its first answer, ${RULE.warmMs.caller} ms for a warm ` +
+      `answer that a caller waits for and ${RULE.warmMs.others} ms for others, and for the sweep, which finishes ${rows} ` +
+      `rows here, at most ${RULE.busy * 100} % of its processor share at ${RULE.rowsPerSecond} rows per second.\n\n` +
       `| function | MB | peak MB | cold: ms used (taken) | warm | per row | objections |\n` +
       `| --- | --- | --- | --- | --- | --- | --- |\n${table.join('\n')}`,
     samples: Object.fromEntries(

@@ -1,7 +1,7 @@
-/** Processor time of a process, from Linux: unlike elapsed time it does not grow when the machine is busy with others. */
+/** Processor time of a process, as Linux reports it. Unlike elapsed time it does not grow when the machine is busy. */
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** Milliseconds that all threads of the process have run so far; NaN where the system does not tell. */
+/** Milliseconds that all threads of the process have run so far; NaN if the system does not report it. */
 export function processorMs(pid: number): number {
   try {
     const threads = readdirSync(`/proc/${pid}/task`);

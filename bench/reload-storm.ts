@@ -1,4 +1,7 @@
-/** Everybody reloads: how often ThoughtSpot is asked and who is turned away, against today's server, under ThoughtSpot's limit. */
+/**
+ * Everybody reloads at ThoughtSpot's rate limit: how many calls reach ThoughtSpot and how many requests fail, compared
+ * with today's server.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool } from 'undici';
 import { startSimulator, type Simulator } from '../local/thoughtspot/simulator.ts';
@@ -10,28 +13,28 @@ import { useCasesOn } from './use-cases.ts';
 
 const USERS = 500;
 const RELOADS = 20;
-/** As often as the embed SDK asks while a page loads. */
+/** Requests that the embed SDK sends while a page loads. */
 const ASKS = 3;
-/** All reloads take at least so long, ms: 500 asks a second. */
+/** All reloads together take at least this long, ms: 500 requests per second. */
 const STORM_MS = 60_000;
 /** Browsers that are served at the same time. */
 const BROWSERS = 24;
 const FEWER_CALLS_GOAL = 20;
 
-/** True: a token came. */
+/** Resolves with true if the answer was a token. */
 type Ask = (user: string) => Promise<boolean>;
 
 interface Tally {
   asks: number;
   failed: number;
-  /** Of users who had got a token before, which still lives. */
+  /** For users who got a token before that is still alive. */
   failedThoughLive: number;
   readonly ms: number[];
   readonly served: Set<string>;
 }
 const newTally = (): Tally => ({ asks: 0, failed: 0, failedThoughLive: 0, ms: [], served: new Set() });
 
-/** One reload of every user; each asks three times at once. */
+/** One reload of every user; each sends three requests at once. */
 async function reload(users: readonly string[], ask: Ask, tally: Tally, leastMs: number): Promise<void> {
   const over = sleep(leastMs);
   const queue = [...users];
@@ -110,13 +113,13 @@ function report(context: Context, count: number, reloads: number, { ours, today,
   return {
     goals: [
       {
-        goal: `at least ${FEWER_CALLS_GOAL}x fewer mints are asked of ThoughtSpot`,
+        goal: `at least ${FEWER_CALLS_GOAL}x fewer mint requests to ThoughtSpot`,
         measured: `${calls.ours} calls, ${fewer.toFixed(1)}x fewer`,
         peer: `${calls.today} calls`,
         met: fewer >= FEWER_CALLS_GOAL,
       },
       {
-        goal: 'no request fails of a user whose token lives',
+        goal: 'no request fails for a user with a live token',
         measured: `${ours.failedThoughLive} failed; in all ${share(ours)}`,
         peer: `${today.failedThoughLive} failed; in all ${share(today)}`,
         met: ours.failedThoughLive === 0,
@@ -132,18 +135,19 @@ function report(context: Context, count: number, reloads: number, { ours, today,
       },
     ],
     method:
-      `${count} people reload ${reloads} times${context.quick ? '' : ' in a minute for each server'}, and each reload asks ` +
-      `${ASKS} times at once, as the embed SDK does. Each server has a simulator of its own with ThoughtSpot's limit of 100 ` +
-      `requests a second and a burst of 10. Reload by reload, the broker (edge, domain and real adapters in one process) and ` +
-      `today's server take turns, ${BROWSERS} browsers at a time. 429 of ThoughtSpot: ${refused.ours} for the broker, which ` +
-      `waits them out, and ${refused.today} for today's server, which passes them on as failures. Answers, p50 / p99: ` +
-      `${times(ours)} and ${times(today)}; most of the broker's time is the emulator of DynamoDB in the same process.`,
+      `${count} people reload ${reloads} times${context.quick ? '' : ' in a minute for each server'}, and each reload sends ` +
+      `${ASKS} requests at once, as the embed SDK does. Each server has its own simulator with ThoughtSpot's limit of 100 ` +
+      `requests per second and a burst of 10. The broker (edge, domain and real adapters in one process) and today's server ` +
+      `take turns, reload by reload, with ${BROWSERS} browsers at a time. 429 answers of ThoughtSpot: ${refused.ours} for the ` +
+      `broker, which waits and retries, and ${refused.today} for today's server, which passes them on as failures. Answers, ` +
+      `p50 / p99: ${times(ours)} and ${times(today)}; most of the broker's time is spent in the emulator of DynamoDB in the ` +
+      `same process.`,
     samples: { 'broker ms': thinned(ours.ms), "today's server ms": thinned(today.ms) },
     facts: { calls, refused, failed: { ours: ours.failed, today: today.failed } },
   };
 }
 
-/** Every so many a sample: thirty thousand say no more than a thousand. */
+/** About a thousand of the samples: thirty thousand say no more. */
 function thinned(samples: readonly number[]): number[] {
   const step = Math.max(1, Math.floor(samples.length / 1_000));
   return samples.filter((_, index) => index % step === 0);

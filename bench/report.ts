@@ -1,4 +1,4 @@
-/** Writes what a run found: raw samples as JSON, charts as SVG, and docs/performance.md for people. */
+/** Writes the results of a run: raw samples as JSON, charts as SVG, and docs/performance.md for people. */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, platform, release, totalmem } from 'node:os';
@@ -24,7 +24,7 @@ export interface Conditions {
   readonly versions: Readonly<Record<string, string>>;
 }
 
-/** Under which conditions figures were taken: without them a figure says nothing. */
+/** The conditions of the measurement: without them a figure means nothing. */
 export function conditions(): Conditions {
   const git = (...args: string[]) => execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim();
   const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
@@ -37,7 +37,7 @@ export function conditions(): Conditions {
       git('rev-parse', '--short', 'HEAD') +
       (git('status', '--porcelain', '--', 'functions') === '' ? '' : ' (changed)');
   } catch {
-    // No git, or no checkout: the figures still stand.
+    // No git, or no checkout: the figures are valid all the same.
   }
   return {
     commit,
@@ -48,10 +48,10 @@ export function conditions(): Conditions {
   };
 }
 
-/** The machine's own unrest during the run, as the spread of the same arithmetic. */
+/** The machine's own noise during the run: the spread of the time of a fixed calculation. */
 export function noise(run: Run): { readonly spread: number; readonly tooNoisy: boolean } {
-  const unrest = spread(run.calibration);
-  return { spread: unrest, tooNoisy: unrest > TOO_NOISY };
+  const noisiness = spread(run.calibration);
+  return { spread: noisiness, tooNoisy: noisiness > TOO_NOISY };
 }
 
 const imageOf = ({ file }: Chart) => `perf-${file}.svg`;
@@ -65,10 +65,10 @@ export function goalTable(goals: readonly Goal[]): string {
 }
 
 export function markdown(run: Run, where: Conditions, resultFile: string): string {
-  const { spread: unrest, tooNoisy } = noise(run);
+  const { spread: noisiness, tooNoisy } = noise(run);
   const verdict = tooNoisy
-    ? `The machine was **too noisy to conclude** (the same arithmetic varied by ${(unrest * 100).toFixed(0)} %).`
-    : `The same arithmetic, timed between the measurements, varied by ${(unrest * 100).toFixed(0)} %.`;
+    ? `The machine was **too noisy to conclude** (the time of a fixed calculation varied by ${(noisiness * 100).toFixed(0)} %).`
+    : `The time of a fixed calculation, repeated between the measurements, varied by ${(noisiness * 100).toFixed(0)} %.`;
   const sections = run.results.map(({ benchmark, result }) => {
     const images = result.charts.map((chart) => `![${chart.title}](images/${imageOf(chart)})`).join('\n\n');
     return `## ${benchmark.title}\n\n${result.method}\n\n${goalTable(result.goals)}\n\n${images}`;
@@ -76,8 +76,9 @@ export function markdown(run: Run, where: Conditions, resultFile: string): strin
   const all = run.results.flatMap(({ result }) => result.goals);
   return `# Performance
 
-Measured by \`npm run bench\`, which wrote this page. Everything is a ratio of things measured side by side in one run, or a
-count; absolute times are of one machine and say little about yours.
+Measured by \`npm run bench\`, which wrote this page. Every result is a count, or a ratio of things that were measured side by side
+in one run. Absolute times are those of one machine and say little about yours. "Today's server" is the peer: a plain Express
+token server, as ThoughtSpot's documentation describes one (bench/peers/token-server.ts).
 
 - ${run.startedAt.slice(0, 10)}, commit ${where.commit}, Node ${where.node}
 - ${where.machine}, ${where.memoryGiB} GiB

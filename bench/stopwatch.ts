@@ -1,7 +1,7 @@
-/** Where the time of one request goes: how long at least one call through a port was under way. */
+/** Where the time of a request goes: how long at least one call through a port was in progress. */
 
 export interface Stopwatch {
-  /** The same object, with every function of it timed while its promise is open. */
+  /** The same object, but with each of its functions timed until its promise settles. */
   timing<T extends object>(port: T): T;
   /** Milliseconds since the last reading. */
   read(): number;

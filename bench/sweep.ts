@@ -1,4 +1,4 @@
-/** How fast the sweep revokes at a given budget, and what a row costs it, in time and memory, however many are due. */
+/** How fast the sweep revokes at a given budget, and how much time and memory a row costs, however many rows are due. */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { startLocalBroker } from '../local/local-broker.ts';
@@ -14,12 +14,12 @@ const REVOKE_PATH = 'POST /api/rest/2.0/auth/token/revoke';
 
 interface Pace {
   readonly budget: number;
-  /** Revocations a second, from the first call to the last. */
+  /** Revocations per second, from the first call to the last. */
   readonly perSecond: number;
   readonly limited: number;
 }
 
-/** The deployed bundle in its sandbox revokes `rows` live tokens over DynamoDB's protocol, within the budget. */
+/** The deployed bundle, in its sandbox and over DynamoDB's protocol, revokes `rows` live tokens within the budget. */
 async function paceAt(budget: number, rows: number): Promise<Pace> {
   const { names, users, cluster } = crowd(rows);
   const broker = await startLocalBroker({
@@ -59,16 +59,16 @@ async function paceAt(budget: number, rows: number): Promise<Pace> {
 
 interface Cost {
   readonly rows: number;
-  /** By how much the heap stood higher at its highest, MB. */
+  /** Largest growth of the heap during the run, MB. */
   readonly peakMb: number;
-  /** Of this process, per revoked row. */
+  /** Processor time of this process per revoked row. */
   readonly msPerRow: number;
   readonly revoked: number;
 }
 
 const MEGABYTE = 2 ** 20;
 
-/** One run of a minute by a clock of its own over so many due rows in memory: what it holds, and what a row costs. */
+/** One run, over this many due rows in memory, for a minute of a simulated clock: its memory, and what a row costs. */
 async function costOf(rows: number, progress: (share: number) => void): Promise<Cost> {
   setFlagsFromString('--expose-gc');
   const collectGarbage = runInNewContext('gc') as () => void;
@@ -115,9 +115,10 @@ async function run(context: Context): Promise<Result> {
   const sizes = context.quick ? SIZES.quick : SIZES.usual;
   const costs: Cost[] = [];
   for (const [index, size] of sizes.entries()) {
-    const told = (share: number) => context.progress(0.5 + (0.5 * (index + share)) / sizes.length, `${size} rows due`);
-    told(0);
-    costs.push(await costOf(size, told));
+    const onShare = (share: number) =>
+      context.progress(0.5 + (0.5 * (index + share)) / sizes.length, `${size} rows due`);
+    onShare(0);
+    costs.push(await costOf(size, onShare));
   }
   return report(paces, costs, rows);
 }
@@ -131,12 +132,12 @@ function report(paces: readonly Pace[], costs: readonly Cost[], rows: number): R
   return {
     goals: [
       ...paces.map(({ budget, perSecond, limited }) => ({
-        goal: `at a budget of ${budget}/s the sweep revokes at ${PACE_GOAL * 100} % of it or more, and ThoughtSpot limits nothing`,
+        goal: `at a budget of ${budget}/s the sweep revokes at ${PACE_GOAL * 100} % of the budget or more, and ThoughtSpot answers no 429`,
         measured: `${perSecond.toFixed(1)}/s, ${((perSecond / budget) * 100).toFixed(1)} %; ${limited} x 429`,
         met: perSecond >= budget * PACE_GOAL && limited === 0,
       })),
       {
-        goal: `a run holds less than ${FLAT_MB} MB more than before it, however many rows are due`,
+        goal: `a run uses less than ${FLAT_MB} MB more memory than before it, however many rows are due`,
         measured: `${peak.toFixed(1)} MB at most, up to ${costs.at(-1)?.rows.toLocaleString('en')} rows`,
         met: peak < FLAT_MB,
       },
@@ -153,11 +154,12 @@ function report(paces: readonly Pace[], costs: readonly Cost[], rows: number): R
       },
     ],
     method:
-      `Pace: the deployed bundle in a sandbox, ${rows.toLocaleString('en')} live tokens over DynamoDB's protocol, ` +
-      `revoked by a cut-off, against the simulator's limit of 100 requests a second; timed from the first revocation to ` +
-      `the last, as the simulator sees them. Memory and cost: the same use case over the ledger in memory, one run of a ` +
-      `minute by a clock of its own, with garbage collected before every reading. A run ends in time and leaves the rest due. ` +
-      `The processor time of a row includes that of walking past cut-off rows, so a run that only turns rows costs more.\n\n` +
+      `Pace: the deployed bundle runs in a sandbox over DynamoDB's protocol, and ${rows.toLocaleString('en')} live tokens are ` +
+      `revoked by a cut-off, against the simulator's limit of 100 requests per second. The time is measured from the first ` +
+      `revocation to the last, as the simulator sees them. Memory and cost: the same use case runs over the in-memory ledger ` +
+      `for one minute of a simulated clock, with garbage collected before every reading. A run ends on time and leaves the ` +
+      `rest due. The processor time of a row includes the time for rows that a cut-off covers and that the run only changes ` +
+      `to \`revoking\`, so a run that mostly does that costs more.\n\n` +
       `| rows due | revoked in the run | peak MB | processor ms per revoked row |\n| --- | --- | --- | --- |\n${table.join('\n')}`,
     samples: {
       'revocations per second': paces.map(({ perSecond }) => perSecond),

@@ -13,7 +13,7 @@ import type { Stopwatch } from './stopwatch.ts';
 
 export type Port = 'upstream' | 'ledger' | 'policy';
 
-/** `clocks` are put at the ports, where there are any. Everything that a warm sandbox holds is loaded already. */
+/** Each of the `clocks` times its port. Everything that a warm sandbox holds is loaded already. */
 export async function useCasesOn(
   setup: Setup,
   clocks: Partial<Record<Port, Stopwatch>> = {},
@@ -39,7 +39,7 @@ export async function useCasesOn(
     ledger,
     getToken,
     revokeTokens: makeRevokeTokens(deps),
-    /** gettoken through its edge, as a sandbox is asked. */
+    /** Calls gettoken through its edge, as Lambda calls a sandbox. */
     ask: askerOf(gettokenRoute(getToken, scopeOf(config.SCOPE_TOKEN), clock), telemetry),
   };
 }

@@ -1,4 +1,4 @@
-/** What the broker adds to a bare call of ThoughtSpot, layer by layer, in a warm sandbox; and what today's server adds. */
+/** What the broker adds to a bare call of ThoughtSpot in a warm sandbox, layer by layer, and what today's server adds. */
 import { createSecretKey, randomBytes } from 'node:crypto';
 import { Pool } from 'undici';
 import { makeSealing } from '../functions/ledger/sealing.ts';
@@ -15,7 +15,7 @@ const LAYERS = ['total', 'upstream', 'ledger', 'policy', 'edge'] as const;
 type Layers = Record<(typeof LAYERS)[number], number[]>;
 const noLayers = (): Layers => ({ total: [], upstream: [], ledger: [], policy: [], edge: [] });
 
-/** gettoken with its real adapters in this process, and a stopwatch at each port. */
+/** gettoken with its real adapters in this process, with a stopwatch at each port. */
 async function brokerOf(setup: Setup) {
   const clocks = { upstream: makeStopwatch(), ledger: makeStopwatch(), policy: makeStopwatch() };
   const { ask } = await useCasesOn(setup, clocks);
@@ -32,7 +32,7 @@ async function brokerOf(setup: Setup) {
   };
 }
 
-/** The least that a token costs: one call of token/full on a connection that is open. */
+/** The least that a token can cost: one call of token/full on an open connection. */
 function bareCall(setup: Setup) {
   const pool = new Pool(setup.simulator.url, { connections: 1 });
   const ask = async (person: string) => {
@@ -178,12 +178,13 @@ async function measure(context: Context, setup: Setup): Promise<Result> {
       },
     ],
     method:
-      `gettoken with its real adapters in this process, a stopwatch at every port; the simulator answers without delay, ` +
-      `and DynamoDB is the local emulator in the same process, whose own work is most of the ledger's time. Per round, ` +
-      `in turn: a bare undici call, a call of today's server (a process of its own; what it adds holds its HTTP server, ` +
-      `whose part API Gateway does for the broker), a mint and a reuse; ${rounds} rounds after ${WARM_UP} that do not ` +
-      `count. Bare call: ${both(samples.bare)} ms; today's server: ${both(samples.peer)} ms; its calls to the bare ones, ` +
-      `round by round: ${median(ratios(samples.peer, samples.bare)).toFixed(2)}x.\n\n` +
+      `gettoken runs with its real adapters in this process, with a stopwatch at every port. The simulator answers without ` +
+      `delay. DynamoDB is the local emulator in the same process, and the emulator's own work is most of the ledger's ` +
+      `time. Each round measures one after the other: a bare undici call, a call of today's server (a separate process; ` +
+      `what it adds includes its HTTP server, a part that API Gateway takes over for the broker), a mint and a reuse; ` +
+      `${rounds} rounds after ${WARM_UP} warm-up rounds. Bare call: ${both(samples.bare)} ms; today's server: ` +
+      `${both(samples.peer)} ms; ratio of its calls to the bare calls, round by round: ` +
+      `${median(ratios(samples.peer, samples.bare)).toFixed(2)}x.\n\n` +
       `| ms, p50 / p99 | mint | reuse |\n| --- | --- | --- |\n${table.join('\n')}`,
     samples: {
       bare: samples.bare,

@@ -1,6 +1,6 @@
 import { TokenError } from './token-error.ts';
 
-/** A token and what the broker says of it; times in epoch ms of this page's clock. */
+/** A token and what the broker says about it; times in epoch ms of this page's clock. */
 export interface HeldToken {
   readonly token: string;
   readonly leaseId: string;
@@ -10,7 +10,7 @@ export interface HeldToken {
   readonly refreshAfter: number;
 }
 
-/** Reads the broker's answer to gettoken; anything that is not exactly a token throws. */
+/** Parses the broker's answer to gettoken. Throws TokenError for anything that is not exactly a token. */
 export function parseToken(body: unknown): HeldToken {
   const field = (name: string): unknown =>
     typeof body === 'object' && body !== null ? Reflect.get(body, name) : undefined;
@@ -27,7 +27,7 @@ export function parseToken(body: unknown): HeldToken {
   ) {
     throw new TokenError('invalid-answer', 'The broker answered something that is not a token.');
   }
-  // The broker's clock counts; this one may be wrong by hours.
+  // The broker's clock is authoritative; the clock of this page may be wrong by hours.
   const servedAt = field('servedAt');
   const offset = typeof servedAt === 'number' ? servedAt - Date.now() : 0;
   return { token, leaseId, userName, orgId, expiresAt: expiresAt - offset, refreshAfter: refreshAfter - offset };

@@ -1,11 +1,11 @@
 import type { HeldToken } from './held-token.ts';
 
-interface Heard {
+interface Receiver {
   token(token: HeldToken): void;
   signedOut(): void;
 }
 
-/** Who an access token is for: `iss|sub` of a JWT, undefined for an opaque one. Only names a channel, so unverified. */
+/** The owner of an access token: `iss|sub` of a JWT, undefined for an opaque token. Unverified: it only names a channel. */
 export function identityOf(accessToken: string): string | undefined {
   try {
     const payload = accessToken.split('.')[1] ?? '';
@@ -19,21 +19,21 @@ export function identityOf(accessToken: string): string | undefined {
 }
 
 /**
- * Joins the tabs of one user on one origin: they take turns (Web Locks) and pass new tokens and the sign-out on to
- * each other (BroadcastChannel), in memory only. A user whose identity is unknown, and an old browser, stay alone.
+ * Connects the tabs of one user on one origin. They take turns (Web Locks) and inform each other of new tokens and of the
+ * sign-out (BroadcastChannel), in memory only. With an unknown identity or an old browser, each tab works alone.
  */
 export class PageChannel {
   readonly #scope: string;
-  readonly #heard: Heard;
+  readonly #receiver: Receiver;
   #name: string | undefined;
   #channel: BroadcastChannel | undefined;
 
-  constructor(scope: string, heard: Heard) {
+  constructor(scope: string, receiver: Receiver) {
     this.#scope = scope;
-    this.#heard = heard;
+    this.#receiver = receiver;
   }
 
-  /** Runs `work` while no other tab of the same user does. */
+  /** Runs `work` while no other tab of the same user runs any. */
   async alone<T>(work: () => Promise<T>): Promise<T> {
     if (this.#name === undefined || globalThis.navigator?.locks === undefined) return work();
     return navigator.locks.request(this.#name, work);
@@ -47,7 +47,7 @@ export class PageChannel {
     this.#channel?.postMessage({ signedOut: true });
   }
 
-  /** From now on this page speaks for that user. */
+  /** From now on this page belongs to that user. */
   join(identity: string | undefined): void {
     const name = identity === undefined ? undefined : `ts-token|${this.#scope}|${identity}`;
     this.#channel?.close();
@@ -56,8 +56,8 @@ export class PageChannel {
     if (name === undefined || globalThis.BroadcastChannel === undefined) return;
     this.#channel = new BroadcastChannel(name);
     this.#channel.onmessage = (event: MessageEvent<{ token?: HeldToken; signedOut?: boolean }>) => {
-      if (event.data.token !== undefined) this.#heard.token(event.data.token);
-      if (event.data.signedOut === true) this.#heard.signedOut();
+      if (event.data.token !== undefined) this.#receiver.token(event.data.token);
+      if (event.data.signedOut === true) this.#receiver.signedOut();
     };
   }
 }

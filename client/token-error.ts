@@ -1,7 +1,7 @@
 /** Why there is no token. `code` is the broker's stable problem code, or one of the client's own. */
 export class TokenError extends Error {
   readonly code: string;
-  /** HTTP status, where the broker answered. */
+  /** HTTP status, if the broker answered. */
   readonly status: number | undefined;
   readonly correlationId: string | undefined;
   /** How long the broker asks to wait, ms. */
@@ -21,14 +21,14 @@ export class TokenError extends Error {
     this.retryAfterMs = answer.retryAfterMs;
   }
 
-  /** Anything thrown, as a TokenError: what `fetch` throws is a network failure. */
+  /** Turns anything thrown into a TokenError: what `fetch` throws is a network failure. */
   static from(error: unknown): TokenError {
     if (error instanceof TokenError) return error;
     return new TokenError('network', 'The broker could not be reached.', {}, error);
   }
 }
 
-/** Reads an RFC 9457 problem, or the gateway's own `{ "message" }`; never fails. */
+/** Parses an RFC 9457 problem, or the gateway's own `{ "message" }`. Never fails. */
 export async function problemOf(response: Response): Promise<TokenError> {
   const body: unknown = await response.json().catch(() => undefined);
   const text = (name: string): string | undefined => {
@@ -39,7 +39,7 @@ export async function problemOf(response: Response): Promise<TokenError> {
   const correlationId = text('correlationId');
   return new TokenError(
     text('code') ?? `http-${response.status}`,
-    text('detail') ?? text('message') ?? 'The broker refused.',
+    text('detail') ?? text('message') ?? 'The broker refused the request.',
     {
       status: response.status,
       ...(correlationId === undefined ? {} : { correlationId }),
@@ -48,7 +48,7 @@ export async function problemOf(response: Response): Promise<TokenError> {
   );
 }
 
-/** How long to wait before the next try, ms; undefined: trying again does not help. */
+/** How long to wait before the next attempt, ms; undefined if a retry does not help. */
 export function retryDelay(problem: TokenError, attempt: number): number | undefined {
   const { status, retryAfterMs } = problem;
   const passing = status === undefined ? problem.code === 'network' : status === 429 || status >= 502;

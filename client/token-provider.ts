@@ -1,11 +1,11 @@
 /**
- * Gets ThoughtSpot tokens from the token broker for an embedding page. Hand `getAuthToken` to the Visual Embed SDK:
+ * Gets ThoughtSpot tokens from the token broker for an embedding page. Pass `getAuthToken` to the Visual Embed SDK:
  *
  *     const tokens = createTokenProvider({ endpoint: 'https://broker.example', getAccessToken });
  *     init({ thoughtSpotHost, authType: AuthType.TrustedAuthTokenCookieless, getAuthToken: tokens.getAuthToken });
  *
- * It keeps the token in memory only, has one request in flight per page and, where the browser can, per user over all
- * tabs, and gets the next token before this one ends. All times are epoch milliseconds.
+ * It keeps the token in memory only. It has one request in flight per page and, if the browser supports it, per user over
+ * all tabs. It refreshes the token before it expires. All times are epoch milliseconds.
  */
 import { parseToken, type HeldToken } from './held-token.ts';
 import { PageChannel, identityOf } from './page-channel.ts';
@@ -16,12 +16,12 @@ export { TokenError } from './token-error.ts';
 export interface TokenProviderOptions {
   /** Base address of the broker; `/gettoken` and `/revoketoken` are below it. */
   readonly endpoint: string;
-  /** The signed-in user's OIDC access token for the broker. With `refresh` the last one was refused: get a new one. */
+  /** The signed-in user's OIDC access token for the broker. `refresh`: the last one was refused, get a new one. */
   readonly getAccessToken: (options: { readonly refresh: boolean }) => string | Promise<string>;
-  /** One of the named grants of the policy; the rule's default without it. */
+  /** One of the named grants of the policy; default: the first grant of the rule. */
   readonly grant?: string;
   readonly fetch?: typeof fetch;
-  /** Called with every failure; those of background refreshes are ones that no caller awaits. */
+  /** Also called for failures of background refreshes, which no caller awaits. */
   readonly onError?: (error: TokenError) => void;
 }
 
@@ -41,13 +41,13 @@ export interface TokenProvider {
   getAuthToken(this: void): Promise<string>;
   /** Stops serving in every tab, then revokes all tokens of this user at the broker. */
   signOut(this: void): Promise<void>;
-  /** Calls `listener` now and at every change; returns the way to stop it. */
+  /** Calls `listener` now and at every change; returns a function that stops it. */
   subscribe(this: void, listener: (state: TokenState) => void): () => void;
 }
 
-/** A token with less life than this is not handed out: ThoughtSpot may lock accounts that present dead tokens. */
+/** A token with less life left than this is not returned: ThoughtSpot may lock accounts that present dead tokens. */
 const HARD_MARGIN_MS = 30_000;
-/** How long one ask may go on retrying. */
+/** How long one request may be retried. */
 const PATIENCE_MS = 60_000;
 
 /** The slot in which the embed SDK keeps its token. If it holds ours and asks again, ThoughtSpot refused it. */
@@ -74,7 +74,7 @@ export function createTokenProvider(options: TokenProviderOptions): TokenProvide
     signedOut: () => stop(),
   });
 
-  function tell(next: TokenState): void {
+  function publish(next: TokenState): void {
     state = next;
     for (const listener of listeners) listener(next);
   }
@@ -82,7 +82,7 @@ export function createTokenProvider(options: TokenProviderOptions): TokenProvide
   function hold(next: HeldToken): void {
     held = next;
     const { token: _, ...shown } = next;
-    tell({ status: 'live', ...shown });
+    publish({ status: 'live', ...shown });
     clearTimeout(timer);
     // Jitter keeps many pages, opened in the same minute, from asking in the same second.
     const life = Math.max(0, next.expiresAt - HARD_MARGIN_MS - next.refreshAfter);
@@ -95,17 +95,17 @@ export function createTokenProvider(options: TokenProviderOptions): TokenProvide
     held = undefined;
     clearTimeout(timer);
     globalThis.removeEventListener?.('visibilitychange', wake, true);
-    tell({ status: 'signed-out' });
+    publish({ status: 'signed-out' });
   }
 
-  /** After the refresh time, and when a page comes back from sleep: timers stand still meanwhile, the clock does not. */
+  /** Runs after the refresh time, and when a page wakes from sleep: timers stand still during sleep, the clock does not. */
   function wake(): void {
     if (signedOut || held === undefined || Date.now() < held.refreshAfter) return;
     if (globalThis.document?.visibilityState === 'hidden') return;
     void refresh().catch(() => undefined);
   }
 
-  /** The page may have signed in somebody else without a sign-out: nobody gets another user's token. */
+  /** The page may have signed in another user without a sign-out, and nobody may get another user's token. */
   async function currentAccessToken(ask: { readonly refresh: boolean }): Promise<string> {
     let accessToken: string;
     try {
@@ -122,12 +122,12 @@ export function createTokenProvider(options: TokenProviderOptions): TokenProvide
     return accessToken;
   }
 
-  /** One flight per page; the lock makes it one per user over all tabs. `refused` is a token not to be served again. */
+  /** One request in flight per page; the lock makes it one per user over all tabs. `refused`: a token not to serve again. */
   function refresh(refused?: string): Promise<string> {
     flight ??= fetchToken(refused)
       .catch((error: unknown) => {
         const failure = TokenError.from(error);
-        if (!signedOut) tell({ ...state, status: 'failed', error: failure });
+        if (!signedOut) publish({ ...state, status: 'failed', error: failure });
         options.onError?.(failure);
         throw failure;
       })
@@ -137,7 +137,7 @@ export function createTokenProvider(options: TokenProviderOptions): TokenProvide
 
   async function fetchToken(refused: string | undefined): Promise<string> {
     if (signedOut) throw new TokenError('signed-out', 'The user signed out.');
-    tell({ ...state, status: 'fetching' });
+    publish({ ...state, status: 'fetching' });
     const accessToken = await currentAccessToken({ refresh: false });
     return channel.alone(async () => {
       // Another tab may have got a token while this one waited for its turn.
@@ -157,7 +157,7 @@ export function createTokenProvider(options: TokenProviderOptions): TokenProvide
     };
   }
 
-  /** Posts until it is answered: a new access token once on 401, later again where the broker says so. */
+  /** Posts until there is an answer: retries once with a new access token on 401, and later if the broker says so. */
   async function post(path: string, firstAccessToken: string, body: object): Promise<unknown> {
     const giveUpAt = Date.now() + PATIENCE_MS;
     let accessToken = firstAccessToken;
@@ -197,7 +197,7 @@ export function createTokenProvider(options: TokenProviderOptions): TokenProvide
       if (token !== undefined && heldBySdk() === token) return refresh(token);
       if (held !== undefined && Date.now() < held.refreshAfter) return held.token;
       return refresh().catch((error: unknown) => {
-        // The broker cannot give a newer one now, but this one is still good.
+        // The broker cannot give a newer token now, but this one is still valid.
         if (held !== undefined && Date.now() < held.expiresAt - HARD_MARGIN_MS) return held.token;
         throw error;
       });
@@ -207,8 +207,8 @@ export function createTokenProvider(options: TokenProviderOptions): TokenProvide
       const pending = flight;
       channel.signOut();
       stop();
-      // A mint that is under way must have its answer first, or its token would outlive the revocation: here by
-      // waiting for it, in another tab by taking the lock.
+      // A mint in progress must be answered first, or its token would outlive the revocation. In this tab we wait for it;
+      // for other tabs we take the lock.
       await pending?.catch(() => undefined);
       const accessToken = await currentAccessToken({ refresh: false });
       await channel.alone(() => post('/revoketoken', accessToken, {}));

@@ -1,4 +1,4 @@
-/** Lambda sweep: every minute, all that is due. Throws when it could do nothing at all. */
+/** Lambda sweep: processes, every minute, everything that is due. Throws if it could do nothing at all. */
 import { makeSweep } from './broker/sweep.ts';
 import { eventEntry } from './http/event-entry.ts';
 import { wireDataKeys, wireLedger } from './wiring/ledger.ts';

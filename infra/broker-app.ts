@@ -4,7 +4,7 @@ import { BrokerStack } from './broker-stack.ts';
 import type { Bundles } from './bundles.ts';
 import type { Environment } from './environments/environment.ts';
 
-/** The CDK app of one environment, with cdk-nag's AwsSolutions pack as a gate of its synthesis. */
+/** The CDK app of one environment. Synthesis fails on any open finding of cdk-nag's AwsSolutions pack. */
 export function makeBrokerApp(environment: Environment, bundles: Bundles, outdir?: string): App {
   const app = new App({ analyticsReporting: false, ...(outdir === undefined ? {} : { outdir }) });
   const stack = new BrokerStack(app, environment, bundles);
@@ -12,7 +12,7 @@ export function makeBrokerApp(environment: Environment, bundles: Bundles, outdir
   if (environment.issuer.scopes.token === 'none')
     Annotations.of(stack).addWarningV2(
       'thoughtspot-broker:no-scope',
-      'issuer.scopes.token is "none": any token of the issuer with this audience may ask, an ID token too.',
+      'issuer.scopes.token is "none": any token of the issuer with this audience is accepted, even an ID token.',
     );
   return app;
 }

@@ -20,7 +20,7 @@ import { functionVariables } from './function-variables.ts';
 
 export const stackName = (environment: string): string => `thoughtspot-broker-${environment}`;
 
-/** The whole broker of one environment. Composition only: every opinion sits in a construct. */
+/** The whole broker of one environment. It only composes the constructs; every decision is in one of them. */
 export class BrokerStack extends Stack {
   constructor(app: App, environment: Environment, bundles: Bundles) {
     const prefix = stackName(environment.name);
@@ -70,7 +70,7 @@ export class BrokerStack extends Stack {
     };
     const served = FUNCTION_NAMES.filter((name) => name !== 'prober').map((name) => make(name));
     const api = new TokenApi(this, 'api', { prefix, environment, functions: served });
-    // After the API, since it calls it from outside.
+    // After the API, because the prober calls the API from outside.
     const prober = make('prober', api.url);
     const all = [...served, prober];
     const named = (name: FunctionName) => all.find((broker) => broker.name === name) ?? prober;

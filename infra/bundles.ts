@@ -31,7 +31,7 @@ export async function bundleFiles(entries: Readonly<Record<string, string>>, fol
 export interface Bundles {
   /** One folder per function: its bundle and the policy. */
   readonly folders: Readonly<Record<FunctionName, string>>;
-  /** Digest of the policy beside them. */
+  /** Digest of the policy in these folders. */
   readonly policyDigest: string;
 }
 

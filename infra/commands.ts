@@ -9,22 +9,22 @@ import { SECRET_SHAPE } from './constructs/thoughtspot-secret.ts';
 import { loadEnvironment } from './environment-files.ts';
 import type { Environment, Target } from './environments/environment.ts';
 
-/** `npm run synth|diff|deploy|destroy -- <environment>`: says what it is about to touch, then lets `cdk` do it. */
+/** `npm run synth|diff|deploy|destroy -- <environment>`: prints what it will change, then runs `cdk`. */
 const COMMANDS = ['synth', 'diff', 'deploy', 'destroy'] as const;
 type Command = (typeof COMMANDS)[number];
 
 export interface Request {
   readonly command: Command;
   readonly environment: Environment;
-  /** Whether the account was named, or is that of the caller's AWS credentials. */
+  /** Whether the account was given; otherwise it is the account of the caller's AWS credentials. */
   readonly accountKnown: boolean;
   readonly yes: boolean;
   readonly production: boolean;
 }
 
 const USAGE = `Usage: npm run ${COMMANDS.join('|')} -- <environment> [--account <12 digits>] [--region <region>] [--yes]
-  --yes         do not ask (deploy, destroy)
-  --production  let destroy touch an environment whose purpose is production`;
+  --yes         do not ask for confirmation (deploy, destroy)
+  --production  allow destroy for an environment whose purpose is production`;
 
 /** Parses the command line. Throws with the usage, the known environments, or every fault of the environment. */
 export function parseRequest(argv: readonly string[], env: Readonly<Record<string, string | undefined>>): Request {
@@ -46,13 +46,13 @@ export function parseRequest(argv: readonly string[], env: Readonly<Record<strin
     region: values.region ?? env['BROKER_REGION'] ?? env['CDK_DEFAULT_REGION'] ?? env['AWS_REGION'],
   };
   const accountKnown = target.account !== undefined;
-  // Without one, cdk finds the account of the credentials; synth needs none and so has to be told.
+  // Without an account, cdk uses that of the AWS credentials. synth needs no credentials, so it needs the account.
   const assumed = accountKnown || command === 'synth' ? target.account : '000000000000';
   const environment = loadEnvironment(name, { ...target, account: assumed });
   return { command, environment, accountKnown, yes: values.yes, production: values.production };
 }
 
-/** What a command is about to touch, in lines. */
+/** What a command will change, as lines of text. */
 export function announcement({ command, environment, accountKnown }: Request): string {
   const { account, region, thoughtSpot, issuer, secret, policyFile, purpose } = environment;
   const origin = 'create' in secret ? `created empty if new: ${secret.create}` : `imported: ${secret.import}`;
@@ -72,8 +72,8 @@ export function announcement({ command, environment, accountKnown }: Request): s
 export function refusal({ command, environment, production }: Request): string | undefined {
   if (command !== 'destroy' || environment.purpose !== 'production' || production) return undefined;
   return (
-    `${environment.name} is production: add --production to destroy it. Its table, keys, secret and logs stay ` +
-    `behind, and its stack has termination protection, which you have to lift first.`
+    `${environment.name} is production: add --production to destroy it. Its table, keys, secret and logs are kept. ` +
+    `Its stack has termination protection, which you must switch off first.`
   );
 }
 
@@ -85,11 +85,11 @@ export function nextSteps(environment: Environment, outputs: Readonly<Record<str
     `Issuer   ${outputs['Issuer'] ?? 'unknown'}`,
     `Secret   ${secret}`,
     '',
-    `Put the credential (once, and again when it changes). Write secret.json, readable by you only, as`,
+    `Store the credential (once, and again when it changes). Write secret.json, readable only by you, as`,
     `  ${SECRET_SHAPE}`,
     `  aws secretsmanager put-secret-value --region ${environment.region} --secret-id ${secret} --secret-string file://secret.json`,
     `  rm secret.json`,
-    `Then see that all of it works:`,
+    `Then check that everything works:`,
     `  npm run doctor -- --env ${environment.name}`,
   ].join('\n');
 }

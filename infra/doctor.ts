@@ -3,7 +3,7 @@ import { examineAll } from './doctor/examination.ts';
 import { parseOptions, USAGE, UsageError } from './doctor/options.ts';
 import { isHealthy, reportLines } from './doctor/report.ts';
 
-/** `npm run doctor`: looks at ThoughtSpot and at the broker, prints a table, answers with the exit code. */
+/** `npm run doctor`: examines ThoughtSpot and the broker, prints a table, and resolves with the exit code. */
 async function main(): Promise<0 | 1> {
   const options = parseOptions(process.argv.slice(2), process.env, () => readFileSync(0, 'utf8'));
   if (options.help) {

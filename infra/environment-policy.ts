@@ -9,9 +9,9 @@ import { type CheckedPolicy, checkPolicyText } from './policy/check.ts';
 import { PolicyError } from './policy/policy-error.ts';
 
 /**
- * Checks the environment's policy and runs its cases before anything is deployed. Throws EnvironmentError: no such file,
- * a policy with faults, without cases, whose cases fail or leave a rule untried, or one whose mints would break
- * ThoughtSpot's limit at the environment's throttle.
+ * Checks the environment's policy and runs its cases before anything is deployed. Throws EnvironmentError if the file is
+ * missing, if the policy has faults or no cases, if a case fails, if a rule has no case, or if the policy's mints would
+ * exceed ThoughtSpot's limit at the environment's throttle.
  */
 export function environmentPolicy(environment: Environment, folder = ENVIRONMENTS_FOLDER): CheckedPolicy {
   const file = path.join(folder, environment.policyFile);
@@ -48,14 +48,14 @@ function caseFaults(policy: Policy, file: string): string[] {
   }
 }
 
-/** Without reuse every request is a mint, and a revocation later on. */
+/** Without reuse, every request is a mint and, later, a revocation. */
 function rateFaults({ throttle, sweepRate }: Environment, { rules }: Policy): string[] {
   const without = rules.filter((rule) => rule.grants.some(({ reuse }) => reuse === null)).map(({ name }) => name);
   const calls = 2 * throttle.ratePerSecond + sweepRate;
   if (without.length === 0 || calls <= UPSTREAM_BUDGET) return [];
   return [
     `reuse is off in ${without.join(', ')}: at throttle.ratePerSecond ${throttle.ratePerSecond} and sweepRate ` +
-      `${sweepRate} up to ${calls} calls per second reach ThoughtSpot, which takes ${UPSTREAM_BUDGET}; ` +
+      `${sweepRate} up to ${calls} calls per second reach ThoughtSpot, which accepts ${UPSTREAM_BUDGET}; ` +
       `lower the throttle to ${Math.floor((UPSTREAM_BUDGET - sweepRate) / 2)} or switch reuse on`,
   ];
 }

@@ -7,7 +7,7 @@ import type { ThoughtSpotSecret } from './constructs/thoughtspot-secret.ts';
 import type { TokenLedger } from './constructs/token-ledger.ts';
 import type { Environment } from './environments/environment.ts';
 
-/** The environment block of each function: exactly what contract/environment.ts lists for it; the compiler counts. */
+/** The environment variables of each function: exactly those that contract/environment.ts lists for it. */
 export function functionVariables(
   environment: Environment,
   {

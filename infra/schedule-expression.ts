@@ -1,6 +1,6 @@
 /**
- * EventBridge Scheduler's expressions, checked before AWS sees them. Grammar: EventBridge Scheduler user guide,
- * "Schedule types": cron has six fields, day-of-month and day-of-week exclude each other by `?`.
+ * Checks EventBridge Scheduler's expressions before AWS sees them. Grammar: EventBridge Scheduler user guide,
+ * "Schedule types". A cron has six fields; exactly one of day-of-month and day-of-week is `?`.
  */
 const MONTHS = ['JAN', 'FEB', 'MAR', 'APR', 'MAY', 'JUN', 'JUL', 'AUG', 'SEP', 'OCT', 'NOV', 'DEC'];
 const DAYS = ['SUN', 'MON', 'TUE', 'WED', 'THU', 'FRI', 'SAT'];
@@ -38,7 +38,7 @@ function isField(text: string, field: Field): boolean {
   });
 }
 
-/** Whether `cron(m h dom mon dow y)` is one that EventBridge Scheduler takes. */
+/** Whether this is a `cron(m h dom mon dow y)` that EventBridge Scheduler accepts. */
 export function isCron(expression: string): boolean {
   const parts = /^cron\(([^()]*)\)$/.exec(expression)?.[1]?.split(' ');
   if (parts?.length !== FIELDS.length) return false;
@@ -46,12 +46,12 @@ export function isCron(expression: string): boolean {
   return FIELDS.every((field, index) => isField(parts[index] ?? '', field));
 }
 
-/** Whether `rate(n unit)` is one that EventBridge Scheduler takes. */
+/** Whether this is a `rate(n unit)` that EventBridge Scheduler accepts. */
 export function isRate(expression: string): boolean {
   return /^rate\([1-9]\d{0,5} (minutes?|hours?|days?)\)$/.test(expression);
 }
 
-/** Whether this is the name of an IANA time zone (offsets such as +01:00 are not: they know no summer time). */
+/** Whether this is the name of an IANA time zone. Offsets such as +01:00 are not: they have no daylight saving time. */
 export function isTimeZone(name: string): boolean {
   if (!/^[A-Za-z][\w+/-]*$/.test(name)) return false;
   try {

@@ -1,6 +1,6 @@
 /**
  * The least that gettoken, revoketoken, sessioninfo and sweep could load: the AWS clients and calls that they use, and
- * one HTTP pool. No broker in it.
+ * one HTTP pool. It contains no code of the broker.
  */
 import {
   BatchGetItemCommand,

@@ -1,7 +1,7 @@
 /**
- * What people do today, for comparison: a token server as ThoughtSpot's documentation describes one. The user comes from
- * the request, the key from the environment, and every call mints. Written from the description; it is a peer to measure
- * against and an example of what not to deploy: it authenticates nobody, records nothing, and cannot revoke.
+ * What people use today, for comparison: a token server as ThoughtSpot's documentation describes one. The user comes
+ * from the request, the key from the environment, and every call mints. It was written from that description. It is a
+ * peer to measure against, and an example of what not to deploy: it authenticates nobody, records nothing, cannot revoke.
  *
  *     THOUGHTSPOT_HOST=http://127.0.0.1:8788 THOUGHTSPOT_SECRET_KEY=... PORT=0 node bench/peers/token-server.ts
  */

@@ -1,5 +1,5 @@
 /**
- * Works off a mass revocation: every unfinished row that a cut-off covers becomes `revoking`, page by page over the due
+ * Carries out a mass revocation: every unfinished row that a cut-off covers becomes `revoking`, page by page over the due
  * index. The cursor is kept in the ledger after each page, so that any number of runs share the work in bounded memory.
  */
 import { inParallel } from './in-parallel.ts';
@@ -24,7 +24,7 @@ type DueWorld = Pick<World, 'ledger' | 'clock'>;
 /** Later than any due time. */
 const EVER = Number.MAX_SAFE_INTEGER;
 
-/** Returns whether all cut-offs are as far as they can be now. Throws `Failure` if the ledger fails. */
+/** Returns whether nothing more can be done for any cut-off now. Throws `Failure` if the ledger fails. */
 export async function workOffCutOffs(
   world: DueWorld,
   settings: CutOffSettings,
@@ -75,7 +75,7 @@ function isCovered(lease: Lease, { scope, before }: CutOff, now: number): boolea
   return inScope && open && lease.reservedAt < before && now < certainEnd(lease);
 }
 
-/** How far a cut-off is worked off: when the pass began, which shard, and the ledger's cursor in it. */
+/** The progress on a cut-off: when the pass began, which shard, and the ledger's cursor in it. */
 function cursorOf(passBeganAt: number, shard: number, page = ''): string {
   return `${passBeganAt} ${shard} ${page}`;
 }

@@ -1,9 +1,9 @@
-/** The second half of a revocation: the row says `revoking` already, now ThoughtSpot has to confirm. */
+/** The second half of a revocation: the row already says `revoking`, and now ThoughtSpot must confirm. */
 import { Failure } from './failure.ts';
 import { certainEnd, type Lease, leaseFacts } from './lease.ts';
 import type { Change, Randomness, RevokeOutcome, SessionIssuer, World } from './ports.ts';
 
-/** As much of the world as it takes to end a token. */
+/** The part of the world that it takes to end a token. */
 export type Ender = Omit<World, 'issuer' | 'signals'> & { readonly issuer: Pick<SessionIssuer, 'revoke'> };
 
 /** With `failure` the token's end is not confirmed, for the `attempts`th time; without, the token is dead. */

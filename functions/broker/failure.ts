@@ -1,6 +1,6 @@
 import { PROBLEMS, type ProblemCode } from '../contract/problems.ts';
 
-/** One faulty field of a request. `field` is a JSON path such as `validitySeconds`, or `body`. */
+/** A fault in a field of a request. `field` is a JSON path such as `validitySeconds`, or `body`. */
 export interface FieldError {
   readonly field: string;
   readonly detail: string;

@@ -16,7 +16,7 @@ const GENERATIONS_READ = 8;
 
 /**
  * Returns a token whose row in the ledger is live and that no cut-off covers, or throws `Failure`; at most one mint per
- * call. A warm repeat costs reads only. By `deadline` (epoch ms) it has answered or cleaned up behind itself. `settings`
+ * call. A repeated request only reads. By `deadline` (epoch ms) it has answered or cleaned up after itself. `settings`
  * replaces parts of MINT_SETTINGS.
  */
 export function makeGetToken(world: Deciding & { readonly settings?: Partial<MintSettings> }): GetToken {
@@ -51,7 +51,7 @@ export function makeGetToken(world: Deciding & { readonly settings?: Partial<Min
         world.audit.record({ action: 'reuse', ...leaseFacts(lease) });
         return issued(grant, lease, token, true, settings);
       }
-      // A mint is never tried twice: the first one may have left a token behind that only its row accounts for.
+      // A mint is never retried: the first one may have created a token that only its row accounts for.
       if (failure) throw failure;
       if (step.step === 'limited') {
         throw new Failure('mint-limit', { reason: 'mint limit of the grant', retryAfterMs: step.retryAfterMs });

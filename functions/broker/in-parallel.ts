@@ -1,6 +1,6 @@
 /**
  * Does `work` for each item, at most `width` at once, without ever holding more than `width` items. After the first
- * error no item is begun any more; it is thrown once those in flight have ended.
+ * error no further item is started; the error is thrown once those in flight have ended.
  */
 export async function inParallel<T>(
   items: Iterable<T> | AsyncIterable<T>,

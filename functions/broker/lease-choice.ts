@@ -16,7 +16,7 @@ export interface View {
   /** Nothing that was reserved before this is served (epoch ms). */
   readonly cutOff: number;
   readonly now: number;
-  /** Set by a caller whose last token was refused: only leases reserved from then on will do (epoch ms). */
+  /** Set by a caller whose last token was refused: only leases reserved from then on are served (epoch ms). */
   readonly freshSince?: number;
 }
 
@@ -68,7 +68,7 @@ function untilNextMint(leases: readonly Lease[], now: number, settings: Limits):
 /**
  * From when on a newer token is worth asking for (epoch ms): `minLifeLeftSeconds` of the rule before the token's earliest end,
  * or the hard margin where the rule does not reuse. A new token always keeps at least a fifth of its life before that,
- * however short the validity is for the rule: otherwise it would have to be minted again at every request.
+ * however short the validity is for the rule: otherwise every request would mint again.
  */
 export function refreshAfter(lease: Lease, grant: Pick<Grant, 'reuse'>, hardMarginMs: number): number {
   const end = lease.expiresAt ?? lease.latestEndAt;

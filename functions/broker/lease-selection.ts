@@ -1,4 +1,4 @@
-/** Which leases a request is about, and whether the one that asks may end them. */
+/** Which leases a request is about, and whether the caller may revoke them. */
 import { Failure } from './failure.ts';
 import { type Lease, normaliseUser, sameCaller } from './lease.ts';
 import type { Caller, Entitlements, SessionInfo, World } from './ports.ts';

@@ -67,7 +67,7 @@ export interface Issuance {
 export interface Lease extends LeaseKey, Issuance {
   /** Opaque handle that callers see; names the row and reveals nothing else. */
   readonly leaseId: string;
-  /** The user in ThoughtSpot's spelling, as the revocation has to send it; absent: as in `user`. */
+  /** The user in ThoughtSpot's spelling, which the revocation must send; absent: as in `user`. */
   readonly userName?: string;
   readonly state: LeaseState;
   readonly caller: CallerId;
@@ -78,7 +78,7 @@ export interface Lease extends LeaseKey, Issuance {
   readonly grant: string;
   readonly policyVersion: string;
   readonly reservedAt: number;
-  /** Until when the minter may still be at work; after it nobody works on a reserved row. */
+  /** Until when the process that mints may still be working; after it no process works on a reserved row. */
   readonly mintDeadlineAt: number;
   /** Latest time at which a token from this reservation can still be alive, even if the reply was lost. */
   readonly latestEndAt: number;
@@ -86,13 +86,13 @@ export interface Lease extends LeaseKey, Issuance {
   readonly sealed: boolean;
   /** Keyed digest of the token, for audit and look-up. */
   readonly tokenDigest?: string;
-  /** When the sweep has to look at the row; absent once finished. */
+  /** When the sweep must process the row; absent once finished. */
   readonly dueAt?: number;
   /** Revocation attempts that failed. */
   readonly attempts: number;
 }
 
-/** When the token is certainly dead by its own time. */
+/** When the token has certainly expired. */
 export function certainEnd(lease: Pick<Lease, 'endsAt' | 'latestEndAt'>): number {
   return lease.endsAt ?? lease.latestEndAt;
 }

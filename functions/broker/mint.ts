@@ -10,7 +10,7 @@ import type { Change, Grant, MintedToken, MintOutcome, Reservation, World } from
 export const MINT_SETTINGS = {
   /** A token with no more life left than this is not served any more. */
   hardMarginMs: 30_000,
-  /** At most so many mints of one grant may be begun within the window. */
+  /** At most this many mints of one grant may begin within the window. */
   mintLimit: 5,
   mintLimitWindowMs: 60_000,
   /** Longest that a mint at ThoughtSpot may take. */
@@ -170,7 +170,7 @@ function checkReply({ signals, log }: World, grant: Grant, minted: MintedToken, 
  */
 export function mismatches(grant: Grant, minted: MintedToken, toleranceMs: number): string[] {
   const wrong: string[] = [];
-  // ThoughtSpot may answer in the case it keeps a name in; in everything else the names have to be the same.
+  // ThoughtSpot may return a name in the case in which it stores it; in everything else the names must be the same.
   if (minted.userName.toLowerCase() !== grant.user.toLowerCase()) wrong.push('it is for another user');
   if (minted.orgId !== undefined && minted.orgId !== grant.orgId) wrong.push('it is for another organisation');
   if (minted.kind !== undefined && minted.kind !== grant.rights.kind) wrong.push('it is of another kind');

@@ -1,5 +1,5 @@
 /**
- * What the domain needs of the world, in the domain's words. Adapters implement these; wiring passes them in. Every
+ * The ports: what the domain needs from outside, in its own terms. Adapters implement them; wiring passes them in. Every
  * port throws `Failure` (broker/failure.ts) and nothing else on purpose. Times are epoch ms, durations ms, unless the
  * name says otherwise. `deadline` is the epoch ms at which a call must have given up, by the injected clock.
  */
@@ -105,7 +105,7 @@ export interface TokenRequest {
 
 /**
  * `reasons` are for operators (audit), one per rule tried; they name claims, never their values. A caller sees the code,
- * and `errors` where the request itself is faulty; every other denial is a bare `not-entitled`.
+ * and `errors` if the request itself has faults; every other denial is only `not-entitled`.
  */
 export type Decision =
   | { readonly allowed: true; readonly grant: Grant; readonly reasons: readonly string[] }
@@ -150,7 +150,7 @@ export type MintOutcome =
   | { readonly outcome: 'minted'; readonly minted: MintedToken }
   /** ThoughtSpot certainly holds no token from this call. */
   | { readonly outcome: 'not-minted'; readonly failure: Failure }
-  /** The request may have reached ThoughtSpot and the reply is lost: a token may live that nobody can name. */
+  /** The request may have reached ThoughtSpot and the reply is lost: a token may live that nobody knows. */
   | { readonly outcome: 'unknown'; readonly failure: Failure };
 
 export type RevokeOutcome =
@@ -213,7 +213,7 @@ export interface Change extends Issuance {
   readonly from?: readonly LeaseState[];
   readonly dueAt: number | null;
   readonly token?: string;
-  /** Whose the token is, where ThoughtSpot answered for another user: the revocation has to name that user. */
+  /** Owner of the token, if ThoughtSpot answered for another user: the revocation must name that user. */
   readonly userName?: string;
   readonly attempts?: number;
   /** The row's `dueAt` must still be this: how overlapping sweeps claim a row once. */
@@ -227,7 +227,7 @@ export interface CutOff {
   readonly scope: CutOffScope;
   /** Epoch ms, only ever raised. */
   readonly before: number;
-  /** Rows it covers may still be unfinished; the sweep works it off from `cursor`. */
+  /** Rows it covers may still be unfinished; the sweep continues from `cursor`. */
   readonly pending: boolean;
   readonly cursor?: string;
 }
@@ -272,9 +272,9 @@ export interface TokenLedger {
   cutOffFor(orgId: number, deadline: number): Promise<number>;
   /** Raises a cut-off; writing the same or an older one changes nothing. */
   raiseCutOff(scope: CutOffScope, before: number, deadline: number): Promise<void>;
-  /** Cut-offs whose rows are not all worked off yet. */
+  /** Cut-offs whose rows are not all processed yet. */
   pendingCutOffs(deadline: number): Promise<readonly CutOff[]>;
-  /** Remembers how far a cut-off is worked off; `cursor` null: done. Only if `before` is still the same. */
+  /** Stores the progress on a cut-off; `cursor` null: done. Only if `before` is still the same. */
   advanceCutOff(cutOff: CutOff, cursor: string | null, deadline: number): Promise<void>;
   /** Number of shards of the due index. */
   readonly shards: number;

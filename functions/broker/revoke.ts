@@ -1,6 +1,6 @@
 /**
- * Use case revoketoken. State first: a row that says `revoking` is never served again and its minter takes the token
- * back, whatever happens afterwards. ThoughtSpot second, within a time budget; the sweep carries on with the rest.
+ * Use case revoketoken. State first: a row that says `revoking` is never served again, and a process that mints its token
+ * revokes it, whatever happens afterwards. ThoughtSpot second, within a time budget; the sweep carries on with the rest.
  */
 import { endAtThoughtSpot, type Ending } from './end-at-thoughtspot.ts';
 import { Failure } from './failure.ts';
@@ -59,7 +59,7 @@ export function makeRevokeTokens(
   };
 }
 
-/** One write covers everything at once; the sweep works off the rows. */
+/** One write covers everything at once; the sweep processes the rows. */
 async function cutOff(world: World, ask: Ask, scope: CutOffScope): Promise<RevokeTally> {
   // A mint that begins after this is written takes a `reservedAt` that is not covered, whatever its clock says.
   await world.ledger.raiseCutOff(scope, ask.asOf + ask.settings.clockAllowanceMs, ask.deadline);
@@ -104,7 +104,7 @@ async function present(world: World, lease: Lease, until: number, deadline: numb
   }
 }
 
-/** Makes a row `revoking`. Returns it if ThoughtSpot has to be called; `pending` if another process does or will do that. */
+/** Makes a row `revoking`. Returns it if ThoughtSpot must be called; `pending` if another process does or will do that. */
 async function accept(world: World, ask: Ask, lease: Lease): Promise<'ended' | 'pending' | Lease> {
   const { ledger, clock } = world;
   const { revoker, deadline } = ask;

@@ -132,7 +132,7 @@ function leave({ tally, clock }: Run, lease: Lease): void {
   tally.oldestDueAgeMs = Math.max(tally.oldestDueAgeMs, clock.now() - (lease.dueAt ?? clock.now()));
 }
 
-/** The age is emitted even when it is zero: an alarm has to see that all is well again. */
+/** The age is emitted even when it is zero, so that the alarm clears. */
 function emitTally(signals: Signals, tally: SweepTally): void {
   const { due, revoked, expired, retried, stuck, orphaned, oldestDueAgeMs } = tally;
   const counts = { due, revoked, expired, retried, stuck, 'orphan-seen': orphaned } as const;
@@ -166,7 +166,7 @@ export async function sweepRow(world: RowWorld, lease: Lease, stopAt: number, de
   }
 }
 
-/** Its minter is gone and left no token: if there is one, only time ends it. */
+/** Its minting process is gone and left no token: if there is one, it only ends by expiring. */
 async function orphan({ ledger, audit }: RowWorld, lease: Lease, deadline: number): Promise<RowEnd> {
   const change = { to: 'orphaned', from: [lease.state], ...asSeen(lease), dueAt: lease.latestEndAt } as const;
   const row = await ledger.transition(lease, change, deadline);
@@ -180,7 +180,7 @@ async function expire({ ledger, audit }: RowWorld, lease: Lease, deadline: numbe
   return row ? 'expired' : 'passed';
 }
 
-/** Its minter may still be at work, and takes the token back itself. */
+/** Its minting process may still be working, and revokes the token itself. */
 async function awaitMinter({ ledger }: RowWorld, lease: Lease, deadline: number): Promise<RowEnd> {
   const dueAt = lease.mintDeadlineAt;
   await ledger.transition(lease, { to: 'revoking', from: ['revoking'], ...asSeen(lease), dueAt }, deadline);

@@ -37,7 +37,7 @@ export type Revoker =
 export interface RevokeTally {
   /** Leases that are certainly dead now. */
   readonly revoked: number;
-  /** Leases that the sweep carries on with; null where their number is not known (org and all). */
+  /** Leases that the sweep still has to revoke; null if their number is not known (org and all). */
   readonly pending: number | null;
 }
 

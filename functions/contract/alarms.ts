@@ -3,8 +3,8 @@ import type { FunctionName } from './functions.ts';
 import type { SignalName } from './signals.ts';
 
 /**
- * What wakes a human, completely: the stack makes exactly these alarms, docs/runbook.md has exactly these headings.
- * An alarm is named `<function>/<signal>` in the runbook and `<environment>-<function>/<signal>` in CloudWatch.
+ * All alarms that page a person: the stack creates exactly these, and docs/runbook.md has exactly these headings. An
+ * alarm is named `<function>/<signal>` in the runbook and `<environment>-<function>/<signal>` in CloudWatch.
  */
 
 /** Which function can emit which paging signal of signals.ts. */
@@ -22,21 +22,21 @@ export const SIGNAL_ALARMS = {
   'probe-failed': ['prober'],
 } as const satisfies Partial<Record<SignalName, readonly FunctionName[]>>;
 
-/** What only AWS itself can see: which functions each concerns. */
+/** Alarms on AWS's own metrics, each with the functions that it concerns. */
 export const PLATFORM_ALARMS = {
-  /** More than 2 % (and at least 3) of the answers in five minutes are 5xx. */
+  /** At least 2 % (and at least 3) of the answers in five minutes are 5xx. */
   '5xx-rate': ['gettoken', 'revoketoken', 'sessioninfo', 'leases'],
-  /** The slowest percent of answers is near the deadline for three times five minutes. */
+  /** The slowest percent of answers takes 5 s or more in each of three periods of five minutes. */
   'p99-latency': ['gettoken'],
-  /** Lambda turned invocations away: reserved concurrency is used up. A sweep that is turned away shows as missed. */
+  /** Lambda rejected invocations: reserved concurrency is used up. A rejected sweep shows as missed. */
   throttles: ['gettoken', 'revoketoken', 'sessioninfo', 'leases'],
   /** Invocations that crashed or ran into their timeout. */
   crashes: FUNCTION_NAMES,
   /** Two runs in a row did not happen; missing data counts. */
   missed: ['sweep'],
-  /** An event for this function was given up after every retry. */
+  /** An event for this function failed after all retries. */
   'dead-letters': ['revoketoken'],
-  /** CloudTrail saw somebody other than the broker's functions ask for the secret (it stands beside gettoken, its user). */
+  /** CloudTrail recorded that another principal requested the secret (listed under gettoken, which uses the secret). */
   'secret-read-by-others': ['gettoken'],
 } as const satisfies Record<string, readonly FunctionName[]>;
 

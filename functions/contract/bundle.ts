@@ -1,14 +1,14 @@
-/** What no function of ours ever loads: it is left out, and would not be found. */
+/** Modules that no function ever loads. They are left out of the bundle, and loading one would fail. */
 const external: string[] = [
   /** undici's parser for machines without SIMD, 72 kB. */
   '../llhttp/llhttp-wasm.js',
-  /** Loaded on demand by the AWS SDK for operations that stream events; on its account esbuild would wrap 158 modules. */
+  /** The AWS SDK loads it on demand for operations that stream events; with it esbuild would wrap 158 modules. */
   '@smithy/core/event-streams',
 ];
 
 /**
- * How an entry becomes a bundle: esbuild options that the stack and the local set both use, so that what is tried on a
- * laptop is, byte for byte, what runs in AWS. One file per function, `<name>/index.cjs`, handler `index.handler`.
+ * How an entry becomes a bundle: esbuild options that the stack and the local setup both use, so that a test on a laptop
+ * runs, byte for byte, what runs in AWS. One file per function, `<name>/index.cjs`, handler `index.handler`.
  * CommonJS because it loads faster than ESM on Lambda (measured: 40 ms against 59 ms for the same SDK clients).
  */
 export const BUNDLE_OPTIONS = {
@@ -33,5 +33,5 @@ export const BUNDLE_OPTIONS = {
 
 export const BUNDLE_FILE = 'index.cjs';
 export const BUNDLE_HANDLER = 'index.handler';
-/** The policy document lies beside the bundle in the deployed package. */
+/** The policy document is next to the bundle in the deployed package. */
 export const POLICY_FILE_NAME = 'policy.json';

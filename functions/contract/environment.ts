@@ -1,6 +1,6 @@
 /**
  * Environment variables of the functions: the stack sets exactly these, functions/wiring/config.ts parses exactly
- * these. All values are strings, as Lambda has them.
+ * these. All values are strings, as in Lambda.
  */
 export const ENVIRONMENT_VARIABLES = {
   BROKER_ENVIRONMENT: 'name of the environment, bound into every sealed token: dev, staging, prod, local',

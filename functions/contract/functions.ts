@@ -21,12 +21,12 @@ export interface FunctionContract {
   readonly timeoutSeconds: number;
   /** Chosen by the rule in bench/memory-rule.ts from what `npm run bench -- memory` measured. */
   readonly memoryMb: number;
-  /** What its role may touch; infra turns this into least-privilege policies and nothing else. */
+  /** What its role may use; infra derives the least-privilege policies from it. */
   readonly may: {
     readonly ledger: 'none' | 'read' | 'write';
     readonly seal: boolean;
     readonly secret: boolean;
-    /** Read the prober's own secret, with which it signs in at the issuer. */
+    /** Whether it may read the prober's own secret, with which the prober signs in at the issuer. */
     readonly proberSecret?: true;
   };
 }

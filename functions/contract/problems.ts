@@ -1,5 +1,5 @@
 /**
- * Every way in which the broker says no: one stable code each. Codes are API, sentences may change. The problem type is
+ * Every refusal and failure of the broker, each with a stable code. Codes are API, sentences may change. The problem type is
  * `PROBLEM_TYPE_BASE + code`; docs/errors.md has a heading per code with cause and cure.
  */
 export const PROBLEM_TYPE_BASE = 'urn:thoughtspot-token-broker:problem:';

@@ -14,7 +14,7 @@ export function isLoopback({ hostname }: URL): boolean {
   return LOOPBACK.test(hostname);
 }
 
-/** The text as an origin that credentials may travel to: a secure URL without path, query or credentials of its own. */
+/** The text as an origin that credentials may travel to: a secure URL without path, query or embedded credentials. */
 export function secureOrigin(text: string): string | undefined {
   const url = secureUrl(text);
   return url !== undefined && (text === url.origin || text === `${url.origin}/`) ? url.origin : undefined;

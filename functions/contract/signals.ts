@@ -1,5 +1,5 @@
 /**
- * Metric names and what each asks of people. A metric is emitted as CloudWatch EMF under namespace `ThoughtSpotBroker`
+ * Metric names, and how people respond to each. A metric is emitted as CloudWatch EMF under namespace `ThoughtSpotBroker`
  * with the dimensions `environment` and `function`. One alarm per paging signal, named `<function>/<signal>`, which is
  * also its heading in docs/runbook.md.
  */
@@ -19,8 +19,8 @@ export const SIGNALS = {
   reused: signal('none', 'Count', 'a live token was served again'),
   denied: signal('none', 'Count', 'the policy refused a caller'),
   revoked: signal('none', 'Count', 'a lease ended by revocation'),
-  expired: signal('none', 'Count', 'a lease ended by its own time'),
-  retried: signal('none', 'Count', 'a revocation failed and was put off'),
+  expired: signal('none', 'Count', 'a lease ended because its token expired'),
+  retried: signal('none', 'Count', 'a revocation failed and will be retried'),
   compensated: signal('none', 'Count', 'a token was withheld and revoked because a step after the mint failed'),
   'mint-latency': signal('none', 'Milliseconds', 'time ThoughtSpot took to mint'),
   'upstream-clock-offset': signal('none', 'Seconds', "ThoughtSpot's clock minus ours, seen at a mint"),
@@ -34,17 +34,17 @@ export const SIGNALS = {
     'ThoughtSpot refuses the credential, and the store has no other',
   ),
   'upstream-mismatch': signal('page', 'Count', 'ThoughtSpot returned a token for another user, organisation or kind'),
-  'orphan-seen': signal('page', 'Count', 'a mint whose reply was lost: a token may live that cannot be revoked'),
+  'orphan-seen': signal('page', 'Count', 'the reply to a mint was lost: a token may live that cannot be revoked'),
   'access-denied': signal('page', 'Count', 'KMS, DynamoDB or Secrets Manager denies the broker'),
   misconfigured: signal('page', 'Count', 'the broker is not set up correctly'),
-  'internal-error': signal('page', 'Count', 'the broker failed in an unforeseen way'),
-  'schedule-failed': signal('page', 'Count', 'a revocation schedule or deprovision event could not be carried out'),
+  'internal-error': signal('page', 'Count', 'the broker failed in an unexpected way'),
+  'schedule-failed': signal('page', 'Count', 'a revocation schedule or deprovision event could not be processed'),
   'oldest-due-age': signal('page', 'Seconds', 'age of the oldest work that the sweep has not done'),
-  'sweep-failed': signal('page', 'Count', 'a sweep could not do its job at all'),
+  'sweep-failed': signal('page', 'Count', 'a sweep failed completely'),
   'probe-failed': signal('page', 'Count', 'the broker did not do what it promises to a caller from outside'),
   'probe-latency': signal('none', 'Milliseconds', 'time a probe waited for a new token'),
   due: signal('none', 'Count', 'rows that a sweep found due'),
-  stuck: signal('ticket', 'Count', 'revocations that have failed five times or more and go on'),
+  stuck: signal('ticket', 'Count', 'revocations that have failed five times or more and are still retried'),
   'cold-start': signal('none', 'Milliseconds', 'time from module load to ready'),
 } as const satisfies Record<string, Signal>;
 

@@ -1,6 +1,6 @@
 /**
- * The ledger's table, apart from its name: the stack, the local set and the tests create it from this, and the ledger
- * reads and writes by these names. One table for leases, cut-offs and data keys; functions/ledger/item.ts documents
+ * The ledger's table, except for its name: the stack, the local setup and the tests create it from this, and the ledger
+ * reads and writes with these names. One table for leases, cut-offs and data keys; functions/ledger/item.ts documents
  * the rows. Attributes outside keys need no definition in DynamoDB.
  */
 export interface KeyAttribute {
@@ -18,7 +18,7 @@ interface GlobalIndex extends AnyIndex {
   readonly scope: 'global';
   readonly sortKey?: KeyAttribute;
 }
-/** Has the table's partition key and is read strongly, but is only to be had when the table is created. */
+/** Has the table's partition key and strongly consistent reads, but can only be created together with the table. */
 interface LocalIndex extends AnyIndex {
   readonly scope: 'local';
   readonly sortKey: KeyAttribute;
@@ -28,11 +28,11 @@ export type LedgerIndex = GlobalIndex | LocalIndex;
 export const LEDGER_TABLE = {
   partitionKey: { name: 'pk', type: 'S' },
   sortKey: { name: 'sk', type: 'S' },
-  /** Epoch seconds; housekeeping of finished rows only: DynamoDB deletes up to days late, so nothing relies on it. */
+  /** Epoch seconds. Only deletes finished rows: DynamoDB deletes up to days late, so nothing relies on it. */
   timeToLive: 'retention',
   indexes: {
     /**
-     * Sparse: rows that the sweep has to look at, oldest first within a shard. ALL, so that a new attribute of a lease
+     * Sparse: rows that the sweep must process, oldest first within a shard. ALL, so that a new attribute of a lease
      * never needs a new index; the token in it is sealed as in the table.
      */
     due: {
@@ -50,8 +50,8 @@ export const LEDGER_TABLE = {
       projection: 'KEYS_ONLY',
     },
     /**
-     * Sparse: unfinished rows of a user, without the finished ones of a month. It never lags, and costs two write units
-     * per token, because what it is sorted by does not change while a row is in it (docs/adr/0008).
+     * Sparse: unfinished rows of a user, without the finished rows of a month. It never lags. It costs only two write units
+     * per token, because its sort key does not change while a row is in it (docs/adr/0008).
      */
     unfinished: {
       name: 'unfinished',
@@ -75,7 +75,7 @@ const keySchema = (partitionKey: KeyAttribute, sortKey?: KeyAttribute) => [
   ...(sortKey ? [{ AttributeName: sortKey.name, KeyType: 'RANGE' as const }] : []),
 ];
 
-/** Input of DynamoDB's CreateTable for a table of this name: on demand, no time to live (that is a call of its own). */
+/** Input of DynamoDB's CreateTable for a table of this name: on demand, no time to live (which takes a separate call). */
 export function createTableInput(tableName: string) {
   const keys: KeyAttribute[] = [LEDGER_TABLE.partitionKey, LEDGER_TABLE.sortKey];
   for (const index of LEDGER_INDEXES) keys.push(index.partitionKey, ...(index.sortKey ? [index.sortKey] : []));

@@ -5,7 +5,7 @@ import { isObject } from '../contract/shapes.ts';
 
 /**
  * The caller, with claims as its issuer signed them. The gateway has verified the token in the Authorization header
- * and hands on a copy of its claims in which an array is flattened to text, so that a group named `a] [b` reads like
+ * and passes on a copy of its claims in which an array is flattened to text, so that a group named `a] [b` looks like
  * two: the copy is only compared. Where the two disagree, or there is no copy, the route was deployed without its
  * authorizer: Failure `misconfigured`, never a token.
  */
@@ -21,7 +21,7 @@ export function callerOf(event: APIGatewayProxyEventV2WithJWTAuthorizer): Caller
   const differing = compared.filter(([name, value]) => !agrees(value, copied.get(name))).map(([name]) => name);
   if (differing.length > 0)
     throw misconfigured(`claims of the token and of the authorizer differ: ${differing.join(', ')}`);
-  // The gateway lets a token without a subject pass; nobody can be entitled by it.
+  // The gateway accepts a token without a subject, but it entitles nobody.
   if (typeof sub !== 'string' || sub === '') throw new Failure('not-entitled', { reason: 'the token has no sub' });
   return { issuer: iss, subject: sub, claims, expiresAt: exp * 1000, scopes: scopesOf(claims) };
 }

@@ -6,7 +6,7 @@ import { isObject } from '../contract/shapes.ts';
 
 export const LARGEST_BODY = 16_384;
 
-/** So many faults are named; a hostile body has no more say over the size of the answer. */
+/** Only this many faults are listed, so that a hostile body cannot make the answer large. */
 const MOST_FAULTS = 20;
 
 /**
@@ -42,7 +42,7 @@ export function readFields<S extends z.ZodMiniType>(schema: S, value: unknown): 
   throw new Failure('invalid-request', { errors: [...unknown, ...wrong].slice(0, MOST_FAULTS) });
 }
 
-/** One fault of what was sent, in words for the sender. */
+/** One fault of the input, as text for the sender. */
 export function invalid(field: string, detail: string): Failure {
   return new Failure('invalid-request', { errors: [{ field, detail }] });
 }

@@ -8,7 +8,7 @@ import type { Telemetry } from '../telemetry/telemetry.ts';
 import { problem, type Answer } from './answer.ts';
 import { callerOf } from './claims.ts';
 
-/** What a function keeps for itself of its time, so that it answers before Lambda ends it, ms. */
+/** Time that a function reserves, so that it answers before Lambda ends it, ms. */
 const SAFETY_MARGIN_MS = 750;
 
 export interface HttpRequest {
@@ -79,12 +79,12 @@ export function deadlineOf(clock: Clock, context: Context): number {
   return clock.now() + Math.max(0, context.getRemainingTimeInMillis() - SAFETY_MARGIN_MS);
 }
 
-/** The gateway checks scopes too; a route that was deployed without them must not hand out tokens. */
+/** The gateway checks scopes too, but a route that was deployed without them must not give out tokens. */
 function requireScope(scope: string | undefined, caller: Caller): void {
   if (scope !== undefined && !caller.scopes.includes(scope)) throw new Failure('insufficient-scope');
 }
 
-/** The caller's token, whole or in its parts, can then be in no line, whatever logs it. */
+/** After this the caller's token, whole or in parts, cannot appear in any log line. */
 function concealToken({ telemetry }: Edge, event: APIGatewayProxyEventV2WithJWTAuthorizer): void {
   const token = event.headers?.['authorization']?.replace(/^bearer\s+/i, '');
   for (const part of token === undefined ? [] : [token, ...token.split('.')]) telemetry.conceal(part);
@@ -103,7 +103,7 @@ function report({ telemetry }: Edge, failure: Failure): void {
   else if (failure.reason !== undefined) telemetry.log.warn('request refused', fields);
 }
 
-/** The alarm of a failure of our own making; other alarms are raised where their failures are met. */
+/** The alarm of a failure of the broker itself; other alarms are raised where their failures are detected. */
 export function alarmOf(code: ProblemCode): 'misconfigured' | 'internal-error' | undefined {
   return code === 'misconfigured' || code === 'internal-error' ? code : undefined;
 }

@@ -19,7 +19,7 @@ const SCHEDULE = z.strictObject({
   scheduledTime: isoTime,
   select: object,
 });
-/** A person at a terminal need not write down the time; a sender that may send an event twice should. */
+/** A person at a terminal may leave the time out; a sender that may send an event twice should give it. */
 const OPERATOR = z.strictObject({ source: z.literal('operator'), requestedAt: z.optional(isoTime), select: object });
 const SELECT = z.strictObject({
   all: z.optional(z.literal(true, 'must be true')),
@@ -27,7 +27,7 @@ const SELECT = z.strictObject({
   userName: z.optional(text(256)),
   olderThanSeconds: z.optional(integer(0, 31_536_000)),
 });
-/** Not strict: EventBridge adds fields of its own (id, account, region ...); the sender's are in `detail`. */
+/** Not strict: EventBridge adds its own fields (id, account, region ...); the sender's are in `detail`. */
 const DEPROVISIONED = z.object({ 'detail-type': z.literal('user.deprovisioned'), time: isoTime, detail: object });
 const DETAIL = z.strictObject({
   userNames: z

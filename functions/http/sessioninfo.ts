@@ -8,8 +8,8 @@ export function sessioninfoRoute(getSessionInfo: GetSessionInfo, scope: string |
     scope,
     async answer({ caller, deadline }) {
       const { userName, userId, orgId, details } = await getSessionInfo(caller, deadline);
-      // A null where the seed has an optional field makes its SDK throw (wire facts 1.4); a token must not get out
-      // even if a cluster puts one where nobody looks for it.
+      // A null in an optional field of the seed makes its SDK throw (wire facts 1.4). A token must not get out, even if a
+      // cluster puts one into an unexpected field.
       const shown = Object.entries(details).filter(([name, value]) => value != null && !/token/i.test(name));
       return json(200, {
         ...Object.fromEntries(shown),

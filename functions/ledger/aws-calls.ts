@@ -13,7 +13,7 @@ export type Send<Output> = (options: { readonly abortSignal: AbortSignal }) => P
 /** Sends with a signal that aborts at `deadline` (epoch ms); `operation` names the call to operators. */
 export type AwsCall = <Output>(operation: string, deadline: number, send: Send<Output>) => Promise<Output>;
 
-/** The broker may not, or what its configuration names is not there: people have to act. */
+/** The broker has no permission, or what its configuration names does not exist: people must act. */
 const DENIED = new Set([
   'AccessDeniedException',
   'CredentialsProviderError',
@@ -25,7 +25,7 @@ const DENIED = new Set([
   'UnrecognizedClientException',
 ]);
 
-/** The same of a key in KMS: disabled, scheduled for deletion, gone, or not the one that wrapped the data key. */
+/** The same for a key in KMS: it is disabled, scheduled for deletion, gone, or not the one that wrapped the data key. */
 const KEY_DENIED = new Set([
   ...DENIED,
   'DisabledException',
@@ -77,7 +77,7 @@ export function isFailedCondition(error: unknown): error is ConditionalCheckFail
   return error instanceof ConditionalCheckFailedException;
 }
 
-/** setTimeout takes no more than 31 bits of ms. */
+/** setTimeout accepts at most 31 bits of ms. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** Ends at the deadline even where `send` does not heed the signal, as between two attempts of the SDK. */

@@ -24,7 +24,7 @@ export function makeCutOffs(table: Table): CutOffs {
     },
 
     async raiseCutOff(scope, before, deadline) {
-      // A condition that fails here means that the same or a newer cut-off stands already: nothing to do.
+      // If this condition fails, the same or a newer cut-off already exists: there is nothing to do.
       const when = 'attribute_not_exists(#before) OR #before < :before';
       await table.update(keyOf(scope), { set: { before, pending: true }, remove: ['cursor'], when }, deadline);
     },

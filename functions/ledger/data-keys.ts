@@ -31,7 +31,7 @@ export interface DataKeysOptions extends AwsCallOptions {
 }
 
 const HOUR_MS = 3_600_000;
-/** A load is shared by callers of different deadlines, so it has a limit of its own. */
+/** Callers with different deadlines share a load, so it has its own limit. */
 const LOAD_TIMEOUT_MS = 5_000;
 
 type Load<Key> = (hour: number, deadline: number) => Promise<Key>;

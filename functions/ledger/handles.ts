@@ -1,13 +1,13 @@
 /**
  * What the ledger calls rows and tokens where others can see it: the leaseId handle and the keyed token digest. Both
- * come from the secret's digest key, each through a key of its own, and are bound to the environment.
+ * come from the secret's digest key, each through its own derived key, and are bound to the environment.
  */
 import { createCipheriv, createDecipheriv, createHmac, createSecretKey, hkdfSync, timingSafeEqual } from 'node:crypto';
 import * as z from 'zod/mini';
 import type { LeaseKey } from '../broker/lease.ts';
 
 export interface Handles {
-  /** HMAC-SHA256 of the token, base64url (43 characters): the same token gives the same digest, nothing leads back. */
+  /** HMAC-SHA256 of the token, base64url (43 characters): the same token gives the same digest, a one-way value. */
   readonly tokenDigest: (token: string) => string;
   /** Opaque handle of a row. The same row always has the same handle, so a retry by a client sees the same leaseId. */
   readonly leaseId: (key: LeaseKey) => string;

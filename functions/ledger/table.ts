@@ -60,7 +60,7 @@ export interface Table {
 }
 
 export interface Tried {
-  /** More than one try was made: a failed condition may be the trace of an earlier one whose answer was lost. */
+  /** There was more than one attempt: a failed condition may come from an earlier one whose answer was lost. */
   readonly retried: boolean;
 }
 

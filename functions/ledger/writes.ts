@@ -10,13 +10,13 @@ const DUE_SHARD = due.partitionKey.name;
 const DUE_AT = due.sortKey.name;
 const CALLER_DIGEST = byCaller.partitionKey.name;
 
-/** How long finished rows are kept for questions: days. After that DynamoDB may delete them. */
+/** How long finished rows are kept for investigations: days. After that DynamoDB may delete them. */
 const RETENTION_DAYS = 30;
 
 export interface WriteContext {
   readonly shards: number;
   readonly now: number;
-  /** Unique per write, so that a writer whose answer was lost knows its own work again. */
+  /** Unique per write, so that a writer whose answer was lost recognises its own write. */
   readonly write: string;
 }
 
@@ -48,7 +48,7 @@ export function updateOf(
   token: SealedToken | undefined,
   { shards, now, write }: WriteContext,
 ): Update {
-  // By name: a change also holds the token in the clear.
+  // By name, because a change also contains the unencrypted token.
   const { to, dueAt, ifDueAt, userName, issuedAt, expiresAt, endsAt, tokenType, attempts } = change;
   const { upstreamCreatedAt, lifetimeSeconds } = change;
   const times = { issuedAt, expiresAt, endsAt, upstreamCreatedAt, lifetimeSeconds };
@@ -59,7 +59,7 @@ export function updateOf(
   const condition = { when, values: { ...Object.fromEntries(states), ifDueAt } };
   if (!isUnfinished(to)) {
     const retention = Math.floor(now / 1_000) + RETENTION_DAYS * 86_400;
-    // Off both indexes; and nobody needs a dead token, so the ledger does not keep it.
+    // Removes the row from the indexes. Nobody needs a dead token, so the ledger does not keep it.
     const remove = [DUE_SHARD, DUE_AT, CALLER_DIGEST, 'token'];
     return { set: { ...facts, [LEDGER_TABLE.timeToLive]: retention }, remove, ...condition };
   }

@@ -19,7 +19,7 @@ export interface EntitlementsOptions {
  */
 export function makeEntitlements({ text, digest, host, sha256 }: EntitlementsOptions): Entitlements {
   if (sha256(text) !== digest) {
-    const reason = 'the policy beside the bundle is not the one that was checked when the stack was synthesized';
+    const reason = 'the policy next to the bundle is not the one that was checked when the stack was synthesized';
     throw new Failure('misconfigured', { reason });
   }
   const policy = parseChecked(text, digest);

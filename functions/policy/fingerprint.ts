@@ -25,8 +25,8 @@ export type TokenShape = Pick<
  * any right differ in it, so no lease is ever served for another right, user, org, host or caller.
  *
  * Left out on purpose: the names of rule and grant (two names for the same token are the same token), reuse (it says
- * when a token is served again, not what it is), and the cut to the caller's JWT (it changes with every second; who
- * serves a lease again has to compare its end with `Grant.notAfter`).
+ * when a token is served again, not what it is), and the cut to the caller's JWT (it changes with every second; code that
+ * serves a lease again must compare its end with `Grant.notAfter`).
  */
 export function fingerprint(shape: TokenShape, sha256: Sha256): string {
   const { host, policyVersion, user, serviceAccount, orgId, rights, provisioning, requestedSeconds } = shape;

@@ -19,9 +19,9 @@ export function claimValue(claims: Claims, claim: Claim): ClaimValue | undefined
 }
 
 /**
- * The condition that stands in the way, undefined if none does: for `all` its first failing part, for everything else
- * the condition itself. Values are compared as signed: the text "1" is not the number 1. What cannot be judged stands
- * in the way, and so does its negation.
+ * The condition that fails, undefined if none does: for `all` its first failing part, for everything else the condition
+ * itself. Values are compared as signed: the text "1" is not the number 1. A condition that cannot be judged fails, and
+ * so does its negation.
  */
 export function firstFailure(condition: Condition, claims: Claims): Condition | undefined {
   if (condition !== 'always' && 'all' in condition) {

@@ -1,4 +1,4 @@
-/** What a token may do, and as whom ThoughtSpot may create its user: rights and provisioning from claims. */
+/** What a token may do, and how ThoughtSpot may create its user: rights and provisioning from claims. */
 import type { FieldError } from '../broker/failure.ts';
 import type { Claims, NamedValues, Provisioning, Rights } from '../broker/ports.ts';
 import { GUID } from '../contract/shapes.ts';
@@ -85,7 +85,7 @@ function namedFrom(
   return { value: named };
 }
 
-/** What ThoughtSpot may create or update the user with; every claim that the rule names has to be there. */
+/** The data with which ThoughtSpot may create or update the user; every claim that the rule names must be present. */
 export function provisioningFrom(
   source: ProvisioningSource | null,
   claims: Claims,

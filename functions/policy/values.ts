@@ -9,7 +9,7 @@ export type Outcome<T> = { readonly value: T } | { readonly refusal: string };
 /** Longest text that a claim may put into a grant, in UTF-16 units. */
 export const LONGEST_TEXT = 254;
 
-/** ThoughtSpot's words for "all rows" and "no rows" begin so: a claim must not be able to say them. */
+/** ThoughtSpot's words for "all rows" and "no rows" begin like this: they must never come from a claim. */
 const WILDCARD = /^\s*ts_wildcard/i;
 
 /** Control, format, surrogate, private-use, unassigned and other invisible characters, and line separators. */

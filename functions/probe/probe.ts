@@ -27,7 +27,7 @@ const DEAD_WITHIN_MS = 10_000;
 const LOOK_EVERY_MS = 500;
 
 /**
- * The life of one token as a caller sees it, and the callers that the broker has to refuse. Anything but the promised
+ * The life of one token as a caller sees it, and the callers that the broker must refuse. Anything but the promised
  * answer emits `probe-failed` and is logged; nothing is thrown then, so that one problem raises one alarm. The token is a
  * fresh one and is revoked whatever else fails. Throws Failure if the prober's own secret cannot be read.
  */
@@ -103,7 +103,7 @@ export function makeProbe(deps: ProbeDeps): (deadline: number) => Promise<ProbeR
         await step('sessioninfo', async () => {
           const answer = await callBroker('GET', '/sessioninfo', bearer, deadline);
           expectStatus(answer, 200);
-          if (answer.json['userName'] !== lease.userName) throw new ProbeFailure('it tells of another user');
+          if (answer.json['userName'] !== lease.userName) throw new ProbeFailure('it describes another user');
           if (!(await isAlive(lease.token, deadline)))
             throw new ProbeFailure('ThoughtSpot does not take the new token');
         });
@@ -151,7 +151,7 @@ function expectStatus({ status, json }: Answered, wanted: number): void {
   throw new ProbeFailure(`answered ${status}${code} instead of ${wanted}`);
 }
 
-/** The prober's own token with another signature, so that nothing but the signature can be why it is refused. */
+/** The prober's own token with another signature, so that only the signature can be the reason for a refusal. */
 function forged(jwt: string): string {
   const at = jwt.lastIndexOf('.') + 1;
   return jwt.slice(0, at) + (jwt[at] === 'A' ? 'B' : 'A') + jwt.slice(at + 1);

@@ -19,7 +19,7 @@ const digestKey = z
   .string('is missing or not a string')
   .check(z.refine(isDigestKey, 'is not base64 of 32 bytes or more'));
 
-/** A secret key for the cluster, with own ones for organisations that have trusted authentication of their own. */
+/** A secret key for the cluster, and keys of organisations that have their own trusted authentication. */
 const keyDocument = z.strictObject({
   secretKey,
   digestKey,
@@ -49,7 +49,7 @@ export interface StoredSecret {
 }
 
 const placeholder = () => '[redacted credential]';
-/** Part of every credential: it prints as a placeholder, however it is printed. What is secret lies in closures. */
+/** Part of every credential: it prints as a placeholder, however it is printed. The secrets are in closures. */
 const REDACTED = { toString: placeholder, toJSON: placeholder, [inspect.custom]: placeholder };
 
 /**

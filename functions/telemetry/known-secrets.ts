@@ -11,7 +11,7 @@ export interface KnownSecrets {
 }
 
 /**
- * Patterns cannot tell a GUID that is a key from one that is a request id: so the one that holds a secret registers it.
+ * Patterns cannot distinguish a GUID that is a key from a request id, so the code that holds a secret registers it.
  * At most `limit` secrets of one invocation are remembered, the newest ones (a sweep opens hundreds of tokens).
  */
 export function makeKnownSecrets(limit = 256): KnownSecrets {

@@ -6,7 +6,7 @@ export function makeSignals(options: { readonly environment: string; readonly fu
   const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
   // Powertools' own warnings (nothing to publish) are no concern of an operator.
   const metrics = new Metrics({ namespace: METRIC_NAMESPACE, serviceName: options.function, logger: silent });
-  // Powertools adds a dimension `service` of its own, and an alarm only matches the exact set of dimensions.
+  // Powertools adds its own dimension `service`, and an alarm only matches the exact set of dimensions.
   metrics.clearDefaultDimensions();
   metrics.setDefaultDimensions({ environment: options.environment, function: options.function });
 

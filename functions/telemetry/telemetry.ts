@@ -28,8 +28,8 @@ export function makeTelemetry(options: TelemetryOptions) {
     conceal: known.conceal,
     audit: {
       /**
-       * One JSON line per decision, marked `audit: true`, written at once and at every log level: an audit that a log
-       * level can switch off is none.
+       * One JSON line per decision, marked `audit: true`, written at once and at every log level: no log level may switch
+       * the audit off.
        */
       record(event: object): void {
         const timestamp = new Date(now()).toISOString();

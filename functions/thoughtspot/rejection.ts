@@ -54,17 +54,17 @@ const RULES: readonly (readonly [ProblemCode, (answer: Answer) => boolean])[] = 
 ];
 
 /**
- * Turns an answer that is not a result into our words. `what` names the call, such as `POST /auth/token/full`. The
+ * Turns an answer that is not a result into a failure. `what` names the call, such as `POST /auth/token/full`. The
  * failure's reason holds the status, ThoughtSpot's numeric code and its incident id, never its text: that may repeat
  * user names or worse.
  *
  * | answer | certain |
  * |---|---|
- * | 4xx of anyone | yes: HTTP says that it was not done |
- * | 301, 307, 308 | yes: the request belongs elsewhere |
+ * | any 4xx | yes: HTTP says that it was not done |
+ * | 301, 307, 308 | yes: the request must be sent to another address |
  * | other 3xx | no: ThoughtSpot's v1 login answers success with 302 |
  * | 5xx in one of ThoughtSpot's error shapes, not 504 | yes |
- * | maintenance page, 503 with Retry-After | yes: what stood in front did not pass it on |
+ * | maintenance page, 503 with Retry-After | yes: the proxy in front did not pass it on |
  * | other 5xx | no: a proxy may have lost ThoughtSpot's answer |
  * | 2xx without a result | no |
  */

@@ -5,8 +5,8 @@ import { certainlyNotDone, retryAfter, type DialectName } from './rejection.ts';
 import type { Exchange, RequestParts, Transport } from './transport.ts';
 
 /**
- * What a second sending may do. `mint-writes`: it creates or changes a user. `mint`: it only makes a token.
- * `idempotent`: nothing that the first has not done.
+ * What sending a request again may do. `mint-writes`: it creates or changes a user. `mint`: it only makes a token.
+ * `idempotent`: nothing that the first request has not done.
  */
 export type Repeatable = 'mint-writes' | 'mint' | 'idempotent';
 

@@ -80,7 +80,7 @@ export function makeTransport(origin: URL, now: () => number): Transport {
       pipelining: 1,
       keepAliveTimeout: IDLE_LIMIT_MS,
       keepAliveMaxTimeout: IDLE_LIMIT_MS,
-      // The deadline of the exchange is one timer of ours: undici's are coarse (500 ms fired at 771).
+      // The exchange has its own timer as its deadline: undici's timers are coarse (500 ms fired at 771).
       headersTimeout: 0,
       bodyTimeout: 0,
     });
@@ -227,7 +227,7 @@ function send(
 
 const UNREADABLE = /^(UND_ERR_HEADERS_OVERFLOW|UND_ERR_RES_)/;
 
-/** Only the code of an error is kept: undici's parser errors carry what they read, a token perhaps. */
+/** Only the code of an error is kept: undici's parser errors contain what they read, which may be a token. */
 function codeOf(error: unknown): string | undefined {
   const code = isObject(error) ? error.code : undefined;
   return typeof code === 'string' && /^[A-Z0-9_]{1,64}$/.test(code) ? code : undefined;

@@ -1,4 +1,4 @@
-// undici types its public door only; the pool behind it loads in half the time (docs/adr/0003-undici-pool.md).
+// undici has types only for its public API; the pool itself loads in half the time (docs/adr/0003-undici-pool.md).
 declare module 'undici/lib/dispatcher/pool.js' {
   export { Pool as default } from 'undici';
 }

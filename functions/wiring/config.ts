@@ -53,7 +53,7 @@ export type Config<F extends FunctionName> = Readonly<Pick<Values, (typeof ENVIR
 
 /**
  * Reads what a function needs of the environment; the only place that does. Throws Failure `misconfigured` that names
- * every faulty variable at once. Values are not repeated: the text in the wrong variable may be a secret.
+ * the fault of every variable at once. Values are not repeated: a text in the wrong variable may be a secret.
  */
 export function readConfig<F extends FunctionName>(of: F, environment: NodeJS.ProcessEnv = process.env): Config<F> {
   const values = read(ENVIRONMENT[of], environment);

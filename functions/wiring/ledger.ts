@@ -13,7 +13,7 @@ import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { Config } from './config.ts';
 import { clock, randomness } from './system.ts';
 
-/** Of every AWS client. Without `throwOnRequestTimeout` the SDK only warns of a late answer and goes on waiting. */
+/** Options of every AWS client. Without `throwOnRequestTimeout` the SDK only warns of a late answer and keeps waiting. */
 export const AWS_CLIENT_OPTIONS = {
   maxAttempts: 3,
   requestHandler: { connectionTimeout: 1_000, requestTimeout: 1_500, throwOnRequestTimeout: true },
@@ -40,7 +40,7 @@ export function wireLedger(config: LedgerConfig, telemetry: Telemetry, keysOn: (
   };
 }
 
-/** The keys that seal tokens, for functions that hold some. The wrapped ones lie in the ledger's table. */
+/** The keys that seal tokens, for functions that use them. The wrapped keys are in the ledger's table. */
 export function wireDataKeys(config: SealingConfig, { signals }: Telemetry) {
   const { LEDGER_KEY_ID: keyId, BROKER_ENVIRONMENT: environment } = config;
   return (table: Table) =>
@@ -53,7 +53,7 @@ export function noDataKeys(): DataKeys {
   return { current: refuse, ofHour: refuse, warm: refuse };
 }
 
-/** No line can then contain a token that the ledger opens. */
+/** After this no log line can contain a token that the ledger opens. */
 export function concealingToken(
   ledger: Pick<TokenLedger, 'token'>,
   conceal: Telemetry['conceal'],

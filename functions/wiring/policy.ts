@@ -6,7 +6,7 @@ import type { Config } from './config.ts';
 import { sha256 } from './system.ts';
 
 /**
- * The decisions of the policy that lies beside the bundle. Throws Failure `misconfigured` if it is not the one that was
+ * The decisions of the policy next to the bundle. Throws Failure `misconfigured` if it is not the one that was
  * checked for this function. Comes before anything that opens connections, since a start that fails is tried again by
  * every request.
  */

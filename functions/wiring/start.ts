@@ -39,7 +39,7 @@ export function lazy<T>(build: () => Promise<T>): () => Promise<T> {
   };
 }
 
-/** `warm` does ahead what a request would have to wait for. `deadline`: epoch ms. */
+/** `warm` does in advance what a request would wait for. `deadline`: epoch ms. */
 export type Warmable = { readonly warm: (deadline: number) => Promise<unknown> };
 const WARM_UP_MS = 5_000;
 

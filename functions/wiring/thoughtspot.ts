@@ -18,7 +18,7 @@ export function wireThoughtSpot(config: IssuerConfig, credentials: CredentialSou
   return { ...issuer, mint: concealingMint(issuer, telemetry.conceal) };
 }
 
-/** No line can then contain a token that ThoughtSpot mints. */
+/** After this no log line can contain a token that ThoughtSpot mints. */
 export function concealingMint(issuer: Pick<SessionIssuer, 'mint'>, conceal: Telemetry['conceal']): Mint {
   return async (grant, deadline) => {
     const outcome = await issuer.mint(grant, deadline);

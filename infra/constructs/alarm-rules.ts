@@ -15,21 +15,21 @@ const FIVE_MINUTES = Duration.minutes(5);
 
 export interface AlarmRule {
   readonly metric: IMetric;
-  /** The alarm fires at this value or above (below, for `missed`). */
+  /** The alarm fires at this value or above; with `below`, under it. */
   readonly threshold: number;
   readonly periods?: number;
   readonly below?: boolean;
   readonly meaning: string;
 }
 
-/** Where the metrics of AWS's own come from. */
+/** The constructs whose AWS metrics the alarms use. */
 export interface AlarmSources {
   readonly api: TokenApi;
   readonly events: BrokerEvents;
   readonly secretWatch: SecretWatch;
 }
 
-/** A paging signal: one is enough; an age counts from five minutes on. */
+/** The rule of a paging signal: a count fires at one, an age at five minutes. */
 export function signalRule(environment: string, broker: BrokerFunction, signal: SignalName): AlarmRule {
   const { unit, meaning } = SIGNALS[signal];
   const seconds = unit === 'Seconds';
@@ -46,7 +46,7 @@ export function signalRule(environment: string, broker: BrokerFunction, signal: 
   };
 }
 
-/** What AWS itself measures. */
+/** The rule of an alarm on one of AWS's own metrics. */
 export function platformRule(
   { api, events, secretWatch }: AlarmSources,
   broker: BrokerFunction,
@@ -65,20 +65,20 @@ export function platformRule(
           period: FIVE_MINUTES,
         }),
         threshold: 2,
-        meaning: 'More than 2 % of the answers are server errors',
+        meaning: 'At least 2 % of the answers are server errors',
       };
     case 'p99-latency':
       return {
         metric: routeMetric(api, broker, 'Latency', 'p99'),
         threshold: 5000,
         periods: 3,
-        meaning: 'One answer in a hundred takes over five seconds',
+        meaning: 'One answer in a hundred takes five seconds or more',
       };
     case 'throttles':
       return {
         metric: broker.function.metricThrottles(lambda),
         threshold: 1,
-        meaning: 'Lambda turned invocations away',
+        meaning: 'Lambda rejected invocations',
       };
     case 'crashes':
       return {
@@ -98,13 +98,13 @@ export function platformRule(
       return {
         metric: events.deadLetters.metricApproximateNumberOfMessagesVisible({ period: MINUTE, statistic: 'Maximum' }),
         threshold: 1,
-        meaning: 'A revocation event was given up after every retry',
+        meaning: 'A revocation event failed after all retries',
       };
     case 'secret-read-by-others':
       return {
         metric: secretWatch.seen,
         threshold: 1,
-        meaning: 'Somebody else asked for the ThoughtSpot credential',
+        meaning: 'A principal other than the broker requested the ThoughtSpot credential',
       };
   }
 }

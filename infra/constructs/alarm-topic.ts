@@ -11,7 +11,7 @@ export interface AlarmTopicProps {
   readonly settings: Environment['alarms'];
 }
 
-/** Where alarms go: a topic of our own with one subscriber, or one that exists already. */
+/** Where alarms go: a new topic with one subscriber, or an existing topic. */
 export class AlarmTopic extends Construct {
   readonly topic: ITopic;
 
@@ -23,7 +23,7 @@ export class AlarmTopic extends Construct {
     }
     const topic = new Topic(this, 'topic', { topicName: `${prefix}-alarms`, enforceSSL: true });
     topic.addSubscription(new EmailSubscription(settings.email));
-    // A topic with a policy of its own (the one on TLS) has to name its publishers as well.
+    // A topic with its own policy (here the one that requires TLS) must also name its publishers.
     topic.addToResourcePolicy(
       new PolicyStatement({
         sid: 'AlarmsPublish',

@@ -30,7 +30,7 @@ export class BrokerAlarms extends Construct {
     }
   }
 
-  /** The alarms of a function that end a deployment of it and bring the old version back. */
+  /** The alarms of a function that stop its deployment and roll back to the old version. */
   endingDeployment(name: FunctionName): Alarm[] {
     return ['crashes', '5xx-rate', 'misconfigured', 'access-denied', 'internal-error'].flatMap(
       (signal) => this.#alarms.get(name)?.get(signal) ?? [],

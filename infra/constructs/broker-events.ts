@@ -27,9 +27,10 @@ export interface BrokerEventsProps {
 }
 
 /**
- * What calls the functions besides HTTP: the sweep's minute, the prober's five where the environment has one, its
- * revocation schedules, and the identity provider's `user.deprovisioned`. A revocation is tried again for an hour, then kept in the dead-letter queue; a sweep
- * is not: the next one comes within a minute and finds the same rows due.
+ * Everything that calls the functions, except HTTP: the sweep every minute, the prober every five minutes if the
+ * environment has one, the environment's revocation schedules, and the identity provider's `user.deprovisioned`. A
+ * revocation is retried for an hour, then kept in the dead-letter queue. A sweep is not retried: the next one comes within
+ * a minute and finds the same rows due.
  */
 export class BrokerEvents extends Construct {
   readonly deadLetters: Queue;
@@ -95,7 +96,7 @@ export class BrokerEvents extends Construct {
           deadLetterQueue: this.deadLetters,
           retryAttempts: 10,
           maxEventAge: Duration.hours(1),
-          // The time of the schedule, not of the delivery: a second delivery is the same revocation.
+          // The time of the schedule, not of the delivery, so that a second delivery is the same revocation.
           input: ScheduleTargetInput.fromObject({
             source: 'schedule',
             name,
@@ -109,7 +110,7 @@ export class BrokerEvents extends Construct {
       const { source, eventBusName } = environment.deprovisionedEvents;
       new Rule(this, 'deprovisioned', {
         ruleName: `${prefix}-deprovisioned`,
-        description: 'A user left: end every token of that user',
+        description: 'A user left: revoke every token of that user',
         ...(eventBusName === undefined ? {} : { eventBus: EventBus.fromEventBusName(this, 'bus', eventBusName) }),
         eventPattern: { source: [source], detailType: ['user.deprovisioned'] },
         targets: [

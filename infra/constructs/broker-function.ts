@@ -14,7 +14,7 @@ import type { FixedEgress } from './fixed-egress.ts';
 export interface BrokerFunctionProps {
   readonly name: FunctionName;
   readonly prefix: string;
-  /** Folder with the bundle and the policy. */
+  /** The folder that contains the bundle and the policy. */
   readonly bundle: string;
   readonly variables: Readonly<Record<string, string>>;
   readonly environment: Environment;
@@ -22,8 +22,8 @@ export interface BrokerFunctionProps {
 }
 
 /**
- * One entry of the contract as a Lambda: own role (which starts with nothing but its log group and traces), own log
- * group, reserved concurrency, and the alias `live` that everybody calls, so that a deployment can move slowly.
+ * A Lambda of the contract. It has its own role, which at first allows only its logs and traces, its own log group, and
+ * reserved concurrency. All callers use the alias `live`, so that a deployment can shift traffic gradually.
  */
 export class BrokerFunction extends Construct {
   readonly name: FunctionName;
@@ -78,7 +78,7 @@ export class BrokerFunction extends Construct {
     });
   }
 
-  /** What callers call. The cast bridges the library's types, which do not know exactOptionalPropertyTypes. */
+  /** What callers invoke. The cast is needed because the library's types do not support exactOptionalPropertyTypes. */
   get live(): IFunction {
     return this.alias as IFunction;
   }

@@ -13,7 +13,7 @@ export interface BrokerDashboardProps {
   readonly functions: readonly BrokerFunction[];
 }
 
-/** One row per function: what it did, what asks for a human, how it ran. */
+/** One row per function: what it did, which pages and tickets it raised, how it ran. */
 export class BrokerDashboard extends Construct {
   constructor(scope: Construct, id: string, { prefix, environment, functions }: BrokerDashboardProps) {
     super(scope, id);

@@ -23,8 +23,9 @@ export interface FixedEgressProps {
 }
 
 /**
- * A network with one way out and one address, for ThoughtSpot clusters that list the addresses they answer. All calls
- * share that address's 100 requests per second. DynamoDB goes by a free gateway endpoint; the rest by the NAT gateway.
+ * A network whose outbound traffic has one public address, for ThoughtSpot clusters with an allow list. All calls share
+ * the limit of 100 requests per second of that address. Calls to DynamoDB use a free gateway endpoint; all others use the
+ * NAT gateway.
  */
 export class FixedEgress extends Construct {
   readonly vpc: Vpc;
@@ -64,7 +65,7 @@ export class FixedEgress extends Construct {
     this.securityGroup.addEgressRule(Peer.anyIpv4(), Port.tcp(443), 'ThoughtSpot and AWS over TLS');
     new CfnOutput(this, 'egress-address', {
       value: address.ref,
-      description: 'Tell ThoughtSpot to accept this address',
+      description: 'Add this address to the allow list of ThoughtSpot',
     });
   }
 }

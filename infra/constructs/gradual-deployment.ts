@@ -12,7 +12,7 @@ export interface GradualDeploymentProps {
   readonly alarms: BrokerAlarms;
 }
 
-/** Moves each function's alias to new code, slowly where wanted, and back when the function's own alarms fire. */
+/** Moves each function's alias to new code, gradually if configured, and rolls back if the function's own alarms fire. */
 export class GradualDeployment extends Construct {
   constructor(scope: Construct, id: string, { prefix, pace, functions, alarms }: GradualDeploymentProps) {
     super(scope, id);
@@ -30,7 +30,7 @@ export class GradualDeployment extends Construct {
       Validations.of(group).acknowledge({
         id: 'AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSCodeDeployRoleForLambdaLimited]',
         reason:
-          "AWS's own policy for CodeDeploy on Lambda; CodeDeploy may change what it needs, and it cannot read data.",
+          "AWS's own policy for CodeDeploy on Lambda. CodeDeploy may change what it needs, and it cannot read data.",
       });
     }
   }

@@ -5,8 +5,8 @@ import { Key } from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
 
 /**
- * AWS's list of a key administrator (KMS developer guide) less CreateGrant, by which an administrator could lend out
- * the use of the key without touching this policy.
+ * The permissions that AWS lists for a key administrator (KMS developer guide), without CreateGrant. With CreateGrant an
+ * administrator could grant the use of the key to others without changing this policy.
  */
 const ADMINISTRATION = [
   ...['Describe', 'Enable', 'List', 'Put', 'Update', 'Revoke', 'Disable', 'Get', 'Delete'].map(
@@ -26,13 +26,13 @@ export interface GuardedKeyProps {
   readonly alias: string;
   readonly description: string;
   readonly retain: boolean;
-  /** What the account's own principals may do, as far as their IAM policies say so too, through one AWS service only. */
+  /** What principals of the account may do through one AWS service only, if their IAM policies allow it too. */
   readonly accountVia?: { readonly service: string; readonly actions: readonly string[] };
 }
 
 /**
- * A key whose policy alone says who may use it. The account administers it, but IAM policies cannot hand out its use:
- * not even an administrator decrypts with it without changing this policy, which CloudTrail records.
+ * A key for which only its own policy decides who may use it. The account administers the key, but IAM policies cannot
+ * grant its use. Even an administrator must change this policy before decrypting with the key, and CloudTrail records that.
  */
 export class GuardedKey extends Construct {
   readonly key: Key;
@@ -58,7 +58,7 @@ export class GuardedKey extends Construct {
     });
   }
 
-  /** Lets somebody use the key for these KMS operations where every condition holds. */
+  /** Lets a principal use the key for these KMS operations if every condition holds. */
   allow(principal: IPrincipal, operations: readonly string[], conditions: Readonly<Record<string, string>>): void {
     this.#uses += 1;
     this.key.addToResourcePolicy(use(`Use${this.#uses}`, principal, operations, conditions));

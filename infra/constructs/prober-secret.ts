@@ -4,8 +4,9 @@ import type { IRole } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 
 /**
- * The prober's own secret: its client at the OIDC issuer (functions/probe/credential.ts has the shape). Made and owned
- * by the operator, since it opens no more than a caller of the broker may have; only the prober may read it.
+ * The prober's own secret: its client at the OIDC issuer (functions/probe/credential.ts defines the format). The operator
+ * creates and owns it, because it gives no more access than a caller of the broker has. Of the functions, only the prober
+ * may read it.
  */
 export class ProberSecret extends Construct {
   /** Name or ARN, as the prober asks for it. */
@@ -21,7 +22,7 @@ export class ProberSecret extends Construct {
       resourceName: secret,
       arnFormat: ArnFormat.COLON_RESOURCE_NAME,
     });
-    // Six characters that only AWS knows stand at the end of the ARN of a secret known by name.
+    // If the secret is given by name, its ARN ends in six more characters that only AWS knows.
     this.#arn = secret.startsWith('arn:') ? secret : `${arn}-??????`;
   }
 

@@ -13,9 +13,9 @@ export interface SecretWatchProps {
 }
 
 /**
- * Notices every attempt to read the secret by anybody but the functions, refused attempts too. Needs a CloudTrail trail
- * that records read events in this account and region: reads reach EventBridge only then, and only by a rule in the
- * state used here. What was seen is kept in a log group for whoever answers the alarm.
+ * Detects every attempt to read the secret by a principal other than the functions, including refused attempts. It needs
+ * a CloudTrail trail that records read events in this account and region. Reads reach EventBridge only then, and only
+ * through a rule in the state that is used here. A log group keeps the events, for the person who answers the alarm.
  */
 export class SecretWatch extends Construct {
   readonly seen: Metric;
@@ -44,7 +44,7 @@ export class SecretWatch extends Construct {
     });
     new CfnRule(this, 'rule', {
       name: ruleName,
-      description: 'Somebody other than the broker asked for the ThoughtSpot credential',
+      description: 'A principal other than the broker requested the ThoughtSpot credential',
       state: 'ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS',
       eventPattern: {
         source: ['aws.secretsmanager'],
@@ -52,7 +52,7 @@ export class SecretWatch extends Construct {
         detail: {
           eventName: ['GetSecretValue'],
           requestParameters: { secretId: secret.spellings },
-          // No session issuer at all: a user or the account's root, certainly not a function.
+          // Without a session issuer it is a user or the account's root, certainly not a function.
           userIdentity: {
             sessionContext: { sessionIssuer: { arn: [{ 'anything-but': secret.readerArns }, { exists: false }] } },
           },

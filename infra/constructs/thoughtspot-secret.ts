@@ -6,7 +6,7 @@ import { Construct } from 'constructs';
 import type { Environment } from '../environments/environment.ts';
 import { GuardedKey, viaService } from './guarded-key.ts';
 
-/** What the operator puts in; it stands in the secret's description too. */
+/** The format of the value that the operator stores. The description of the secret contains it too. */
 export const SECRET_SHAPE =
   '{"secretKey":"<ThoughtSpot secret key>","digestKey":"<base64, 32 bytes or more>"}, with "orgs":{"<id>":{"secretKey":"..."}} ' +
   'for keys per organisation, or {"userName":"...","password":"...","digestKey":"..."}';
@@ -19,16 +19,16 @@ export interface ThoughtSpotSecretProps {
 }
 
 /**
- * The credential that can become any ThoughtSpot user. Created empty: its value never passes through this code. Its
- * own policy refuses every reader but the functions, whatever IAM says elsewhere. An imported secret keeps the key and
- * the policy of whoever owns it.
+ * The credential with which the broker can become any ThoughtSpot user. The secret is created empty, so its value never
+ * passes through this code. Its own policy refuses every reader except the functions, whatever IAM policies allow. An
+ * imported secret keeps the key and the policy of its owner.
  */
 export class ThoughtSpotSecret extends Construct {
   /** Name or ARN, as the functions ask for it. */
   readonly id: string;
-  /** For IAM. A secret imported by name has six characters that only AWS knows at its end. */
+  /** ARN for IAM policies. For a secret imported by name it ends in wildcards for six characters that only AWS knows. */
   readonly arn: string;
-  /** Every way in which a caller can name it: by name, by ARN, by ARN without its last six characters. */
+  /** All identifiers that a caller can use for it: name, ARN, ARN without its last six characters. */
   readonly spellings: readonly (string | { readonly prefix: string })[];
   readonly #roles: IRole[] = [];
   readonly #others: readonly string[];
@@ -60,7 +60,7 @@ export class ThoughtSpotSecret extends Construct {
         alias: `${prefix}-secret`,
         description: `Encrypts the ThoughtSpot credential of ${prefix}`,
         retain,
-        // Operators put a value through Secrets Manager; reading one is refused by the secret's own policy.
+        // Operators store a value through Secrets Manager. The secret's own policy does not let them read it.
         accountVia: { service: 'secretsmanager', actions: ['GenerateDataKey', 'Decrypt', 'DescribeKey'] },
       });
       const secret = new CfnSecret(this, 'secret', {
@@ -77,8 +77,8 @@ export class ThoughtSpotSecret extends Construct {
         Validations.of(secret).acknowledge({
           id: 'AwsSolutions-SMG4',
           reason:
-            'ThoughtSpot has no API to rotate a secret key: an administrator makes a new one, then puts it here (docs/runbook.md). ' +
-            'An environment may name its own rotation function.',
+            'ThoughtSpot has no API to rotate a secret key: an administrator creates a new one and puts it here (see the runbook). ' +
+            'An environment may configure its own rotation function.',
         });
     }
     if (rotation)
@@ -90,7 +90,7 @@ export class ThoughtSpotSecret extends Construct {
       });
   }
 
-  /** ARNs of the roles that read it in the course of business. */
+  /** ARNs of the roles that may read it. */
   get readerArns(): string[] {
     return Lazy.list({ produce: () => [...this.#roles.map((role) => role.roleArn), ...this.#others] });
   }
@@ -103,7 +103,7 @@ export class ThoughtSpotSecret extends Construct {
     );
   }
 
-  /** An explicit refusal wins over every permission; roles granted later are exempt as well, hence lazy. */
+  /** An explicit deny overrides every permission. The list of roles is lazy, so that roles added later are exempt too. */
   #refuseOthers(): void {
     new CfnResourcePolicy(this, 'policy', {
       secretId: this.arn,

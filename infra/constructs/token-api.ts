@@ -18,7 +18,7 @@ import type { Trigger } from '../../functions/contract/functions.ts';
 import type { Environment } from '../environments/environment.ts';
 import type { BrokerFunction } from './broker-function.ts';
 
-/** No token, no query string, no header: who asked what, how it ended, how long it took. */
+/** The fields of the access log: what was requested, the result and the latency, but no token, query string or header. */
 const ACCESS_LOG = {
   requestId: '$context.requestId',
   time: '$context.requestTime',

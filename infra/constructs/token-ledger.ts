@@ -10,7 +10,7 @@ import type { KeyAttribute } from '../../functions/contract/table.ts';
 import { GuardedKey, viaService } from './guarded-key.ts';
 
 const READ = ['dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:Query'];
-/** No DeleteItem (rows go by their time to live), no Scan; every write is one conditional write of one row. */
+/** No Scan, and no DeleteItem, since rows end by their time to live. Every write is one conditional write of one row. */
 const WRITE = [...READ, 'dynamodb:PutItem', 'dynamodb:UpdateItem'];
 
 export interface TokenLedgerProps {
@@ -37,7 +37,7 @@ export class TokenLedger extends Construct {
       alias: `${prefix}-table`,
       description: `Encrypts the ledger of ${prefix} at rest`,
       retain,
-      // CloudFormation creates the table, operators restore it: both through DynamoDB only.
+      // CloudFormation creates the table and operators restore it, both only through DynamoDB.
       accountVia: {
         service: 'dynamodb',
         actions: [
@@ -83,7 +83,7 @@ export class TokenLedger extends Construct {
     }
   }
 
-  /** Lets a role do what the contract says of its function, and nothing more. */
+  /** Grants a role what the contract allows its function, and nothing more. */
   grant(role: IRole, may: FunctionContract['may']): void {
     if (may.ledger === 'none') return;
     const writes = may.ledger === 'write';

@@ -7,9 +7,9 @@ import { examineCors } from './cors.ts';
 
 export interface BrokerTarget {
   readonly url: string;
-  /** Access token of a caller whom the policy grants a token. */
+  /** Access token of a caller to whom the policy grants a token. */
   readonly jwt: string | undefined;
-  /** Access token of a caller whom it does not. */
+  /** Access token of a caller to whom it grants none. */
   readonly unentitledJwt: string | undefined;
   readonly origins: readonly string[];
 }
@@ -25,8 +25,8 @@ const minted = z.object({ token: z.string().min(1), leaseId: z.string(), userNam
 const problem = z.object({ code: z.string().optional(), correlationId: z.string().optional() }).catch({});
 
 /**
- * The broker's own path, from outside: whom it has to refuse, and a token's whole life. The token is a fresh one, so
- * that nobody else's ends with it.
+ * Examines the broker from outside: which requests it must refuse, and the whole life of a token. The token is a fresh
+ * one, so that revoking it ends nobody else's token.
  */
 export async function examineBroker(
   examine: Examine,
@@ -36,7 +36,7 @@ export async function examineBroker(
   const ask = (method: 'GET' | 'POST', path: string, bearer: string | undefined, body?: object) =>
     askBroker(new URL(path, `${url}/`).href, method, bearer, body);
 
-  await examine('no access token is refused', async () => {
+  await examine('request without an access token is refused', async () => {
     const { status } = await ask('POST', 'gettoken', undefined);
     return [expectStatus(status, 401), undefined];
   });
@@ -46,14 +46,14 @@ export async function examineBroker(
   });
   await examine('unentitled caller is refused', async () => {
     if (unentitledJwt === undefined)
-      throw new Skipped('needs an access token of someone without rights: --unentitled-jwt, or BROKER_UNENTITLED_JWT');
+      throw new Skipped('needs an access token of a caller without rights: --unentitled-jwt, or BROKER_UNENTITLED_JWT');
     const answer = await ask('POST', 'gettoken', unentitledJwt);
     const { code } = problem.parse(answer.json);
     if (answer.status === 403) return [`403 ${code ?? ''}`.trim(), undefined];
     throw answer.status === 200
       ? new Finding(
-          'the broker gave a token to a caller who should have none',
-          'Look at the policy: npm run policy -- explain.',
+          'the broker gave a token to a caller that must not get one',
+          'Check the policy: npm run policy -- explain.',
         )
       : refusal(answer);
   });
@@ -70,10 +70,10 @@ export async function examineBroker(
     const answer = await ask('GET', 'sessioninfo', jwt);
     const info = z.object({ userName: z.string() }).safeParse(answer.json);
     if (answer.status !== 200 || !info.success) throw refusal(answer);
-    if (info.data.userName === userName) return [`the token is that of ${userName}`, undefined];
+    if (info.data.userName === userName) return [`the token belongs to ${userName}`, undefined];
     throw new Finding(
-      `the token is that of ${info.data.userName}, not of ${userName}`,
-      'docs/runbook.md: upstream-mismatch.',
+      `the token belongs to ${info.data.userName}, not to ${userName}`,
+      'See docs/runbook.md: gettoken/upstream-mismatch.',
     );
   });
   const revoked = await examine('revoketoken', async () => {
@@ -82,15 +82,15 @@ export async function examineBroker(
     if (answer.status === 200) return ['confirmed', true];
     if (answer.status === 202)
       throw new Finding(
-        'accepted, not confirmed by ThoughtSpot yet',
-        'The sweep goes on by the minute: npm run doctor again.',
+        'accepted, but not yet confirmed by ThoughtSpot',
+        'The sweep retries every minute: run npm run doctor again.',
       );
     throw refusal(answer);
   });
   await examine('revoked token is refused', async () => {
     const { token } = needed(lease, 'gettoken');
     needed(revoked, 'revoketoken');
-    if (isAlive === undefined) throw new Skipped('nobody to ask: ThoughtSpot itself was not examined');
+    if (isAlive === undefined) throw new Skipped('not checked, because ThoughtSpot itself was not examined');
     const waited = await untilDead(() => isAlive(token));
     return [waited === 0 ? 'at once' : `after ${waited} ms`, undefined];
   });
@@ -132,7 +132,7 @@ function expectStatus(status: number, wanted: number): string {
     `answered ${status} instead of ${wanted}`,
     status < 300
       ? 'Take the broker off the network: its JWT authorizer is missing.'
-      : 'Check --broker: this may be something else than the broker.',
+      : 'Check --broker: this may not be the broker.',
   );
 }
 
@@ -141,23 +141,23 @@ function withJwt(jwt: string | undefined): string {
   throw new Skipped("needs a caller's access token: --jwt <token>, --jwt - (from stdin), or BROKER_JWT");
 }
 
-/** The caller's own token with another signature, so that nothing but the signature can be why it is refused. */
+/** The caller's own token with another signature, so that only the signature can be the reason for a refusal. */
 function forged(jwt: string | undefined): string {
   const [header, payload, signature = ''] = jwt?.split('.') ?? ['eyJhbGciOiJSUzI1NiJ9', 'e30', 'AAAA'];
   return [header, payload, (signature.startsWith('A') ? 'B' : 'A') + signature.slice(1)].join('.');
 }
 
-/** A refusal as a finding: by its code, or by what API Gateway says before any function runs. */
+/** A refusal as a finding: by its problem code, or, if API Gateway answered before any function ran, by its status. */
 function refusal({ status, json }: Answer): Finding {
   const { code, correlationId } = problem.parse(json);
   if (code !== undefined)
     return new Finding(
       `${status} ${code}`,
-      `docs/errors.md#${code}${correlationId === undefined ? '' : `; in the logs: ${correlationId}`}`,
+      `See docs/errors.md#${code}${correlationId === undefined ? '' : `; in the logs: ${correlationId}`}`,
     );
   if (status === 401)
     return new Finding(
-      '401: the gateway does not take the access token',
+      '401: the gateway does not accept the access token',
       'It is expired, or its iss or aud differ from the environment (issuer.url, issuer.audiences).',
     );
   if (status === 403)
@@ -165,5 +165,5 @@ function refusal({ status, json }: Answer): Finding {
       '403: the access token lacks the scope',
       'Ask the issuer for the scope of the environment (issuer.scopes.token).',
     );
-  return new Finding(`answered ${status}, not as a broker does`, 'Check --broker, and the logs of the function.');
+  return new Finding(`answered ${status}, but not as the broker does`, 'Check --broker, and the logs of the function.');
 }

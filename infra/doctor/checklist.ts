@@ -1,18 +1,18 @@
 import type { ProblemCode } from '../../functions/contract/problems.ts';
 
-/** One thing that was looked at. Nothing in it is a secret, so that it can be printed and kept. */
+/** The result of one check. It contains no secret, so it can be printed and stored. */
 export interface Check {
   readonly section: 'ThoughtSpot' | 'broker';
   readonly name: string;
   readonly status: 'passed' | 'failed' | 'skipped';
   readonly ms: number;
-  /** What was found, what is wrong, or why nobody looked. */
+  /** What was found, what is wrong, or why it was skipped. */
   readonly detail: string;
-  /** What to do; with `failed`. */
+  /** What to do about it; only with `failed`. */
   readonly cure?: string;
 }
 
-/** What is wrong, and what to do about it. `code` is the broker's own word for it, where it has one. */
+/** What is wrong, and what to do about it. `code` is the broker's problem code, if there is one. */
 export class Finding extends Error {
   readonly cure: string;
   readonly code: ProblemCode | undefined;
@@ -25,16 +25,16 @@ export class Finding extends Error {
   }
 }
 
-/** Why a check cannot be made. */
+/** Why a check cannot run. */
 export class Skipped extends Error {}
 
-/** `work` answers with what was found and a value for later checks, or throws Finding or Skipped. */
+/** The work of a check resolves with what it found and a value for later checks, or throws Finding or Skipped. */
 export type Work<Value> = () => Promise<readonly [found: string, value: Value]>;
 
-/** Runs one check and keeps its result. Resolves with the work's value, undefined if it failed or was skipped. */
+/** Runs one check and keeps its result. Resolves with the value of its work; undefined if it failed or was skipped. */
 export type Examine = <Value>(name: string, work: Work<Value>) => Promise<Value | undefined>;
 
-/** Checks of one section, kept in `checks` as they end. A defect of the doctor itself is thrown on. */
+/** Makes the function that runs checks of one section and adds their results to `checks`. Rethrows any other error. */
 export function examiner(section: Check['section'], checks: Check[]): Examine {
   return async (name, work) => {
     const started = performance.now();
@@ -57,6 +57,6 @@ export function examiner(section: Check['section'], checks: Check[]): Examine {
 
 /** The value of an earlier check. Throws Skipped if there is none. */
 export function needed<Value>(value: Value | undefined, check: string): Value {
-  if (value === undefined) throw new Skipped(`needs what ${check} did not give`);
+  if (value === undefined) throw new Skipped(`needs the result of ${check}, which is missing`);
   return value;
 }

@@ -32,11 +32,11 @@ export interface ClusterTarget {
 const CALL_MS = 10_000;
 /** Long enough for the checks, short enough to leave nothing behind if the doctor is killed. */
 const VALIDITY_SECONDS = 60;
-/** How long a revoked token may go on working: ThoughtSpot documents nothing (wire facts 3.4). */
+/** How long a revoked token may still work. ThoughtSpot documents no limit (wire facts 3.4). */
 const DEAD_WITHIN_MS = 10_000;
 const LOOK_EVERY_MS = 250;
 
-/** Whether ThoughtSpot takes a token. Throws Finding if it does not say. */
+/** Whether ThoughtSpot accepts a token. Throws Finding if it does not say. */
 export type IsAlive = (token: string) => Promise<boolean>;
 
 /**
@@ -78,7 +78,7 @@ async function examineOperations(examine: Examine, target: ClusterTarget, client
   }
   const isAlive: IsAlive = async (token) => (await whoseToken(token)) !== undefined;
 
-  /** Signs in with the password, or turns a token into a session of the browser's kind. */
+  /** Signs in with the password, or exchanges a token for a browser session. */
   async function login(token: string | undefined): Promise<readonly [string, Session]> {
     const withPassword = credential.kind === 'password';
     if (!withPassword && dialect.name !== 'auth-2.0')
@@ -127,7 +127,7 @@ async function examineOperations(examine: Examine, target: ClusterTarget, client
       ? { password: credential.password() }
       : { secretKey: credential.secretKeyFor(orgId ?? 0) };
 
-  /** Whose each token is by ThoughtSpot's word: a revocation that names somebody else may do nothing. */
+  /** The owner of each token, as ThoughtSpot reports it. A revocation that names another user may do nothing. */
   const owners = new Map<string, string>();
   const revoke = async (token: string) => {
     const userName = owners.get(token) ?? user;
@@ -149,7 +149,7 @@ async function examineOperations(examine: Examine, target: ClusterTarget, client
       if (credential.kind === 'password' && credential.userName !== user)
         throw new Finding(
           `a password mints for its own user only, ${credential.userName}`,
-          'Leave --user away, or use a secret key.',
+          'Leave out --user, or use a secret key.',
         );
       const bearer = dialect.mintsWithSession ? needed(session?.token, 'login') : undefined;
       const found = `a token for ${user}${orgId === undefined ? '' : ` in org ${orgId}`}, ${VALIDITY_SECONDS} s`;
@@ -163,10 +163,10 @@ async function examineOperations(examine: Examine, target: ClusterTarget, client
       const wrongOrg = orgId !== undefined && info.orgId !== undefined && info.orgId !== orgId;
       if (info.userName !== user || wrongOrg)
         throw new Finding(
-          `the token is that of ${info.userName} in org ${info.orgId ?? 'unknown'}, asked for ${user} in org ${orgId ?? 'any'}`,
+          `the token belongs to ${info.userName} in org ${info.orgId ?? 'unknown'}; requested was ${user} in org ${orgId ?? 'any'}`,
           'Do not go live: the broker would withhold such tokens. Ask ThoughtSpot support.',
         );
-      return [`the token is that of ${info.userName}${info.orgId === undefined ? '' : ` in org ${info.orgId}`}`, info];
+      return [`the token belongs to ${info.userName}${info.orgId === undefined ? '' : ` in org ${info.orgId}`}`, info];
     });
 
     if (credential.kind === 'secret-key') session = await examine('login', () => login(needed(token, 'gettoken')));
@@ -187,7 +187,7 @@ async function examineOperations(examine: Examine, target: ClusterTarget, client
 
     await examine('revoked token is refused', async () => {
       const ended = needed(token, 'gettoken');
-      if (owners.has(ended)) throw new Skipped('needs what revoketoken did not give');
+      if (owners.has(ended)) throw new Skipped('needs the result of revoketoken, which is missing');
       const waited = await untilDead(() => isAlive(ended));
       return [waited === 0 ? 'at once' : `after ${waited} ms`, undefined];
     });
@@ -200,7 +200,10 @@ async function examineOperations(examine: Examine, target: ClusterTarget, client
         else await loginByPassword(`doctor-${randomUUID()}`, randomUUID());
       });
       if (refused) return ['refused', undefined];
-      throw new Finding('ThoughtSpot took a made-up credential', 'Do not go live: anybody can become any user there.');
+      throw new Finding(
+        'ThoughtSpot accepted a made-up credential',
+        'Do not go live: anybody can become any user there.',
+      );
     });
   } finally {
     for (const left of [...owners.keys()]) await revoke(left).catch(ignoreFinding);
@@ -242,7 +245,7 @@ function cookiesOf(headers: ApiResponse<unknown>['headers']): string {
   return pairs.map(([, pair]) => pair).join('; ');
 }
 
-/** Waits until `isAlive` says no; ms. Throws Finding after a while. */
+/** Waits until the token is dead. Resolves with the ms that took. Throws Finding if it takes too long. */
 export async function untilDead(isAlive: () => Promise<boolean>): Promise<number> {
   const started = performance.now();
   let looked = 0;
@@ -250,7 +253,7 @@ export async function untilDead(isAlive: () => Promise<boolean>): Promise<number
     if (performance.now() - started > DEAD_WITHIN_MS)
       throw new Finding(
         `the revoked token still works after ${DEAD_WITHIN_MS / 1000} s`,
-        'Revocation does not hold on this cluster: keep validity short, and ask ThoughtSpot support.',
+        'Revocation does not work on this cluster: keep validity short, and ask ThoughtSpot support.',
       );
     looked += 1;
     await sleep(LOOK_EVERY_MS);

@@ -11,10 +11,10 @@ export interface CorsQuestion {
   readonly cure: (origin: string) => string;
 }
 
-/** Asks with a preflight, as a browser would, whether each origin may call. */
+/** Sends a preflight request for each origin, as a browser would, to see whether the origin may call. */
 export async function examineCors(examine: Examine, { url, method, origins, cure }: CorsQuestion): Promise<void> {
   if (origins.length === 0)
-    await examine('CORS', async () => Promise.reject(new Skipped('no origins to ask for: --origin <https://...>')));
+    await examine('CORS', async () => Promise.reject(new Skipped('no origin to check: add --origin <https://...>')));
   for (const origin of origins) {
     await examine(`CORS ${origin}`, async () => {
       const allowed = await allowedOrigin(url, method, origin);

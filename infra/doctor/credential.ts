@@ -7,14 +7,14 @@ type Variables = Readonly<Record<string, string | undefined>>;
 
 export interface FoundCredential {
   readonly credential: Credential;
-  /** Where it comes from. */
+  /** Where it comes from, as text. */
   readonly source: string;
 }
 
-/** The ledger's part of a secret, which the doctor has no use for. */
+/** The part of a secret that the ledger uses. The doctor does not need it. */
 const NO_DIGESTS = Buffer.alloc(32).toString('base64');
 
-/** A credential as the secret would hold it. Throws Failure `misconfigured`. */
+/** A credential in the format of the secret. Throws Failure `misconfigured`. */
 export function credentialOf(document: object): Credential {
   return parseSecret(JSON.stringify({ ...document, digestKey: NO_DIGESTS }), 'doctor').credential;
 }
@@ -36,14 +36,14 @@ export function credentialInVariables(variables: Variables): FoundCredential | u
 const ELSEWHERE = 'or set THOUGHTSPOT_SECRET_KEY (or THOUGHTSPOT_USERNAME and THOUGHTSPOT_PASSWORD) for the doctor';
 
 const CURES: Readonly<Record<string, string>> = {
-  AccessDeniedException: `The secret's own policy lets none but its readers in: sign in as a role of secret.readers, ${ELSEWHERE}.`,
-  ResourceNotFoundException: `Put a value, as docs/deploy.md says, ${ELSEWHERE}.`,
+  AccessDeniedException: `The secret's own policy allows only its readers: sign in as a role of secret.readers, ${ELSEWHERE}.`,
+  ResourceNotFoundException: `Store a value as docs/deploy.md describes, ${ELSEWHERE}.`,
   CredentialsProviderError: `Sign in to AWS, ${ELSEWHERE}.`,
 };
 
 /** The credential in the environment's secret, checked as the functions check it. Throws Finding. */
 export async function credentialInSecret(secretId: string, region: string): Promise<FoundCredential> {
-  // On demand: half of the command's start.
+  // Loaded on demand: it takes half of the command's start time.
   const { GetSecretValueCommand, SecretsManagerClient } = await import('@aws-sdk/client-secrets-manager');
   const client = new SecretsManagerClient({ region, maxAttempts: 2 });
   try {
@@ -52,11 +52,11 @@ export async function credentialInSecret(secretId: string, region: string): Prom
   } catch (error) {
     if (error instanceof Failure)
       throw new Finding(
-        `the secret ${secretId} does not have the right shape (${error.reason ?? error.code})`,
-        'Put it again, as docs/deploy.md says: the functions cannot work with it either.',
+        `the secret ${secretId} does not have the right format (${error.reason ?? error.code})`,
+        'Store it again as docs/deploy.md describes: the functions cannot use it either.',
       );
     const name = error instanceof Error ? error.name : 'unknown';
-    throw new Finding(`the secret ${secretId} cannot be read (${name})`, CURES[name] ?? `Look into it, ${ELSEWHERE}.`);
+    throw new Finding(`the secret ${secretId} cannot be read (${name})`, CURES[name] ?? `Find out why, ${ELSEWHERE}.`);
   } finally {
     client.destroy();
   }

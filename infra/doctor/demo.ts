@@ -11,11 +11,11 @@ export interface DemoCluster {
   readonly secretKey: string;
   readonly user: string;
   readonly orgId: number | undefined;
-  /** What session-v2 signs in with. */
+  /** The account for session-v2. */
   readonly account: { readonly userName: string; readonly password: string } | undefined;
 }
 
-/** The demo key and a demo user of the simulator, for a host on this machine; undefined for any other. */
+/** The demo key and a demo user of the simulator, for a host on this machine; undefined for any other host. */
 export function demoCluster(host: string): DemoCluster | undefined {
   const text = isLoopback(new URL(host)) ? readIfThere('local', 'thoughtspot', 'cluster.json') : undefined;
   if (text === undefined) return undefined;
@@ -30,7 +30,7 @@ export function demoCluster(host: string): DemoCluster | undefined {
   };
 }
 
-/** An access token for a demo user, from a broker on this machine; undefined from any other. */
+/** An access token for a demo user, from a broker on this machine; undefined for any other broker. */
 export async function demoJwt(broker: string, user: string): Promise<string | undefined> {
   if (!isLoopback(new URL(broker))) return undefined;
   try {

@@ -21,7 +21,7 @@ export interface Examination {
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
-/** Everything that the options ask for. Throws UsageError. */
+/** Runs every check that the options ask for. Throws UsageError. */
 export async function examineAll(options: Options, variables: Variables): Promise<Examination> {
   const environment = options.environment === undefined ? undefined : await load(options.environment, options.region);
   const host = options.host ?? environment?.thoughtSpot.host ?? '';
@@ -34,7 +34,9 @@ export async function examineAll(options: Options, variables: Variables): Promis
 
   const examineTheBroker = async (isAlive?: IsAlive) => {
     if (broker === undefined) {
-      await atBroker('broker', async () => Promise.reject(new Skipped('not examined: name it with --broker <url>')));
+      await atBroker('broker', async () =>
+        Promise.reject(new Skipped('not examined: give its address with --broker <url>')),
+      );
       return;
     }
     const jwt = options.jwt ?? (await demoJwt(broker, 'alice'));
@@ -48,35 +50,35 @@ export async function examineAll(options: Options, variables: Variables): Promis
   return { host, dialect, broker, checks };
 }
 
-type Whom = Pick<ClusterTarget, 'credential' | 'user' | 'orgId'>;
+type ClusterUser = Pick<ClusterTarget, 'credential' | 'user' | 'orgId'>;
 
 async function findCredential(
   examine: Examine,
   options: Options & { readonly host: string; readonly dialect: string },
   environment: Environment | undefined,
   variables: Variables,
-): Promise<Whom | undefined> {
+): Promise<ClusterUser | undefined> {
   const demo = environment ? undefined : demoCluster(options.host);
-  const whom = ({ credential }: FoundCredential, ownUser?: string, orgId?: number): Whom => {
+  const userFor = ({ credential }: FoundCredential, ownUser?: string, orgId?: number): ClusterUser => {
     const user =
       options.user ?? (credential.kind === 'password' ? credential.userName : (credential.serviceUser ?? ownUser));
     if (user === undefined)
-      throw new UsageError('Make a token for whom? Name a ThoughtSpot user with --user, and its org with --org.');
+      throw new UsageError('No user: name a ThoughtSpot user with --user, and its org with --org.');
     return { credential, user, orgId: options.orgId ?? orgId };
   };
   return examine('credential', async () => {
     const given = attempt(() => credentialInVariables(variables));
-    if (given) return [`from ${given.source}`, whom(given, demo?.user, demo?.orgId)];
+    if (given) return [`from ${given.source}`, userFor(given, demo?.user, demo?.orgId)];
     if (demo) {
       const byPassword = options.dialect === 'session-v2' ? demo.account : undefined;
       const credential = credentialOf(byPassword ?? { secretKey: demo.secretKey });
       const found = { credential, source: 'the demo cluster' };
-      return [`the demo ${byPassword ? 'account' : 'key'} of the simulator`, whom(found, demo.user, demo.orgId)];
+      return [`the demo ${byPassword ? 'account' : 'key'} of the simulator`, userFor(found, demo.user, demo.orgId)];
     }
     if (environment) {
       const { secret, region } = environment;
       const stored = await credentialInSecret('create' in secret ? secret.create : secret.import, region);
-      return [`from ${stored.source}`, whom(stored)];
+      return [`from ${stored.source}`, userFor(stored)];
     }
     throw new UsageError(
       'No credential: set THOUGHTSPOT_SECRET_KEY, or THOUGHTSPOT_USERNAME and THOUGHTSPOT_PASSWORD, in the environment.',
@@ -93,11 +95,11 @@ function attempt<Value>(work: () => Value): Value {
   }
 }
 
-/** Loaded on demand: the environments' schema brings the CDK along. */
+/** Loaded on demand, because the schema of environments also loads the CDK. */
 async function load(name: string, region: string | undefined): Promise<Environment> {
   const { loadEnvironment } = await import('../environment-files.ts');
   try {
-    // Any account will do: nothing of it is looked at.
+    // Any account is accepted here, because the checks do not use it.
     return loadEnvironment(name, { account: '000000000000', region });
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
@@ -106,7 +108,7 @@ async function load(name: string, region: string | undefined): Promise<Environme
 
 const outputs = z.record(z.string(), z.object({ ApiUrl: z.string() }));
 
-/** Where the last deployment from this folder put the broker. */
+/** Address of the broker after the last deployment from this folder. */
 function deployedUrl(environment: string): string | undefined {
   const text = readIfThere('cdk.out', `${environment}.outputs.json`);
   if (text === undefined) return undefined;

@@ -4,30 +4,30 @@ import { parseArgs } from 'node:util';
 import { secureUrl } from '../../functions/contract/shapes.ts';
 import type { DialectName } from '../../functions/thoughtspot/rejection.ts';
 
-export const USAGE = `Looks whether ThoughtSpot and the broker work together, and says what to do where they do not.
+export const USAGE = `Checks whether ThoughtSpot and the broker work together, and says what to do if they do not.
 
-  npm run doctor -- --env <environment>       of infra/environments, after its deployment
+  npm run doctor -- --env <environment>       an environment of infra/environments, after its deployment
   npm run doctor -- --host <origin>           a cluster, before there is an environment
   npm run doctor -- --host http://127.0.0.1:8788 --broker http://127.0.0.1:8787
-                                              the local set (npm start), with its demo key and demo users
+                                              the local broker (npm start), with its demo key and demo users
 
   --dialect <name>        auth-2.0 (default) or session-v2
-  --user <name>           ThoughtSpot user to make a token for (default: that of the password)
-  --org <id>              in this org (default: ThoughtSpot chooses)
+  --user <name>           ThoughtSpot user to create a token for (default: the user of the password)
+  --org <id>              org of the token (default: ThoughtSpot chooses)
   --origin <origin>       front end that must be able to call; may be repeated (default: those of the environment)
-  --broker <url>          also examine the broker there (default with --env: the deployed one)
-  --jwt <token>           with this caller's access token; - reads it from stdin; or BROKER_JWT
-  --unentitled-jwt <token>  of a caller who must be refused; or BROKER_UNENTITLED_JWT
-  --region <region>       of the environment (default: AWS_REGION)
-  --json                  for machines
-  --help                  this text
+  --broker <url>          broker to examine too (default with --env: the deployed one)
+  --jwt <token>           access token of a caller of the broker; - reads it from stdin (default: BROKER_JWT)
+  --unentitled-jwt <token>  access token of a caller who must be refused (default: BROKER_UNENTITLED_JWT)
+  --region <region>       region of the environment (default: AWS_REGION)
+  --json                  print machine-readable output
+  --help                  print this text
 
-The credential comes from THOUGHTSPOT_SECRET_KEY, or THOUGHTSPOT_USERNAME and THOUGHTSPOT_PASSWORD; with --env, failing
-those, from the environment's secret (only roles in secret.readers may read it, and others who try raise an alarm).
-It makes one token for 60 s at ThoughtSpot and one through the broker, and ends both. It prints no secret.
-Exit code: 0 all is well, 1 something is not, 2 wrong usage.`;
+The credential comes from THOUGHTSPOT_SECRET_KEY, or from THOUGHTSPOT_USERNAME and THOUGHTSPOT_PASSWORD. If these are not
+set, --env reads the environment's secret (only roles in secret.readers may read it; an attempt by others raises an alarm).
+The doctor creates one token for 60 s at ThoughtSpot and one through the broker, and revokes both. It prints no secret.
+Exit code: 0 no check failed, 1 a check failed, 2 wrong usage.`;
 
-/** The command cannot be carried out as given; the message says why and how it can. */
+/** The command line is not valid. The message says why, and what a valid one needs. */
 export class UsageError extends Error {}
 
 export interface Options {
@@ -51,7 +51,7 @@ type Variables = Readonly<Record<string, string | undefined>>;
 export function parseOptions(argv: readonly string[], variables: Variables, readStdin: () => string): Options {
   const values = parse(argv);
   if (!values.help && values.env === undefined && values.host === undefined)
-    throw new UsageError('Examine what? Name an environment (--env dev) or a cluster (--host https://...).');
+    throw new UsageError('Nothing to examine: name an environment (--env dev) or a cluster (--host https://...).');
   const jwt = values.jwt ?? variables['BROKER_JWT'];
   return {
     environment: values.env,
@@ -106,7 +106,7 @@ function orgId(value: string | undefined): number | undefined {
   throw new UsageError(`--org is the number of an org (0 is Primary), not ${value}.`);
 }
 
-/** Tokens go there: TLS, or this machine. */
+/** Tokens are sent to this origin, so it must use TLS or be on this machine. */
 function origin(option: string, value: string | undefined): string | undefined {
   if (value === undefined) return undefined;
   const url = secureUrl(value);
@@ -114,7 +114,7 @@ function origin(option: string, value: string | undefined): string | undefined {
   throw new UsageError(`${option} is an origin such as https://acme.thoughtspot.cloud (http only on this machine).`);
 }
 
-/** Reads a file of the project that may not be there. */
+/** Reads a file of the project; undefined if it does not exist. */
 export function readIfThere(...parts: readonly string[]): string | undefined {
   try {
     return readFileSync(path.join(import.meta.dirname, '..', '..', ...parts), 'utf8');

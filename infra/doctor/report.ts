@@ -7,7 +7,7 @@ export function isHealthy({ checks }: Examination): boolean {
   return checks.every(({ status }) => status !== 'failed');
 }
 
-/** The table for people: a line per check, cause and cure below what failed. */
+/** The table for people: a line per check. A failed check is followed by its cure. */
 export function reportLines(examination: Examination): readonly string[] {
   const { host, dialect, broker, checks } = examination;
   const width = Math.max(...checks.map(({ name }) => name.length));

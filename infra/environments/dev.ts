@@ -1,6 +1,6 @@
 import type { EnvironmentInput } from './environment.ts';
 
-/** Developers' own: local front ends may ask, everything goes away with `npm run destroy -- dev`. */
+/** For developers: local front ends may call the API, and `npm run destroy -- dev` removes everything. */
 export default {
   purpose: 'development',
   logLevel: 'DEBUG',

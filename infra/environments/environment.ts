@@ -5,11 +5,12 @@ import { isCron, isRate, isTimeZone } from '../schedule-expression.ts';
 
 /**
  * An environment is one file in this folder: `<name>.ts` with a default export of these values. `parseEnvironment`
- * reports every fault at once, each with its path, the reason and the fix. Account and region are never written in the
- * file: they come from the context (`-c account= -c region=`) or from the environment of the command.
+ * reports every fault at once, each with its path, the reason and the fix. Account and region are never in the file. They
+ * come from the options of the command (`-- --account <12 digits> --region <region>`, see ../commands.ts) or from
+ * environment variables.
  */
 
-/** Calls that ThoughtSpot takes from one client address, per second (all API calls together). */
+/** Calls per second that ThoughtSpot accepts from one client address (all API calls together). */
 export const UPSTREAM_BUDGET = 100;
 
 const RETENTION_DAYS = Object.values(RetentionDays)
@@ -27,9 +28,9 @@ const httpsOrigin = z.string(required('is missing; write https://<host>')).refin
 const allowedOrigin = (development: boolean) =>
   z.string().superRefine((value, context) => {
     const url = URL.parse(value);
-    if (value.includes('*')) context.addIssue('a wildcard would let any site ask for tokens; list each origin exactly');
+    if (value.includes('*')) context.addIssue('a wildcard would let any site request tokens; list each origin exactly');
     else if (url?.origin !== value)
-      context.addIssue('is no origin; write scheme, host and port only, as in https://app.example.com');
+      context.addIssue('is not an origin; write only scheme, host and port, as in https://app.example.com');
     else if (url.protocol !== 'https:' && !development) context.addIssue('must be https outside development');
     else if (url.protocol !== 'https:' && !(url.protocol === 'http:' && url.hostname === 'localhost'))
       context.addIssue('must be https; http is for http://localhost:<port> only');
@@ -56,10 +57,10 @@ const schedule = z.strictObject({
     .string()
     .refine(
       (value) => isCron(value) || isRate(value),
-      'is no valid schedule; write cron(minute hour day month weekday year) with ? for either day or weekday, ' +
+      'is not a valid schedule; write cron(minute hour day month weekday year) with ? for either day or weekday, ' +
         'or rate(n minutes|hours|days)',
     ),
-  timeZone: z.string().refine(isTimeZone, 'is no IANA time zone; write for example Europe/Berlin or UTC'),
+  timeZone: z.string().refine(isTimeZone, 'is not an IANA time zone; write for example Europe/Berlin or UTC'),
   select: selection,
 });
 
@@ -73,7 +74,7 @@ const concurrency = z
   })
   .refine(({ reserved, provisioned = 0 }) => provisioned <= reserved, {
     path: ['provisioned'],
-    error: 'exceeds reserved; raise reserved or lower it',
+    error: 'exceeds reserved; raise reserved or lower provisioned',
   });
 
 const concurrencyPerFunction = Object.fromEntries(FUNCTION_NAMES.map((name) => [name, concurrency])) as Record<
@@ -81,9 +82,9 @@ const concurrencyPerFunction = Object.fromEntries(FUNCTION_NAMES.map((name) => [
   typeof concurrency
 >;
 
-const scope = z.string().regex(/^[\x21-\x7e]+$/, 'a scope has no spaces; write it as it stands in the token');
+const scope = z.string().regex(/^[\x21-\x7e]+$/, 'a scope has no spaces; write it as it is in the token');
 
-/** Rules that depend on another value take it from the raw input, so that all faults come out in one go. */
+/** Rules that depend on another value read it from the raw input, so that all faults are reported at once. */
 const environmentSchema = (development: boolean, region = 'the region') =>
   z.strictObject({
     name: z.string().regex(/^[a-z][a-z0-9-]{0,19}$/, 'use 1 to 20 of a-z, 0-9 and -; resource names contain it'),
@@ -94,8 +95,8 @@ const environmentSchema = (development: boolean, region = 'the region') =>
       .regex(/^\d{12}$/, 'an AWS account has 12 digits'),
     region: z
       .string(required('is missing; pass -- --region <region>, or set CDK_DEFAULT_REGION or AWS_REGION'))
-      .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'is no AWS region such as eu-central-1'),
-    /** development: http://localhost may ask. production: data and keys outlive the stack, destroy needs a flag. */
+      .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'is not an AWS region such as eu-central-1'),
+    /** development: http://localhost may call. production: data and keys outlive the stack, destroy needs a flag. */
     purpose: z.enum(['development', 'staging', 'production'], 'choose development, staging or production'),
     logLevel: z.enum(['DEBUG', 'INFO', 'WARN', 'ERROR'], 'choose DEBUG, INFO, WARN or ERROR'),
     thoughtSpot: z.strictObject({
@@ -104,8 +105,10 @@ const environmentSchema = (development: boolean, region = 'the region') =>
     }),
     issuer: z.strictObject({
       url: issuerUrl,
-      audiences: z.array(z.string().min(1)).min(1, 'name at least one; else any token of the issuer would do'),
-      /** `token: 'none'` only where the issuer cannot mint scopes: then any token with the audience may ask. */
+      audiences: z
+        .array(z.string().min(1))
+        .min(1, 'name at least one; otherwise any token of the issuer would be accepted'),
+      /** `token: 'none'` only if the issuer cannot issue scopes: then any token with the audience is accepted. */
       scopes: z.strictObject({
         token: scope,
         revoke: scope.refine((value) => value !== 'none', 'operators always need a scope'),
@@ -113,10 +116,10 @@ const environmentSchema = (development: boolean, region = 'the region') =>
     }),
     allowedOrigins: z
       .array(allowedOrigin(development))
-      .min(1, 'list the front ends that may ask, one exact origin each'),
-    /** Beside this file. */
+      .min(1, 'list the front ends that may call the API, one exact origin each'),
+    /** A file in this folder. */
     policyFile: z.string().regex(/^[\w.-]+\.json$/, 'name a JSON file in infra/environments'),
-    /** `readers`: ARNs of roles, besides the functions', that may read the secret (a rotation, a break-glass role). */
+    /** `readers`: ARNs of further roles that may read the secret, such as a rotation or a break-glass role. */
     secret: z.union(
       [
         z.strictObject({ create: z.string().regex(/^[\w/+=.@-]{1,200}$/), readers: z.array(arn('iam')).optional() }),
@@ -124,30 +127,30 @@ const environmentSchema = (development: boolean, region = 'the region') =>
       ],
       'write { create: <name> } for a new, empty secret, or { import: <name or complete ARN> }',
     ),
-    /** Your own rotation function; without it the runbook's steps by hand. */
+    /** Your own rotation function. Without it, rotate by hand as the runbook describes. */
     rotation: z.strictObject({ functionArn: arn('lambda'), everyDays: z.int().min(1).max(1000) }).optional(),
     revocationSchedules: z
       .array(schedule)
       .max(50)
       .refine(
         (all) => new Set(all.map(({ name }) => name)).size === all.length,
-        'two schedules share a name; name each once',
+        'two schedules have the same name; give each its own',
       ),
-    /** Where events `user.deprovisioned` come from; the source is matched exactly. */
+    /** Source of the `user.deprovisioned` events; it is matched exactly. */
     deprovisionedEvents: z.strictObject({ source: z.string().min(1), eventBusName: z.string().optional() }).optional(),
     sweepRate: z
       .number()
-      .positive('the sweep has to send something')
-      .max(UPSTREAM_BUDGET, `ThoughtSpot takes ${UPSTREAM_BUDGET} calls per second in all`),
-    /** Never lower it while leases live. */
+      .positive('must be above 0, or the sweep sends nothing')
+      .max(UPSTREAM_BUDGET, `ThoughtSpot accepts ${UPSTREAM_BUDGET} calls per second in total`),
+    /** Never lower it while there are live leases. */
     dueShards: z.int().min(1).max(256),
     throttle: z.strictObject({ ratePerSecond: z.int().positive(), burst: z.int().positive() }),
     /**
-     * With it the prober runs every five minutes. `secret`: name or ARN of a secret of yours with its client at the
+     * If present, the prober runs every five minutes. `secret`: name or ARN of your secret with the prober's client at the
      * issuer (docs/deploy.md).
      */
     prober: z
-      .strictObject({ secret: z.string().regex(/^[\w/+=.@:-]{1,200}$/, 'name a secret, or its ARN') })
+      .strictObject({ secret: z.string().regex(/^[\w/+=.@:-]{1,200}$/, 'write the name or the ARN of a secret') })
       .optional(),
     concurrency: z.strictObject(concurrencyPerFunction),
     deployment: z.enum(['canary', 'all-at-once'], 'choose canary (10 % for five minutes) or all-at-once'),
@@ -163,8 +166,8 @@ const environmentSchema = (development: boolean, region = 'the region') =>
     ),
     customDomain: z.strictObject({ name: z.hostname(), certificateArn: arn('acm') }).optional(),
     /**
-     * A VPC whose only way out is one NAT gateway with one address, for clusters that list their callers. ThoughtSpot
-     * counts its 100 requests per second by that address: every function and every other user of it shares them.
+     * A VPC whose only way out is one NAT gateway with one address, for clusters with an allow list of callers. ThoughtSpot
+     * counts its 100 requests per second for that address: all functions and all other clients behind it share them.
      */
     fixedEgress: z
       .strictObject({
@@ -198,7 +201,7 @@ export class EnvironmentError extends Error {
   }
 }
 
-/** Where the environment shall live; undefined values are reported as faults, not guessed. */
+/** AWS account and region of the environment. Undefined values are reported as faults, not guessed. */
 export interface Target {
   readonly account?: string | undefined;
   readonly region?: string | undefined;

@@ -1,6 +1,6 @@
 import type { EnvironmentInput } from './environment.ts';
 
-/** Production: data and keys outlive the stack, new code goes to a tenth of the callers first. */
+/** Production: data and keys outlive the stack, and new code first gets a tenth of the calls. */
 export default {
   purpose: 'production',
   logLevel: 'INFO',

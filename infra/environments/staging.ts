@@ -1,6 +1,6 @@
 import type { EnvironmentInput } from './environment.ts';
 
-/** As production in all but size: what passes here is what goes on. */
+/** Like production, except in size. What passes here is deployed to production. */
 export default {
   purpose: 'staging',
   logLevel: 'INFO',

@@ -1,4 +1,4 @@
-/** A policy's own tests: claims and the grant or refusal that its author expects. They lie beside the policy. */
+/** A policy's own tests: claims, and the grant or refusal that its author expects. They are in a file next to the policy. */
 import * as z from 'zod/mini';
 import type { Policy } from '../../functions/policy/decide.ts';
 import { canonicalJson } from '../../functions/policy/fingerprint.ts';
@@ -40,16 +40,16 @@ export type PolicyCase = z.infer<typeof CasesDocument>['cases'][number];
 export interface CaseResult {
   readonly name: string;
   readonly passed: boolean;
-  /** What differs, empty if passed. */
+  /** What differs from the expectation; empty if passed. */
   readonly differences: readonly string[];
 }
 export interface CasesReport {
   readonly results: readonly CaseResult[];
-  /** Rules that no case is decided by (or, in audit mode, holds for): nobody would notice if they changed. */
+  /** Rules that decide no case (in audit mode: that hold for no case). Nobody would notice if they changed. */
   readonly untestedRules: readonly string[];
 }
 
-/** Parses a cases document. Throws an Error that names the places at fault. */
+/** Parses a cases document. Throws an Error that lists where it is malformed. */
 export function parseCases(document: unknown): readonly PolicyCase[] {
   const parsed = CasesDocument.safeParse(document);
   if (parsed.success) return parsed.data.cases;

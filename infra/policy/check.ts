@@ -1,4 +1,4 @@
-/** From a policy as its author wrote it to the document that the functions get. */
+/** Turns a policy as its author wrote it into the document that the functions get. */
 import { createHash } from 'node:crypto';
 import { normaliseUser } from '../../functions/broker/lease.ts';
 import type { Policy } from '../../functions/policy/decide.ts';
@@ -26,7 +26,7 @@ export interface CheckedPolicy {
 
 /**
  * Checks a policy document. Throws PolicyError with every fault, each with its JSON path, what was found and what is
- * allowed; and nothing else, whatever JSON it is given.
+ * allowed. It throws nothing else, whatever JSON it gets.
  */
 export function checkPolicy(json: unknown): CheckedPolicy {
   const authored = parsePolicy(json);
@@ -35,7 +35,7 @@ export function checkPolicy(json: unknown): CheckedPolicy {
   return { authored, text, digest, policy: parseChecked(text, digest) };
 }
 
-/** `checkPolicy` for a text as its author wrote it, in which no object may give a name twice. */
+/** `checkPolicy` for the text of a document. In addition, no object in it may contain a name twice. */
 export function checkPolicyText(text: string): CheckedPolicy {
   return checkPolicy(parseText(text));
 }
@@ -160,7 +160,8 @@ function requireNotBound(grants: readonly GrantOffer[], path: Path, faults: Faul
 function requireDistinct(items: readonly { readonly name: string }[], path: Path, faults: Faults): void {
   const seen = new Set<string>();
   for (const [index, { name }] of items.entries()) {
-    if (seen.has(name)) faults.add([...path, index, 'name'], `is taken: ${JSON.stringify(name)} comes before`);
+    if (seen.has(name))
+      faults.add([...path, index, 'name'], `is taken: ${JSON.stringify(name)} is the name of an earlier one`);
     seen.add(name);
   }
 }

@@ -9,22 +9,23 @@ import { PolicyError } from './policy-error.ts';
 import { checkLines, type CheckResult, explainLines, testLines, type TestResult } from './report.ts';
 import { policyJsonSchema } from './schema.ts';
 
-const USAGE = `Who may have which token: checks, explains and tests policy documents (docs/policy.md).
+const USAGE = `Checks, explains and tests policy documents, which say who may have which token (docs/policy.md).
 
   npm run policy -- check [<file> ...]            check and lint
   npm run policy -- explain <file> --claims <claims.json> [--request <request.json>]
                                                   what this caller would get, and why
-  npm run policy -- test [<file> [<cases.json>]]  run the cases beside a policy (policy.dev.json: policy.dev.cases.json)
-  npm run policy -- schema [--write]              print docs/policy.schema.json, or bring it up to date
+  npm run policy -- test [<file> [<cases.json>]]  run the cases of a policy (policy.dev.json: policy.dev.cases.json)
+  npm run policy -- schema [--write]              print docs/policy.schema.json, or update it
 
-  --json   for machines      --strict   warnings fail too      --help   this text
+  --json   machine-readable output      --strict   fail on warnings too      --help   this text
 
-Without a file, check and test take every policy of infra/environments and local. Exit code: 0 fine, 1 not, 2 wrong usage.`;
+Without a file, check and test process every policy of infra/environments and local.
+Exit code: 0 success, 1 failure, 2 wrong usage.`;
 
 const ROOT = path.join(import.meta.dirname, '..', '..');
 export const SCHEMA_FILE = path.join(ROOT, 'docs', 'policy.schema.json');
 
-/** Every policy that the repository ships. */
+/** Every policy in the repository. */
 export function allPolicies(): readonly string[] {
   const environments = path.join(ROOT, 'infra', 'environments');
   const files = readdirSync(environments).filter((file) => /^policy\.[\w-]+\.json$/.test(file));
@@ -37,7 +38,7 @@ export function allPolicies(): readonly string[] {
 
 class UsageError extends Error {}
 
-/** Runs one command line; `print` gets the whole answer. Returns the exit code. */
+/** Runs one command line and passes its whole output to `print`. Returns the exit code. */
 export function policyCli(argv: readonly string[], print: (text: string) => void): 0 | 1 | 2 {
   try {
     const { values, positionals } = parseCommand(argv);
@@ -141,7 +142,7 @@ function checkFile(file: string): CheckResult {
 
 function testFile(file: string, casesFile = file.replace(/\.json$/, '.cases.json')): TestResult {
   if (!existsSync(casesFile)) {
-    const problem = `has no cases: write ${relative(casesFile)}, one case for every rule and one refusal at least`;
+    const problem = `has no cases: write ${relative(casesFile)} with one case for every rule and at least one refusal`;
     return { file: relative(file), passed: false, problem, results: [], untestedRules: [] };
   }
   const report = runCases(checkPolicyText(read(file)).policy, parseCases(readJson(casesFile)));

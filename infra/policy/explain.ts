@@ -1,4 +1,4 @@
-/** What a policy gives a caller, and why: for the people who write policies. */
+/** Explains what a policy gives a caller, and why, to the people who write policies. */
 import { createHash } from 'node:crypto';
 import * as z from 'zod/mini';
 import type { Caller, Claims, ClaimValue, Decision, Grant, TokenRequest } from '../../functions/broker/ports.ts';
@@ -8,7 +8,7 @@ import { describeFailure, firstFailure } from '../../functions/policy/match.ts';
 export interface Question {
   readonly claims: Claims;
   readonly request?: TokenRequest;
-  /** Seconds that the caller's own JWT has left; an hour if not said. */
+  /** Seconds that the caller's own JWT has left; default: an hour. */
   readonly callerTokenSeconds?: number;
 }
 
@@ -23,12 +23,12 @@ export const RequestJson = z.strictObject({
   fresh: z.exactOptional(z.boolean()),
 });
 
-/** Claims and request from files. Throws an Error that says which of the two is malformed. */
+/** Parses claims and request. Throws an Error that says which of the two is malformed. */
 export function parseQuestion(claims: unknown, request: unknown): Question {
   const parsed = { claims: ClaimsJson.safeParse(claims), request: RequestJson.safeParse(request) };
   if (!parsed.claims.success) throw new Error('The claims must be a JSON object.');
   if (!parsed.request.success) {
-    throw new Error('The request may have grant, objectId, validitySeconds and fresh, and nothing else.');
+    throw new Error('The request may have grant, objectId, validitySeconds and fresh, but no other field.');
   }
   return { claims: parsed.claims.data, request: parsed.request.data };
 }
@@ -36,7 +36,7 @@ export function parseQuestion(claims: unknown, request: unknown): Question {
 export interface Explanation {
   readonly policyVersion: string;
   readonly decision: Decision;
-  /** Every rule in order: `decides` marks the first that holds and is enforced; those after it are not asked. */
+  /** Every rule in order. `decides` marks the first that holds and is enforced; later rules are not evaluated. */
   readonly rules: readonly {
     readonly rule: string;
     readonly mode: 'enforce' | 'audit';
@@ -44,11 +44,11 @@ export interface Explanation {
     readonly decides: boolean;
     readonly why: string;
   }[];
-  /** Each grant of the deciding rule that the caller may pick, with the request's other wishes. */
+  /** Each grant of the deciding rule that the caller may choose, with the other fields of the request. */
   readonly grants: readonly Grant[];
 }
 
-/** Only for display: a policy is explained for no cluster in particular. */
+/** Only for display: an explanation is not about a particular cluster. */
 const HOST = 'https://thoughtspot.invalid';
 const NOW = 1_700_000_000_000;
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('base64url');
@@ -87,7 +87,7 @@ export function explain(policy: Policy, question: Question): Explanation {
 }
 
 function whyOf(asked: boolean, failure: string | undefined): string {
-  if (!asked) return 'not asked: a rule before it decides';
+  if (!asked) return 'not evaluated: an earlier rule decides';
   return failure ?? 'holds';
 }
 

@@ -4,7 +4,7 @@ import type { CheckedPolicy } from './check.ts';
 import { implies } from './reachability.ts';
 import { type Authored, type WarningName, WARNINGS } from './schema.ts';
 
-/** Something that is allowed and often a mistake. A rule that means it says so in `accept`. */
+/** Something that is allowed but often a mistake. If it is intended, the rule lists it in `accept`. */
 export interface Warning {
   readonly rule: string;
   readonly name: WarningName | 'nothing-to-accept';
@@ -12,13 +12,13 @@ export interface Warning {
 }
 
 const PROBLEMS: Readonly<Record<WarningName, string>> = {
-  'matches-anyone': 'holds for a caller without any claim: whoever can sign in gets what it gives',
+  'matches-anyone': 'holds for a caller without any claim: everybody who can sign in gets its grants',
   'unverified-email':
     'takes the user from `email` without requiring `email_verified` to be true: some issuers let people type any address',
   'names-may-collide':
     'takes the org from a tenant but the user name from a claim alone: the same name in two tenants is one ThoughtSpot user',
   'any-object': 'lets the request name any object',
-  'append-accumulates': 'persists with APPEND: what a user was once given stays when the claims no longer say so',
+  'append-accumulates': 'persists with APPEND: a user keeps former values even if the claims no longer contain them',
   'being-retired': 'uses filters or parameters, which ThoughtSpot is retiring in favour of variables',
 };
 

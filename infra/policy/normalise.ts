@@ -1,4 +1,4 @@
-/** Brings where texts, lists, users and orgs of a rule come from into normal form, and names what is wrong with them. */
+/** Brings the sources of texts, lists, users and orgs of a rule into normal form, and reports their faults. */
 import { normaliseUser } from '../../functions/broker/lease.ts';
 import { ALWAYS_REFUSED } from '../../functions/policy/decide.ts';
 import type {
@@ -23,7 +23,7 @@ type Use = 'org' | 'text' | 'texts';
 export class Normaliser {
   readonly #tables: Authored['policy']['tables'];
   readonly #faults: Faults;
-  /** Tables that were checked for a use: many rules share one. */
+  /** Tables that were checked for a use, since many rules share one. */
   readonly #checked = new Set<string>();
 
   constructor(tables: Authored['policy']['tables'], faults: Faults) {
@@ -48,7 +48,8 @@ export class Normaliser {
     if (!('serviceAccount' in authored)) return this.text(authored, path);
     const name = authored.serviceAccount;
     const at = [...path, 'serviceAccount'];
-    if (!isPlainText(name) || name.normalize('NFKC') !== name) this.#faults.add(at, 'is no plain text in Unicode NFKC');
+    if (!isPlainText(name) || name.normalize('NFKC') !== name)
+      this.#faults.add(at, 'is not plain text in Unicode form NFKC');
     if (ALWAYS_REFUSED.some((refused) => refused === normaliseUser(name)))
       this.#faults.add(at, `must not be ${name}: it is always refused`);
     return authored;
@@ -58,7 +59,7 @@ export class Normaliser {
     return 'template' in authored ? this.#template(authored, path) : this.#claimText(authored, path, 'text');
   }
 
-  /** `mapped`: a claim's items must go through a pattern or table. `listed`: through a table, as unknown ones do harm. */
+  /** `mapped`: a claim's items must go through a pattern or table. `listed`: only a table, since unknown ones do harm. */
   values(authored: Authored['values'], path: Path, need: 'mapped' | 'listed'): Values {
     if (Array.isArray(authored)) {
       this.#requirePlain(authored, path);
@@ -67,7 +68,7 @@ export class Normaliser {
     const source = this.#claimText(authored, path, 'texts');
     if ((source.pattern ?? source.table ?? source.allow) === undefined) {
       const ways = `${need === 'listed' ? '' : '`pattern`, '}\`table\` or \`allow\``;
-      this.#faults.add(path, `needs ${ways}: a free claim gives no rights`);
+      this.#faults.add(path, `needs ${ways}: a claim as it is gives no rights`);
     } else if (need === 'listed' && source.pattern !== undefined) {
       this.#faults.add(path, 'must use `table` or `allow`: ThoughtSpot creates groups that it does not know');
     }
@@ -108,7 +109,7 @@ export class Normaliser {
     return '^$';
   }
 
-  /** A fixed character has to end every part, so that the function can refuse a part that holds it. */
+  /** A fixed character must follow every part, so that the function can refuse a part that contains it. */
   #template(authored: Authored['template'], path: Path): Template {
     const texts = authored.template.split(/\{([^{}]*)\}/);
     const at = [...path, 'template'];

@@ -9,8 +9,9 @@ const DEEPEST = 40;
 const MOST_VALUES = 500_000;
 
 /**
- * The JSON of a document that a person wrote. Throws PolicyError: it is not JSON, or gives a name twice, where JSON.parse
- * would silently keep the last, and the author reads the first. JSON is YAML, whose parser knows such names and places.
+ * Parses the JSON of a document that a person wrote. Throws PolicyError if it is not JSON, or if an object contains a name
+ * twice. JSON.parse would silently keep the last value, while the author may read the first. JSON is also YAML, and the
+ * YAML parser reports such names with their positions.
  */
 export function parseText(text: string): unknown {
   let document: unknown;
@@ -27,12 +28,12 @@ export function parseText(text: string): unknown {
   throw new PolicyError(
     twice.map(({ linePos }) => ({
       path: `line ${linePos?.[0].line ?? 0}, column ${linePos?.[0].col ?? 0}`,
-      problem: 'has a name that its object has already',
+      problem: 'repeats a name of the same object',
     })),
   );
 }
 
-/** The document in its shape, defaults filled in. Throws PolicyError with every fault of shape. */
+/** The document with its shape checked and defaults filled in. Throws PolicyError with every fault of its shape. */
 export function parsePolicy(document: unknown): Authored['policy'] {
   const shape = shapeFaults(document);
   if (shape.length > 0) throw new PolicyError(shape);
@@ -41,7 +42,7 @@ export function parsePolicy(document: unknown): Authored['policy'] {
   throw new PolicyError(parsed.error.issues.flatMap((issue) => faultsOf(issue, document, [])));
 }
 
-/** What would hurt the parser itself: nesting without end, and names that JavaScript treats in its own way. */
+/** What would harm the parser itself: extreme nesting, and names that JavaScript treats in a special way. */
 function shapeFaults(document: unknown): PolicyFault[] {
   const faults: PolicyFault[] = [];
   const waiting: { readonly value: unknown; readonly path: readonly PropertyKey[] }[] = [{ value: document, path: [] }];
@@ -73,8 +74,8 @@ function faultsOf(issue: Issue, document: unknown, above: readonly PropertyKey[]
 }
 
 /**
- * Which alternative the author meant: the one whose own names are there. Undefined if several fit as well, or none at
- * all does.
+ * The alternative that the author meant: the one whose own names are present. Undefined if several fit equally well, or
+ * if none fits.
  */
 function closestAlternative(alternatives: readonly (readonly Issue[])[]): readonly Issue[] | undefined {
   const ranked = alternatives
@@ -112,7 +113,7 @@ function problemOf(issue: Issue, found: unknown): string {
     case 'invalid_format':
       return `must match ${'pattern' in issue ? issue.pattern : issue.format}, found ${what}`;
     case 'invalid_key':
-      return `has a name that is not allowed here`;
+      return 'has a name that is not allowed here';
     case 'invalid_union':
       return 'options' in issue && Array.isArray(issue.options)
         ? `must be ${issue.options.map((option) => JSON.stringify(option)).join(' or ')}, found ${what}`

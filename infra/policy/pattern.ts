@@ -3,20 +3,20 @@ import { isSafePattern } from 'redos-detector';
 const LONGEST_PATTERN = 512;
 
 /**
- * How much going back an accepted pattern may ask of the engine, and how far the analyser may search for more. Limits of
- * score and steps, never of time: the same pattern is judged alike on every machine. The analyser works through weak
- * references, which keep some 15 kB per step until the event loop turns: more steps would cost much memory.
+ * How much backtracking an accepted pattern may cause, and how far the analyser searches. The limits are score and steps,
+ * never time, so that the result is the same on every machine. The analyser uses weak references, which keep about 15 kB
+ * per step until the next turn of the event loop: more steps would need much memory.
  */
 const LIMITS = { maxScore: 10, maxSteps: 500, timeout: Infinity, downgradePattern: false } as const;
 
 type Judgement = { readonly pattern: string } | { readonly fault: string };
 
-/** Patterns judged so far: many rules share one. */
+/** Patterns judged so far, since many rules share one. */
 const judged = new Map<string, Judgement>();
 
 /**
- * A pattern of a policy, made to match the whole text whatever it says, or what is wrong with it. Anchors are asked for
- * all the same: a reader of `admin$` expects it to match more than one text, and under `not` that would let callers in.
+ * A pattern of a policy, changed so that it always matches the whole text, or what is wrong with it. Anchors are required
+ * all the same: a reader of `admin$` expects it to match more than one text, and under `not` that would admit callers.
  */
 export function normalPattern(source: string): Judgement {
   const judgement = judged.get(source) ?? judge(source);
@@ -38,15 +38,15 @@ function judge(source: string): Judgement {
           fault: 'can backtrack: let a repeated part exclude the character that ends it, as in ^([^@]+)@example[.]com$',
         };
   } catch (error) {
-    return { fault: `is no regular expression that can be judged: ${error instanceof Error ? error.message : ''}` };
+    return { fault: `is not a regular expression that can be judged: ${error instanceof Error ? error.message : ''}` };
   }
 }
 
 function shapeFault(source: string): string | undefined {
   if (source.length > LONGEST_PATTERN) return `is longer than ${LONGEST_PATTERN} characters`;
-  if (!source.startsWith('^')) return 'must be anchored: it has to begin with ^';
+  if (!source.startsWith('^')) return 'must be anchored: it must begin with ^';
   const bare = source.replace(/\\.|\[(?:\\.|[^\]\\])*\]/gsu, '_');
-  if (!bare.endsWith('$')) return 'must be anchored: it has to end with $';
+  if (!bare.endsWith('$')) return 'must be anchored: it must end with $';
   if (/\(\?(?!:)/.test(bare)) return 'has a group other than ( ) and (?: )';
   if (/\\[1-9]/.test(source.replace(/\\\\/g, ''))) return 'has a back reference';
   if (outsideGroups(bare).includes('|'))
@@ -59,7 +59,7 @@ function outsideGroups(bare: string): string {
   return without === bare ? bare : outsideGroups(without);
 }
 
-/** The empty alternative always matches, and the match has a place for every group. */
+/** The empty alternative always matches, and the match has an entry for every group. */
 function groupsIn(source: string): number {
   return (new RegExp(`${source}|`, 'u').exec('')?.length ?? 1) - 1;
 }

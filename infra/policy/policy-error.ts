@@ -5,7 +5,7 @@ export interface PolicyFault {
   readonly problem: string;
 }
 
-/** The one error that a check throws: every fault that it found, not just the first. */
+/** The only error that a check throws. It contains every fault that was found, not just the first. */
 export class PolicyError extends Error {
   readonly faults: readonly PolicyFault[];
 
@@ -17,7 +17,7 @@ export class PolicyError extends Error {
   }
 }
 
-/** Gathers what is wrong with a document, so that its author sees everything at once. */
+/** Collects the faults of a document, so that its author sees all of them at once. */
 export class Faults {
   readonly #found: PolicyFault[] = [];
 

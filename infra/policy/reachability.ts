@@ -1,6 +1,6 @@
 /**
- * Which rules no caller can ever reach. What is said here is certain; what is not found may still be so (conditions are
- * compared by their form, and rules one by one, not several together).
+ * Finds rules that no caller can ever reach. A rule that is reported is certainly unreachable. A rule that is not reported
+ * may be unreachable too, because conditions are compared by their form, and rules one by one, not several together.
  */
 import type { Condition, Rule, Scalar, Test } from '../../functions/policy/document.ts';
 import { expressionOf } from '../../functions/policy/match.ts';
@@ -69,13 +69,13 @@ function isTest(condition: Condition): condition is Test {
   return condition !== 'always' && 'claim' in condition;
 }
 
-/** Comparisons that two conditions are worth; nesting made to be hard is given up on, which only loses a finding. */
+/** Limit of comparisons for two conditions. Beyond it the search stops, which can only miss a finding. */
 interface Effort {
   left: number;
 }
 const effort = (): Effort => ({ left: 20_000 });
 
-/** Whether a caller that meets `a` certainly meets `b`. */
+/** Whether every caller that meets `a` certainly meets `b`. */
 export function implies(a: Condition, b: Condition, budget = effort()): boolean {
   if ((budget.left -= 1) < 0) return false;
   if (b === 'always') return true;
@@ -92,7 +92,7 @@ export function implies(a: Condition, b: Condition, budget = effort()): boolean 
   return 'matches' in a && 'matches' in b && a.matches === b.matches;
 }
 
-/** Whether `b` is false of every caller that meets `a`: false, not only impossible to judge. */
+/** Whether `b` is false for every caller that meets `a`; impossible to judge does not count as false. */
 export function contradicts(a: Condition, b: Condition, budget = effort()): boolean {
   if ((budget.left -= 1) < 0) return false;
   if (a !== 'always' && 'not' in a && implies(b, a.not, budget)) return true;

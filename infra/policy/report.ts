@@ -15,7 +15,7 @@ export interface CheckResult {
 export interface TestResult extends CasesReport {
   readonly file: string;
   readonly passed: boolean;
-  /** Why no case could be run. */
+  /** Why no case could run. */
   readonly problem?: string;
 }
 

@@ -1,6 +1,6 @@
 /**
- * The policy document as its author writes it, defined once: parse.ts parses with it, docs/policy.schema.json is made of
- * it. What a shape cannot say (names that must exist, bounds that must fit each other) is checked in check.ts.
+ * The policy document as its author writes it, defined once: parse.ts parses with it, and docs/policy.schema.json is
+ * generated from it. What a schema cannot express (names that must exist, bounds that must be consistent) is in check.ts.
  */
 import * as z from 'zod/mini';
 
@@ -209,7 +209,10 @@ export const PolicySchema = described(
     $schema: z.optional(z.string()),
     version: described(z.literal(1), 'Of this language.'),
     description: prose(),
-    refuse: described(none(text(254)), 'User names that no token is ever minted for, besides tsadmin, system and su.'),
+    refuse: described(
+      none(text(254)),
+      'User names that no token is ever minted for, in addition to tsadmin, system and su.',
+    ),
     tables: described(
       z._default(
         z.record(name('Name of a table'), z.record(text(256), z.union([z.int(), text(254), z.array(text(254))]))),
@@ -224,7 +227,7 @@ export const PolicySchema = described(
 
 type Policy = z.infer<typeof PolicySchema>;
 
-/** A policy as its author wrote it, defaults filled in, by its parts. */
+/** The types of a policy as its author wrote it, with defaults filled in, and of its parts. */
 export interface Authored {
   readonly policy: Policy;
   readonly rule: Policy['rules'][number];

@@ -1,4 +1,4 @@
-/** Holds the ledger against the truth, which is what the simulated ThoughtSpot takes at this moment. */
+/** Compares the ledger with the truth: the tokens that the simulated ThoughtSpot accepts at this moment. */
 import { isUnfinished } from '../../functions/broker/lease.ts';
 import type { Lease } from '../../functions/broker/lease.ts';
 import { makeHandles } from '../../functions/ledger/handles.ts';
@@ -11,12 +11,12 @@ export interface AuditReport {
   readonly live: number;
   readonly rows: Readonly<Record<string, number>>;
   readonly violations: readonly string[];
-  /** Tokens under an accepted revoke that ThoughtSpot still takes: the sweep is at work on them. */
+  /** Tokens under an accepted revoke that ThoughtSpot still accepts. The sweep is working on them. */
   readonly beingRevoked: number;
 }
 
 interface NamedToken extends LiveToken {
-  /** As rows of the ledger name it. */
+  /** The token's digest, as in the rows of the ledger. */
   readonly digest: string;
 }
 
@@ -32,7 +32,7 @@ export async function makeAuditor(world: ChaosWorld, load: Load) {
       const before = liveTokens();
       const found = await ledgerRows(world.broker);
       const { leases } = found;
-      // The sweep ends tokens before it writes so: what died while we read may have a row of either kind.
+      // The sweep revokes a token before it records that: a token that died during the read may have either kind of row.
       const still = new Set(world.liveTokens().map(({ text }) => text));
       const live = before.filter(({ text }) => still.has(text));
       for (const { text, user } of live) world.secrets.set(text, `a token of ${user}`);
@@ -45,21 +45,21 @@ export async function makeAuditor(world: ChaosWorld, load: Load) {
         beingRevoked: underRevoke.length,
       };
     },
-    /** Once every token has had its time: none may live, and no row may be waiting for anything. */
+    /** After every token has expired: no token may live, and no row may be waiting for anything. */
     async atRest(): Promise<readonly string[]> {
       const { leases } = await ledgerRows(world.broker);
       const open = leases.filter(({ state }) => isUnfinished(state));
       return [
-        ...world.liveTokens().map(({ user }) => `a token of ${user} outlives its time`),
-        ...open.map(({ user, state }) => `a row of ${user} is ${state} though its token has had its time`),
+        ...world.liveTokens().map(({ user }) => `a token of ${user} outlives its end`),
+        ...open.map(({ user, state }) => `a row of ${user} is ${state} although its token has expired`),
       ];
     },
-    /** Secrets in anything that was printed or answered. The whole run at once, as it is much text. */
+    /** Secrets in anything that was printed or answered. It searches the text of the whole run once, as it is much. */
     leaks: () => leaksAmong([...world.printed, ...load.bodies], world.secrets),
   };
 }
 
-/** Live tokens that no unfinished row speaks of. A row without a token accounts for one token of its user. */
+/** Live tokens that no unfinished row records. A row without a token accounts for one token of its user. */
 function unaccounted(world: ChaosWorld, live: readonly NamedToken[], leases: readonly Lease[]): string[] {
   const unfinished = leases.filter(({ state }) => isUnfinished(state));
   const byDigest = new Set(unfinished.flatMap(({ tokenDigest }) => tokenDigest ?? []));
@@ -72,17 +72,17 @@ function unaccounted(world: ChaosWorld, live: readonly NamedToken[], leases: rea
   for (const token of [...live].sort((one, other) => one.expiresAt - other.expiresAt)) {
     if (byDigest.has(token.digest)) continue;
     const endsAt = token.expiresAt - world.clusterAheadMs - world.setBackMs;
-    // A cluster that sets its clock back makes tokens live longer than it said: nobody can have known. For those that
-    // were handed out the world knows; this is for the others.
+    // A cluster that sets its clock back makes tokens live longer than it said, and nobody can know. The world handles
+    // those that were handed out; this handles the others.
     if (expired.has(token.digest) && endsAt <= world.now()) continue;
     const index = blank.findIndex(({ user, latestEndAt }) => user === token.user && latestEndAt >= endsAt);
-    if (index < 0) problems.push(`a live token of ${token.user} has no row that says so`);
+    if (index < 0) problems.push(`a live token of ${token.user} has no row that records it`);
     else blank.splice(index, 1);
   }
   return problems;
 }
 
-/** Live tokens whose revoke was accepted, and that nobody will end. */
+/** Live tokens whose revoke was accepted, and which nothing will end. */
 function forgotten(tokens: readonly NamedToken[], { leases, cutOffs }: LedgerRows): string[] {
   const byDigest = new Map(leases.flatMap((lease) => (lease.tokenDigest ? [[lease.tokenDigest, lease] as const] : [])));
   return tokens.flatMap(({ digest, user }) => {

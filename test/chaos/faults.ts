@@ -1,11 +1,11 @@
-/** Each fault of the plan, done to the world. */
+/** Injects each fault of the plan into the world. */
 import type { Fault, FaultSwitch } from '../../local/aws/faults.ts';
 import type { FunctionName } from '../../functions/contract/functions.ts';
 import type { Load } from './load.ts';
 import type { FaultName, PlannedFault } from './plan.ts';
 import type { ChaosWorld } from './world.ts';
 
-/** Begins a fault; what it returns ends it. */
+/** Begins a fault. The function that it returns ends the fault. */
 type Begin = (world: ChaosWorld, load: Load, fault: PlannedFault) => (() => void) | Promise<void>;
 
 const REQUEST_FUNCTIONS: readonly FunctionName[] = ['gettoken', 'gettoken', 'revoketoken', 'sessioninfo', 'sweep'];
@@ -69,12 +69,12 @@ export const BEGIN: Readonly<Record<FaultName, Begin>> = {
   'policy redeployed': (world) => world.redeploy(),
 };
 
-/** The audit reads the table by Scan, which the broker never does: faults are for the broker. */
+/** Injects faults only into calls of the broker: it never uses Scan, with which the audit reads the table. */
 function inject(faults: FaultSwitch, fault: () => Fault | undefined): () => void {
   return faults.inject(({ operation }) => (operation === 'Scan' ? undefined : fault()));
 }
 
-/** So that the next requests need what only a new sandbox asks for. */
+/** Kills the sandboxes, so that the next requests need what only a new sandbox loads. */
 function killIdle(world: ChaosWorld, name: FunctionName): void {
   for (const pid of world.broker.functions.get(name)?.pids() ?? []) killSandbox(pid);
 }

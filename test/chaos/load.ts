@@ -1,20 +1,20 @@
-/** People who use the broker, and all that they were told: the audit holds the broker to it. */
+/** The users of the broker, and every answer that they got. The audit checks the broker against these answers. */
 import type { ChaosWorld } from './world.ts';
 import type { PlannedRequest } from './plan.ts';
 
 export interface HandedOut {
   readonly user: string;
   readonly token: string;
-  /** When its answer came first, ms of the process. */
+  /** When it was first received, ms of the process. */
   readonly at: number;
 }
 
-/** A revocation that the broker said it had accepted. */
+/** A revocation that the broker accepted. */
 export interface AcceptedRevoke {
   readonly what: string;
   readonly askedAt: number;
   readonly answeredAt: number;
-  /** The broker said that ThoughtSpot had confirmed all. */
+  /** Whether the broker said that ThoughtSpot had confirmed all of it. */
   readonly complete: boolean;
   readonly covers: (held: HandedOut) => boolean;
 }
@@ -28,7 +28,7 @@ export interface Answered {
 
 type Selection = { readonly all: true } | { readonly orgId: number };
 
-/** No answer may take longer: the gateway's own limit is 30 s. */
+/** No answer may take longer. The gateway's own limit is 30 s. */
 const HANG_MS = 35_000;
 
 export class Load {
@@ -36,7 +36,7 @@ export class Load {
   readonly revokes: AcceptedRevoke[] = [];
   readonly answers: Answered[] = [];
   readonly violations = new Set<string>();
-  /** Bodies of all answers, without the token that was asked for. */
+  /** Bodies of all answers; the token that was asked for is removed. */
   readonly bodies: string[] = [];
   readonly #world: ChaosWorld;
   readonly #running = new Set<Promise<void>>();
@@ -45,7 +45,7 @@ export class Load {
     this.#world = world;
   }
 
-  /** Does what was planned, without waiting for it. */
+  /** Starts a planned request without waiting for it. */
   start({ user: index, action }: PlannedRequest): void {
     const user = this.#world.users[index];
     if (user === undefined) throw new Error('The plan has more users than the world.');
@@ -53,7 +53,7 @@ export class Load {
       case 'token':
         return this.#run(this.#token(user, {}));
       case 'reload':
-        // As the embed SDK does: several frames of a page ask at once.
+        // As with the embed SDK, several frames of a page ask at once.
         for (let frame = 0; frame < 3; frame += 1) this.#run(this.#token(user, {}));
         return;
       case 'session':
@@ -93,7 +93,7 @@ export class Load {
     });
   }
 
-  /** Tokens that the revoke covers and that ThoughtSpot still takes. */
+  /** Tokens that the revoke covers and that ThoughtSpot still accepts. */
   liveUnder({ covers, askedAt }: AcceptedRevoke): HandedOut[] {
     const live = new Set(this.#world.liveTokens().map(({ text }) => text));
     return [...this.handedOut.values()].filter((held) => held.at < askedAt && live.has(held.token) && covers(held));
@@ -131,7 +131,7 @@ export class Load {
     this.#note(path, answer.status, code);
     const { token } = json;
     this.bodies.push(typeof token === 'string' ? answer.text.replaceAll(token, '') : answer.text);
-    // The gateway's own answers, to a sandbox that died or a function that has no place left, are told by their message.
+    // The gateway's own answers, for a dead sandbox or a function without a free sandbox, are recognised by their message.
     if (answer.status >= 500 && code === undefined && typeof json['message'] !== 'string') {
       this.violations.add(`${path} answered ${answer.status} without a code`);
     }
@@ -179,7 +179,7 @@ export class Load {
     const revoke = { what, askedAt, answeredAt: performance.now(), complete, covers };
     this.revokes.push(revoke);
     if (complete && this.liveUnder(revoke).length > 0) {
-      this.violations.add(`ThoughtSpot still takes a token although it confirmed the ${what}`);
+      this.violations.add(`ThoughtSpot still accepts a token although it confirmed the ${what}`);
     }
   }
 

@@ -1,4 +1,4 @@
-/** `npm run chaos`: breaks everything around the broker, by a seed, and holds it to its promises. */
+/** `npm run chaos`: injects faults, chosen by a seed, around the broker, and checks its promises. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -9,18 +9,17 @@ import { svgTimeline } from './timeline.ts';
 
 const HELP = `npm run chaos -- [--seed <n>] [--minutes <n>] [--simulated <n>] [--users <n>] [--rate <n>] [--svg <file>]
 
-Runs the whole broker on this machine, lets people use it, and breaks what it stands on: sandboxes, ledger, KMS,
-Secrets Manager, ThoughtSpot, its keys, its clock. Meanwhile and at the end it holds the ledger against the truth.
+Runs the whole broker on this machine with simulated users, and injects faults into what it depends on: sandboxes, ledger,
+KMS, Secrets Manager, ThoughtSpot, its keys, its clock. During the run and at the end it compares the ledger with the truth.
 
-  --seed <n>      with the same other numbers it gives the same faults and requests (default: drawn, and printed)
-  --minutes <n>   how long people use it (default 5)
-  --simulated <n> how many minutes that is by the clocks of all who take part: time passes for them at once, now and
-                  then (default 60)
-  --users <n>     how many people (default 200)
-  --rate <n>      what they do per second, all together (default 12)
-  --svg <file>    where the picture goes (default reports/chaos/<seed>.svg)
+  --seed <n>      the same seed and options give the same faults and requests (default: random, and printed)
+  --minutes <n>   how long the users use the broker (default 5)
+  --simulated <n> simulated minutes of the run: from time to time, the clocks of all participants jump ahead (default 60)
+  --users <n>     number of users (default 200)
+  --rate <n>      requests per second of all users together (default 12)
+  --svg <file>    file of the timeline (default reports/chaos/<seed>.svg)
 
-Ends with 0 if every promise was kept, 1 if not, 2 if it was called wrongly.
+Exit code: 0 every promise was kept, 1 a promise was broken, 2 wrong usage.
 `;
 
 function numberOf(name: string, text: string | undefined, otherwise: number): number {

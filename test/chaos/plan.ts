@@ -1,4 +1,4 @@
-/** What happens in a run, decided before it starts: the same seed, lengths and numbers give the same plan. */
+/** The plan of a run, made before it starts. The same seed, lengths and numbers give the same plan. */
 import { createHash } from 'node:crypto';
 import { chance, type Chance } from '../support/seeded.ts';
 
@@ -29,7 +29,7 @@ export interface PlannedFault {
   readonly at: number;
   readonly name: FaultName;
   readonly forMs: number;
-  /** Uniform in [0, 1): which sandbox, how many, which user. */
+  /** Uniform in [0, 1); they choose which sandbox, how many, which user. */
   readonly dice: readonly [number, number];
 }
 
@@ -40,18 +40,18 @@ export interface PlannedRequest {
   readonly action: Action;
 }
 
-/** Time that goes by at once, for people, sandboxes and cluster alike, so that a short run is a long one by their clocks. */
+/** A jump in time for users, sandboxes and cluster alike, so that a short run is a long one by their clocks. */
 export interface PlannedPassage {
   readonly at: number;
   readonly ms: number;
 }
 
-/** What a run is drawn from. */
+/** What a plan is drawn from. */
 export interface PlanOptions {
   readonly seed: number;
   /** Length of the load, ms. */
   readonly durationMs: number;
-  /** Its length by the clocks of all who take part, ms; at least `durationMs`. */
+  /** Its length by the clocks of all participants, ms; at least `durationMs`. */
   readonly simulatedMs: number;
   readonly users: number;
   readonly requestsPerSecond: number;
@@ -63,7 +63,7 @@ export interface Plan extends PlanOptions {
   readonly requests: readonly PlannedRequest[];
 }
 
-/** Every kind of fault comes once before any comes again. A part has one fault at a time. */
+/** Every kind of fault occurs once before any occurs again. Each part has only one fault at a time. */
 export function planOf(options: PlanOptions): Plan {
   const { seed, durationMs, simulatedMs, users, requestsPerSecond } = options;
   return {
@@ -74,7 +74,7 @@ export function planOf(options: PlanOptions): Plan {
   };
 }
 
-/** Two runs with this in common had the same faults and requests at the same planned moments. */
+/** Runs with the same fingerprint had the same faults and requests at the same planned times. */
 export function fingerprintOf(plan: Plan): string {
   return createHash('sha256').update(JSON.stringify(plan)).digest('hex').slice(0, 12);
 }
@@ -83,7 +83,7 @@ export function fingerprintOf(plan: Plan): string {
 const CALM_MS = 1_000;
 
 function faultsOf(random: Chance, durationMs: number): PlannedFault[] {
-  // Between the beginnings of two faults: a short run has to hurry, a long one shows how things get well again.
+  // Time between the starts of two faults. A short run needs many faults; a long one shows how the broker recovers.
   const gapMs = Math.min(4_000, Math.max(1_000, durationMs / 20));
   const faults: PlannedFault[] = [];
   const freeAt = new Map<string, number>();
@@ -104,7 +104,7 @@ function faultsOf(random: Chance, durationMs: number): PlannedFault[] {
   return faults.sort((one, other) => one.at - other.at);
 }
 
-/** About one in ten seconds, from a tenth of the usual one to twice it. */
+/** About one jump every ten seconds, each between a tenth and twice the average. */
 function passagesOf(random: Chance, durationMs: number, simulatedMs: number): PlannedPassage[] {
   const count = Math.max(1, Math.floor(durationMs / 10_000));
   const drawn = Array.from({ length: count }, () => 0.1 + 1.9 * random());

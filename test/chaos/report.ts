@@ -1,4 +1,4 @@
-/** What a run was and what came of it, in words. */
+/** Describes a run and its result as text. */
 import type { ChaosReport } from './run.ts';
 import { textTimeline } from './timeline.ts';
 
@@ -20,16 +20,16 @@ export function formatReport(report: ChaosReport): string {
   return [
     textTimeline(report),
     '',
-    `seed ${plan.seed}, plan ${planFingerprint}: ${plan.requests.length} requests of ${plan.users} people, ${plan.faults.length} faults, in ${minutes} minutes that are ${simulated} by the clocks of all who take part`,
+    `seed ${plan.seed}, plan ${planFingerprint}: ${plan.requests.length} requests of ${plan.users} users, ${plan.faults.length} faults, in ${minutes} minutes (${simulated} simulated)`,
     `${report.answers.length} answers: ${tallyOf(report)
       .map(([outcome, count]) => `${count} x ${outcome}`)
       .join(', ')}`,
     `${report.mints} tokens minted, ${report.tokens} handed out, ${report.lostReplies} lost on the way, ${report.acceptedRevokes} revocations accepted`,
-    `${checkpoints.length} audits; rows at the end: ${rows.join(', ')}; ${end.live} tokens still live, each with a row that says so, until its time was over`,
+    `${checkpoints.length} audits; rows at the end: ${rows.join(', ')}; ${end.live} tokens still live, each recorded in a row until it expired`,
     `${report.printedLines} printed lines searched: ${report.leaks.length === 0 ? 'no secret in them' : report.leaks.join(', ')}`,
     ...(violations.length === 0
       ? ['Every promise was kept.']
       : [`${violations.length} broken promises:`, ...violations.map((each) => `  - ${each}`)]),
-    `Again: npm run chaos -- --seed ${plan.seed} --minutes ${minutes} --simulated ${simulated} --users ${plan.users} --rate ${plan.requestsPerSecond}`,
+    `Repeat: npm run chaos -- --seed ${plan.seed} --minutes ${minutes} --simulated ${simulated} --users ${plan.users} --rate ${plan.requestsPerSecond}`,
   ].join('\n');
 }

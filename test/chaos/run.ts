@@ -1,4 +1,4 @@
-/** One run: load and faults as planned, audits at checkpoints, then calm, and the last audit. */
+/** One run: load and faults as planned, with audits at checkpoints; then no more faults, and the last audit. */
 import { makeAuditor, type AuditReport } from './audit.ts';
 import { BEGIN } from './faults.ts';
 import { Load } from './load.ts';
@@ -7,11 +7,11 @@ import { startWorld } from './world.ts';
 
 export interface ChaosOptions extends PlanOptions {
   readonly checkpointEveryMs: number;
-  /** `elapsedMs` of the load, and what is going on. */
+  /** Called with `elapsedMs` of the load and with what is happening. */
   readonly onProgress?: (elapsedMs: number, label: string) => void;
 }
 
-/** Something that stood for a time, ms from the start of the load. */
+/** How long a fault lasted, ms from the start of the load. */
 export interface Span {
   readonly name: FaultName;
   readonly from: number;
@@ -26,7 +26,7 @@ export interface ChaosReport {
   readonly plan: Plan;
   readonly planFingerprint: string;
   readonly spans: readonly Span[];
-  /** Times that went by at once, `at` as it was, not as planned. */
+  /** The jumps in time, with `at` as it was, not as planned. */
   readonly passages: readonly PlannedPassage[];
   readonly answers: readonly {
     readonly at: number;
@@ -35,7 +35,7 @@ export interface ChaosReport {
     readonly code?: string;
   }[];
   readonly checkpoints: readonly Checkpoint[];
-  /** After everybody's tokens have been revoked and the sweep has had its time. */
+  /** After all tokens have been revoked and the sweep has finished. */
   readonly end: AuditReport;
   readonly acceptedRevokes: number;
   readonly tokens: number;
@@ -47,11 +47,11 @@ export interface ChaosReport {
   readonly violations: readonly string[];
 }
 
-/** How long the sweep may take to end what was revoked, once nothing is wrong any more, ms. */
+/** How long the sweep may take to end what was revoked, once there are no more faults, ms. */
 const CALM_LIMIT_MS = 120_000;
-/** Longer than any token of the run lives. */
+/** Longer than the life of any token of the run. */
 const EVERY_END_MS = 3_600_000;
-/** Runs of the sweep that end whatever has had its time, with some to spare. */
+/** More runs of the sweep than it needs to end everything that has expired. */
 const LAST_SWEEPS = 20;
 
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
@@ -64,7 +64,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     const auditor = await makeAuditor(world, load);
     const startedAt = performance.now();
     const since = () => performance.now() - startedAt;
-    // While time passes at once nobody asks for anything: the plan is held up, and goes on as much later.
+    // During a jump in time there are no requests: the plan pauses, and continues later by as much.
     let heldUpMs = 0;
     let going = Promise.resolve();
     const until = async (at: number) => {
@@ -105,7 +105,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     });
     const checkpoints: Checkpoint[] = [];
     const check = async () => void checkpoints.push({ at: since(), ...(await auditor.audit()) });
-    // One after the other: an audit reads the ledger and ThoughtSpot at one time.
+    // One after the other, because an audit must read the ledger and ThoughtSpot at the same time.
     const passagesAndChecks = async () => {
       const due = plan.passages.map((passage) => ({ at: passage.at, act: () => pass(passage) }));
       for (let at = checkpointEveryMs; at < durationMs; at += checkpointEveryMs) due.push({ at, act: check });
@@ -129,7 +129,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     if (end.beingRevoked > 0) load.violations.add(`${end.beingRevoked} tokens outlive their accepted revoke`);
     checkpoints.push({ at: settledAt, ...end });
 
-    onProgress?.(durationMs, 'letting the last token have its time');
+    onProgress?.(durationMs, 'waiting for the last token to expire');
     world.passTime(EVERY_END_MS);
     let unended = await auditor.atRest();
     for (let run = 0; run < LAST_SWEEPS && unended.length > 0; run += 1) {

@@ -1,4 +1,4 @@
-/** A run as a picture: a lane per fault, the answers above, the audits below. As text for a terminal, and as SVG. */
+/** Draws a run: a lane per fault, the answers above, the audits below. As text for a terminal, and as SVG. */
 import { FAULT_NAMES } from './plan.ts';
 import type { ChaosReport } from './run.ts';
 
@@ -9,7 +9,7 @@ interface Buckets {
   readonly refused: readonly number[];
 }
 
-/** Answers per equal stretch of the run: those that gave what was asked for, and those that did not. */
+/** Answers per equal interval of the run: those that gave what was asked for, and those that did not. */
 function bucketsOf({ answers }: ChaosReport, count: number, lengthMs: number): Buckets {
   const good = Array<number>(count).fill(0);
   const refused = Array<number>(count).fill(0);
@@ -50,7 +50,7 @@ export function textTimeline(report: ChaosReport, width = 72): string {
     ['answers: granted', spark(good)],
     ['answers: refused', spark(refused)],
     ...FAULT_NAMES.map((name) => [name, lane(report.spans.filter((span) => span.name === name))] as const),
-    ['time passes', lane(report.passages.map(({ at }) => ({ from: at, to: at })))],
+    ['time jumps', lane(report.passages.map(({ at }) => ({ from: at, to: at })))],
     ['audit', audits.join('')],
   ];
   return rows.map(([name, line]) => `${name.padStart(22)} ${line}`.trimEnd()).join('\n');
@@ -61,7 +61,7 @@ const WIDTH = 780;
 const CHART = 70;
 const LANE = 20;
 
-/** Light and dark by the reader's own setting; each mark has its times as a tooltip. */
+/** Light or dark as the reader has set it. Each mark shows its times as a tooltip. */
 export function svgTimeline(report: ChaosReport): string {
   const lengthMs = lengthOf(report);
   const x = (at: number) => Math.round((LEFT + (at / lengthMs) * WIDTH) * 10) / 10;
@@ -103,11 +103,11 @@ export function svgTimeline(report: ChaosReport): string {
   });
   const audits = report.checkpoints.map(({ at, live, violations }) => {
     const fine = violations.length === 0;
-    const title = `<title>${second(at)}: ${live} live tokens, ${fine ? 'each with its row' : violations.length + ' faults'}</title>`;
+    const title = `<title>${second(at)}: ${live} live tokens, ${fine ? 'each with its row' : violations.length + ' broken promises'}</title>`;
     return `<text class="${fine ? 'fine' : 'wrong'}" x="${x(at)}" y="${bottom + 16}" text-anchor="middle">${fine ? '✓' : '✗'}${title}</text>`;
   });
   const passages = report.passages.map(({ at, ms }) => {
-    const title = `<title>${second(at)}: ${Math.round(ms / 1000)} s pass at once</title>`;
+    const title = `<title>${second(at)}: time jumps ahead by ${Math.round(ms / 1000)} s</title>`;
     return `<line class="passage" x1="${x(at)}" x2="${x(at)}" y1="${top + 14}" y2="${bottom}">${title}</line>`;
   });
   const every = [5, 10, 20, 30, 60, 120, 300].find((step) => lengthMs / 1000 / step <= 12) ?? 600;
@@ -131,7 +131,7 @@ export function svgTimeline(report: ChaosReport): string {
 <text x="${LEFT}" y="20">seed ${report.plan.seed}: ${report.answers.length} answers, ${report.spans.length} faults, ${report.checkpoints.length} audits</text>
 <rect class="good" x="${LEFT}" y="29" width="10" height="10"/><text x="${LEFT + 16}" y="38">granted</text>
 <rect class="bad" x="${LEFT + 80}" y="29" width="10" height="10"/><text x="${LEFT + 96}" y="38">refused with a code, or by the gateway</text>
-<line class="passage" x1="${LEFT + 345}" x2="${LEFT + 345}" y1="28" y2="40"/><text x="${LEFT + 352}" y="38">time passes at once: ${Math.round(report.plan.simulatedMs / 60_000)} minutes by the clocks of all in this run</text>
+<line class="passage" x1="${LEFT + 345}" x2="${LEFT + 345}" y1="28" y2="40"/><text x="${LEFT + 352}" y="38">time jumps: ${Math.round(report.plan.simulatedMs / 60_000)} simulated minutes in this run</text>
 <text x="${LEFT - 10}" y="${top - 4}" text-anchor="end">answers</text>
 ${chart.join('\n')}
 ${passages.join('\n')}

@@ -1,4 +1,4 @@
-/** The local broker with as many people as a run needs, and what the audit has to know of it. */
+/** The local broker with as many users as a run needs, and what the audit must know about it. */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
@@ -22,25 +22,25 @@ export interface ChaosWorld {
   readonly orgOf: (user: string) => number;
   readonly jwtOf: (user: string) => string;
   readonly digestKey: Buffer;
-  /** Everything that must never be printed, with a name that may. */
+  /** Everything that must never be printed, with a name that may be printed. */
   readonly secrets: Map<string, string>;
-  /** All that the functions and the platform print. */
+  /** Everything that the functions and the platform print. */
   readonly printed: string[];
-  /** What ThoughtSpot takes now and may take: without those that live on or again because its clock was set back. */
+  /** Tokens that ThoughtSpot rightly accepts now: without those that live longer or again because its clock was set back. */
   liveTokens(): LiveToken[];
-  /** When tokens that were handed out end, as the broker said, epoch ms. */
+  /** When the tokens that were handed out end, as the broker promised, epoch ms. */
   readonly promisedEnds: Map<string, number>;
-  /** The time of all who take part, epoch ms: this machine's, and what has passed at once. */
+  /** The time of all participants, epoch ms: this machine's time plus all jumps. */
   now(): number;
-  /** Lets time go by at once, for sandboxes and cluster. Nothing may be under way that holds a clock's reading. */
+  /** Makes time jump ahead, for sandboxes and cluster. There must be no work in progress that has read a clock. */
   passTime(ms: number): void;
-  /** Sets the cluster's clock, ms ahead of everybody else's. */
+  /** Sets the cluster's clock to this many ms ahead of all other clocks. */
   setClusterClock(aheadMs: number): void;
   /** How far that clock is ahead now, ms. */
   readonly clusterAheadMs: number;
   /** How far it has been set back altogether, ms. */
   readonly setBackMs: number;
-  /** A new key at the cluster and, right after it, in the secret. */
+  /** Creates a new key at the cluster and, immediately after that, stores it in the secret. */
   rotateKey(org: number | undefined): void;
   /** Changes the policy document and replaces all sandboxes. */
   redeploy(): Promise<void>;
@@ -78,7 +78,7 @@ export async function startWorld(userCount: number): Promise<ChaosWorld> {
     sweepEveryMs: 2_000,
   });
   const { simulator } = broker;
-  if (simulator === undefined) throw new Error('The chaos needs the simulator.');
+  if (simulator === undefined) throw new Error('A chaos run needs the simulator.');
 
   const digestKey = randomBytes(32);
   const keys = { own: simulator.secretKey(), globex: simulator.secretKey(2) };
@@ -167,7 +167,7 @@ export async function startWorld(userCount: number): Promise<ChaosWorld> {
   };
 }
 
-/** Longer than any run by its own clocks. */
+/** Longer than any run by its simulated clocks. */
 const JWT_LIFE_SECONDS = 7 * 86_400;
 
 /** The local policy, a little different each time. */

@@ -114,7 +114,7 @@ describe('a healthy cluster and broker', () => {
     const missing = await report(args, variables);
     expect(named(missing.checks, 'credential')).toMatchObject({
       status: 'failed',
-      cure: containing('Put a value'),
+      cure: containing('Store a value'),
     });
     stored({ secretKey: simulator.secretKey(), digestKey: 'short' });
     const malformed = await report(args, variables);
@@ -176,7 +176,7 @@ const CAUSES: readonly Case[] = [
     title: 'a token for somebody else',
     switches: { wrongUser: 'bob' },
     check: 'sessionInfo',
-    cause: /is that of bob in org 1, asked for alice/,
+    cause: /belongs to bob in org 1; requested was alice/,
     cure: /Do not go live/,
   },
   {
@@ -257,7 +257,11 @@ describe('what is wrong with the broker is named with its cure', () => {
   test('something that lets everybody in', async () => {
     const open: RequestListener = (_request, response) => response.writeHead(200).end('{}');
     const check = await withServer(open, (url) => atBroker(url, 'a.b.c'));
-    for (const name of ['no access token is refused', 'forged access token is refused', 'unentitled caller is refused'])
+    for (const name of [
+      'request without an access token is refused',
+      'forged access token is refused',
+      'unentitled caller is refused',
+    ])
       expect(check(name)?.status).toMatch(/failed|skipped/);
     expect(check('forged access token is refused')).toMatchObject({ cure: containing('off the network') });
   });
@@ -270,7 +274,7 @@ describe('what is wrong with the broker is named with its cure', () => {
 
 describe('usage', () => {
   test.each([
-    ['no target', [], 'Examine what?'],
+    ['no target', [], 'Nothing to examine'],
     ['an unknown option', ['--hsot', 'x'], '--hsot'],
     ['an unknown environment', ['--env', 'qa'], 'Known: dev, prod, staging'],
     ['a host without TLS', ['--host', 'http://acme.thoughtspot.cloud'], '--host is an origin'],

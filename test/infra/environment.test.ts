@@ -34,9 +34,14 @@ const faulty: [string, object, { account?: string; region?: string }, string][] 
   ['a missing account', {}, { region: 'eu-central-1' }, 'account: is missing; pass -- --account'],
   ['a missing region', {}, { account: '111122223333' }, 'region: is missing; pass -- --region'],
   ['an account that is none', {}, { ...target, account: '1234' }, 'account: an AWS account has 12 digits'],
-  ['an origin of *', { allowedOrigins: ['*'] }, target, 'allowedOrigins.0: a wildcard would let any site ask'],
+  ['an origin of *', { allowedOrigins: ['*'] }, target, 'allowedOrigins.0: a wildcard would let any site request'],
   ['a partial wildcard', { allowedOrigins: ['https://*.example.com'] }, target, 'allowedOrigins.0: a wildcard'],
-  ['an origin with a path', { allowedOrigins: ['https://a.example/app'] }, target, 'allowedOrigins.0: is no origin'],
+  [
+    'an origin with a path',
+    { allowedOrigins: ['https://a.example/app'] },
+    target,
+    'allowedOrigins.0: is not an origin',
+  ],
   [
     'an http origin',
     { allowedOrigins: ['https://a.example', 'http://localhost:1'] },
@@ -66,13 +71,13 @@ const faulty: [string, object, { account?: string; region?: string }, string][] 
     'a schedule that is no cron',
     { revocationSchedules: [{ ...schedule, expression: 'cron(0 20 * * * *)' }] },
     target,
-    'revocationSchedules.0.expression: is no valid schedule',
+    'revocationSchedules.0.expression: is not a valid schedule',
   ],
   [
     'a time zone that is none',
     { revocationSchedules: [{ ...schedule, timeZone: 'Europe/Atlantis' }] },
     target,
-    'revocationSchedules.0.timeZone: is no IANA time zone',
+    'revocationSchedules.0.timeZone: is not an IANA time zone',
   ],
   [
     'a selection of two kinds',
@@ -84,7 +89,7 @@ const faulty: [string, object, { account?: string; region?: string }, string][] 
     'two schedules of one name',
     { revocationSchedules: [schedule, schedule] },
     target,
-    'revocationSchedules: two schedules share a name',
+    'revocationSchedules: two schedules have the same name',
   ],
   [
     'a retention that CloudWatch has not',
@@ -92,7 +97,7 @@ const faulty: [string, object, { account?: string; region?: string }, string][] 
     target,
     'logRetentionDays: CloudWatch keeps logs for one of 1, 3, 5, 7',
   ],
-  ['a sweep beyond the budget', { sweepRate: 101 }, target, 'sweepRate: ThoughtSpot takes 100 calls'],
+  ['a sweep beyond the budget', { sweepRate: 101 }, target, 'sweepRate: ThoughtSpot accepts 100 calls'],
   [
     'more provisioned than reserved',
     { concurrency: { ...prod.concurrency, sweep: { reserved: 1, provisioned: 2 } } },

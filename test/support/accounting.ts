@@ -1,9 +1,9 @@
-/** What must hold of ledger and ThoughtSpot at every moment, and once the sweep has had its time. */
+/** Checks what must be true of ledger and ThoughtSpot at every moment, and after the sweep has finished. */
 import { FINISHED, isUnfinished, type Lease } from '../../functions/broker/lease.ts';
 import type { IssuedToken } from '../../functions/broker/use-cases.ts';
 import type { World } from './broker-world.ts';
 
-/** Live tokens that no row speaks of. A row without a token accounts for one token of its user, up to its latest end. */
+/** Live tokens that no row records. A row without a token accounts for one token of its user, up to its latest end. */
 export async function unaccounted({ ledger, issuer, rows }: World): Promise<string[]> {
   const unfinished = (await rows()).filter(({ state }) => isUnfinished(state));
   const sealed = new Set(unfinished.flatMap((row) => ledger.tokenOf(row) ?? []));
@@ -21,14 +21,14 @@ export async function unaccounted({ ledger, issuer, rows }: World): Promise<stri
   return problems;
 }
 
-/** A reply may be given only for a row that is live with this very token. */
+/** Checks that a reply is given only for a row that is live and holds this token. */
 export async function released({ ledger }: World, issued: IssuedToken): Promise<string[]> {
   const row = await ledger.get(issued.lease, Infinity);
   if (row?.state !== 'live') return [`a reply was given for a row that is ${row?.state ?? 'not there'}`];
   return ledger.tokenOf(row) === issued.token ? [] : ['the row of a reply holds another token'];
 }
 
-/** Sweeps, from due time to due time, until nothing is due any more. Then every row is finished and no token lives. */
+/** Sweeps, from due time to due time, until nothing is due. Then every row must be finished and no token live. */
 export async function drain(
   world: World,
   watch: () => Promise<string[]> = () => unaccounted(world),

@@ -1,8 +1,8 @@
 import type { PatternNode } from './pattern-syntax.ts';
 
 /**
- * Matches the whole text as a backtracking engine does, greedy and in order, and counts the steps that it takes: what a
- * clock would measure, without a clock. Gives up at `most`.
+ * Matches the whole text as a backtracking engine does, greedy and in order, and counts the steps. The count replaces a
+ * measurement of time. Gives up after `most` steps.
  */
 export function steps(pattern: PatternNode, text: string, most: number): { matched: boolean; count: number } {
   const chars = [...text];

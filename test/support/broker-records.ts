@@ -1,11 +1,11 @@
-/** What the domain writes down about one lease, for tests that hold it to the last field. */
+/** What the domain records about one lease, for tests that check every field of it. */
 import { Failure } from '../../functions/broker/failure.ts';
 import type { Log } from '../../functions/broker/ports.ts';
 import { makeWorld, type World, type WorldOptions } from './broker-world.ts';
 
 export type Line = [level: string, message: string, fields: unknown];
 
-/** A world that keeps the lines of its log. */
+/** A world that records the lines of its log. */
 export function worldWithLog(options: WorldOptions = {}): World & { readonly lines: Line[] } {
   const lines: Line[] = [];
   const at = (level: string) => (message: string, fields?: unknown) => void lines.push([level, message, fields]);
@@ -13,7 +13,7 @@ export function worldWithLog(options: WorldOptions = {}): World & { readonly lin
   return { ...makeWorld({ ...options, log }), lines };
 }
 
-/** The failure of a promise. Throws any other error that it rejects with, and an error if it does not. */
+/** The Failure that a promise rejects with. Throws any other error, and an error if the promise resolves. */
 export async function failureOf(promise: Promise<unknown>): Promise<Failure> {
   const error = await promise.then(
     () => new Error('no failure'),
@@ -25,7 +25,7 @@ export async function failureOf(promise: Promise<unknown>): Promise<Failure> {
 
 export const ANN = { issuer: 'https://issuer.example', subject: 'sub-ann' };
 
-/** An audit line's facts of the first lease that `ann` got. */
+/** The facts in an audit line about the first lease of `ann`. */
 export const FACTS = { caller: ANN, user: 'ann', rule: 'rule', grant: 'default', policyVersion: 'v1' };
 export const HANDLE = { leaseId: expect.any(String) as string, generation: 1, orgId: 1, kind: 'full' };
 export const DIGEST = { tokenDigest: expect.any(String) as string };

@@ -1,6 +1,6 @@
 /**
- * Watches a running local broker as its users, its operators and ThoughtSpot see it: what was answered, which rows there
- * are, which tokens live, and whether anything secret came out. Answers are held against docs/openapi.yaml as they come.
+ * Observes a running local broker as its users, its operators and ThoughtSpot see it: its answers, its rows, the live
+ * tokens, and whether a secret leaked. Every answer is checked against docs/openapi.yaml.
  */
 import { isUnfinished, type Lease } from '../../functions/broker/lease.ts';
 import { makeHandles } from '../../functions/ledger/handles.ts';
@@ -8,14 +8,14 @@ import { SECRET_ID } from '../../local/function-variables.ts';
 import type { LocalBroker } from '../../local/local-broker.ts';
 import { leaksAmong, leaksIn } from './canaries.ts';
 import { ledgerRows } from './ledger-rows.ts';
-import { faultsOf } from './openapi.ts';
+import { mismatchesOf } from './openapi.ts';
 
 export interface Request {
   readonly method?: string;
-  /** Text as it is, anything else as JSON; without one the request has no content type either. */
+  /** A string is sent as it is, anything else as JSON. Without a body the request has no content type either. */
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
-  /** In place of the user's own; null: none at all. */
+  /** Replaces the user's own; null: no header. */
   readonly authorization?: string | null;
 }
 
@@ -40,24 +40,24 @@ export interface Witness {
   ask(user: string, path?: string, request?: Request): Promise<Answered>;
   /** Codes of all problems that were answered so far. */
   readonly codes: ReadonlySet<string>;
-  /** Every row of a ThoughtSpot user, oldest first, finished ones too. */
+  /** Every row of a ThoughtSpot user, oldest first, including finished rows. */
   rowsOf(user: string): Promise<readonly Lease[]>;
   statesOf(user: string): Promise<readonly string[]>;
   liveTokens(user?: string): readonly LiveToken[];
-  /** Live tokens without a row of their own that says so; always none. `except`: sessions of the broker itself. */
+  /** Live tokens that no row of their own records; always none. `except`: sessions of the broker itself. */
   unaccounted(except?: readonly string[]): Promise<readonly string[]>;
-  /** Sweeps until nothing is due that the sweep could still do. Throws after twenty runs. */
+  /** Sweeps until nothing is due that the sweep could still finish. Throws after twenty runs. */
   sweepToRest(): Promise<void>;
-  /** Sets the clocks of all sandboxes off by so many ms; they start anew. */
+  /** Offsets the clocks of all sandboxes by this many ms; the sandboxes start again. */
   shiftClocks(ms: number): void;
-  /** What of all that is secret is in anything that was printed or answered where it does not belong. */
+  /** Secrets that occur where they do not belong in anything that was printed or answered. */
   leaks(): Promise<readonly string[]>;
 }
 
 export function witness(broker: LocalBroker): Witness {
   const jwts = new Set<string>();
   const codes = new Set<string>();
-  /** Answers, without the token that a gettoken was asked for. */
+  /** All answers; a token that gettoken was asked for is removed from them. */
   const tokenless: string[] = [];
 
   async function ask(user: string, path = '/gettoken', request: Request = {}): Promise<Answered> {
@@ -83,15 +83,15 @@ export function witness(broker: LocalBroker): Witness {
     if (typeof code === 'string') codes.add(code);
     const asked = response.ok && route === '/gettoken' ? (json['token'] ?? text) : undefined;
     tokenless.push(typeof asked === 'string' ? text.replaceAll(asked, '') : text);
-    // Answers of the gateway itself carry a message and no code; those that it gives to a bad JWT are documented.
+    // Answers of the gateway itself have a message but no code; its answers to a bad JWT are documented.
     if (response.ok || code !== undefined || response.status === 401 || response.status === 403) {
-      const faults = faultsOf(route, method, {
+      const mismatches = mismatchesOf(route, method, {
         status: response.status,
         contentType,
         body: text,
         headers: response.headers,
       });
-      if (faults.length > 0) throw new Error(`not as documented: ${faults.join('; ')}`);
+      if (mismatches.length > 0) throw new Error(`not as documented: ${mismatches.join('; ')}`);
     }
     return { status: response.status, code, json, text, headers: response.headers };
   }
@@ -129,7 +129,7 @@ export function witness(broker: LocalBroker): Witness {
           if (!isUnfinished(own.state)) problems.push(`a live token of ${token.user} has a row that is ${own.state}`);
           continue;
         }
-        // A token whose reply was lost: some row of its user, reserved before it and open until after it, answers for it alone.
+        // A token whose reply was lost: one row of its user, reserved before it and open until after it, accounts for it.
         const index = blank.findIndex(
           (row) =>
             row.user === token.user &&
@@ -178,7 +178,7 @@ export function witness(broker: LocalBroker): Witness {
   };
 }
 
-/** Every text in every version of the broker's secret: keys, passwords, the digest key. Names of users are none. */
+/** Every text in every version of the broker's secret: keys, passwords, the digest key. Names of users do not count. */
 function secretsIn({ aws }: LocalBroker): string[] {
   const texts = (value: unknown): string[] => {
     if (typeof value === 'string') return [value];

@@ -1,4 +1,4 @@
-/** The domain with everything around it faked: one ledger, one ThoughtSpot, one clock, and any number of processes. */
+/** The domain with fakes for everything around it: one ledger, one ThoughtSpot, one clock, and any number of processes. */
 import { createHash } from 'node:crypto';
 import { makeGetToken } from '../../functions/broker/get-token.ts';
 import { makeListLeases } from '../../functions/broker/list-leases.ts';
@@ -28,7 +28,7 @@ export const TIMEOUT_MS = 20_000;
 export interface WorldOptions {
   readonly shards?: number;
   readonly start?: number;
-  /** Uniform in [0, 1); always a half if absent. */
+  /** Uniform in [0, 1); default: always a half. */
   readonly randomness?: () => number;
   readonly grant?: (caller: Caller, request: TokenRequest) => Partial<Grant>;
   readonly mint?: Parameters<typeof makeGetToken>[0]['settings'];
@@ -37,7 +37,7 @@ export interface WorldOptions {
   readonly log?: Log;
 }
 
-/** Ports as one process sees them. */
+/** The ports of one process. */
 export interface Ports {
   readonly ledger: TokenLedger;
   readonly issuer: SessionIssuer;
@@ -50,14 +50,14 @@ export interface World {
   readonly issuer: FakeIssuer;
   readonly audit: AuditEvent[];
   readonly signals: Map<SignalName, number>;
-  /** The use cases over the world's ports, or over ports of one's own that lead to them. */
+  /** The use cases over the world's ports, or over other ports that wrap them. */
   readonly process: (ports?: Partial<Ports>) => Process;
   readonly rows: () => Promise<Lease[]>;
 }
 
 export type Process = ReturnType<typeof processOver>;
 
-/** Callers are named `user` or `user/device`: one ThoughtSpot user may have several callers. `shared/x` share a service account. */
+/** Callers are named `user` or `user/device`: a ThoughtSpot user may have several callers. `shared/x` share an account. */
 export function caller(name: string): Caller {
   const subject = `sub-${name}`;
   return { issuer: 'https://issuer.example', subject, claims: {}, expiresAt: Infinity, scopes: ['broker:token'] };

@@ -1,4 +1,4 @@
-/** Every form in which a secret could travel: raw, URL-encoded, and base64 at each alignment amid other bytes. */
+/** Every form in which a secret could occur: raw, URL-encoded, and base64 at each alignment between other bytes. */
 export function formsOf(secret: string): readonly string[] {
   const bytes = Buffer.from(secret);
   const inner = [0, 1, 2].flatMap((offset) => {
@@ -9,7 +9,7 @@ export function formsOf(secret: string): readonly string[] {
   return [...new Set([secret, encodeURIComponent(secret), ...inner])];
 }
 
-/** Which of the secrets, by name, are found in a text in any form. */
+/** Names of the secrets that occur in a text in any form. */
 export function leaksIn(text: string, secrets: Readonly<Record<string, string>>): readonly string[] {
   return Object.entries(secrets)
     .filter(([, secret]) => formsOf(secret).some((form) => text.includes(form)))
@@ -20,15 +20,15 @@ const WINDOW = 24;
 const LONG_WORD = /[A-Za-z0-9+/=_%.-]{24,}/g;
 
 /**
- * Finds any of many secrets in much text: a window of each form of each secret, looked up in every long word. Names of
- * the secrets that occur in any of the texts, raw, URL-encoded or in base64. Secrets have 28
- * characters or more.
+ * Searches much text for many secrets: it looks up a window of each form of each secret in every long word. Returns the
+ * names of the secrets that occur in any of the texts, raw, URL-encoded or in base64. Secrets must have at least 28
+ * characters.
  */
 export function leaksAmong(texts: Iterable<string>, secrets: ReadonlyMap<string, string>): string[] {
   const windows = new Map<string, string>();
   for (const [secret, name] of secrets) {
     for (const form of formsOf(secret)) {
-      // From the middle: beginnings are the same in many tokens, ends are padding.
+      // From the middle, since many tokens begin in the same way, and their ends are padding.
       const from = Math.max(0, Math.floor((form.length - WINDOW) / 2));
       windows.set(form.slice(from, from + WINDOW), name);
     }

@@ -1,4 +1,4 @@
-/** A set of Unicode code points: ranges with both ends in it, in order, none touching another. */
+/** A set of Unicode code points: ordered ranges that include both ends and do not touch each other. */
 export type CharSet = readonly (readonly [low: number, high: number])[];
 
 const LAST = 0x10ffff;
@@ -13,7 +13,7 @@ export function charSet(...ranges: readonly (readonly [number, number])[]): Char
   return merged;
 }
 
-/** One character, or anything that begins with it: the first code point counts. */
+/** The first code point of a text. */
 export function charOf(text: string): CharSet {
   const code = text.codePointAt(0) ?? 0;
   return [[code, code]];
@@ -34,7 +34,7 @@ export function union(...sets: readonly CharSet[]): CharSet {
   return charSet(...sets.flat());
 }
 
-/** A code point that both sets hold, undefined if they are disjoint. */
+/** A code point that is in both sets; undefined if they are disjoint. */
 export function common(a: CharSet, b: CharSet): number | undefined {
   for (const [low, high] of a) {
     for (const [otherLow, otherHigh] of b) {
@@ -50,7 +50,7 @@ export function charsOf(text: string): CharSet {
 
 const single = (code: number): readonly [number, number] => [code, code];
 
-/** What the escapes and the dot of a pattern stand for (ECMAScript, flag `u`). */
+/** The sets that the escapes and the dot of a pattern stand for (ECMAScript, flag `u`). */
 export const DIGITS: CharSet = charSet([0x30, 0x39]);
 export const WORD: CharSet = charSet([0x30, 0x39], [0x41, 0x5a], single(0x5f), [0x61, 0x7a]);
 export const SPACE: CharSet = charSet(

@@ -1,4 +1,4 @@
-// Prints the line that people and CI read last: how many tests passed and failed.
+// Prints the last line of a run: how many tests passed and failed.
 const { writeSync } = require('node:fs');
 
 module.exports = class ClosingLine {

@@ -1,9 +1,9 @@
-/** A process that dies at a chosen port call, before or after the call took effect, and never does anything again. */
+/** A process that dies at a chosen port call, before or after the call took effect, and does nothing after that. */
 import type { Process, Ports, World } from './broker-world.ts';
 
 export type Gate = (call: string, when: 'before' | 'after') => Promise<void>;
 
-/** The world's ports, each call of which passes the gate on its way in and on its way out. */
+/** The world's ports. Each call passes the gate before it starts and after it ends. */
 export function gated(world: World, gate: Gate): Ports {
   const { ledger, issuer, clock } = world;
   return {
@@ -39,7 +39,7 @@ function throughGate<Port extends object>(name: string, port: Port, gate: Gate):
   });
 }
 
-/** Does the work and lists its port calls: the places where it may crash. */
+/** Does the work and lists its port calls, which are the places where it may crash. */
 export async function recordCalls(world: World, work: (process: Process) => Promise<unknown>): Promise<string[]> {
   const calls: string[] = [];
   const gate: Gate = async (call, when) => void calls.push(`${when} ${call}`);
@@ -47,7 +47,7 @@ export async function recordCalls(world: World, work: (process: Process) => Prom
   return calls;
 }
 
-/** Does the work in a process that dies at port call number `at`. Returns its answer if it got as far as one. */
+/** Does the work in a process that dies at port call number `at`. Returns the answer if there was one before that. */
 export async function crashAt<T>(world: World, at: number, work: (process: Process) => Promise<T>) {
   let seen = 0;
   let die: (value: 'crashed') => void = () => {};

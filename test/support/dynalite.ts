@@ -1,7 +1,7 @@
 /**
- * A ledger table for tests, through the real AWS clients: on dynalite and the local KMS, both on loopback, or, with
- * LEDGER_ENDPOINT set, on whatever speaks DynamoDB's protocol there (KMS stays local). Each call makes a table of its
- * own.
+ * A ledger table for tests, through the real AWS clients. It is on dynalite and the local KMS, both on loopback. If
+ * LEDGER_ENDPOINT is set, it is on the server there that speaks DynamoDB's protocol (KMS stays local). Each call creates
+ * its own table.
  */
 import { randomUUID } from 'node:crypto';
 import {
@@ -26,7 +26,7 @@ import { type Kms, startKms } from '../../local/aws/kms.ts';
 
 type Item = Record<string, AttributeValue>;
 
-/** `client` is the ledger's own, `dynamodb` that of its data keys. */
+/** `client` is the client of the ledger, `dynamodb` that of its data keys. */
 type Overrides = Partial<Omit<DynamoDbLedgerOptions & DataKeysOptions & TableOptions, 'table' | 'name'>> & {
   readonly dynamodb?: TableOptions['client'];
 };
@@ -42,9 +42,9 @@ export interface LedgerStand {
   readonly keyId: string;
   readonly kms: Kms;
   readonly kmsClient: KMSClient;
-  /** Faults and calls of DynamoDB; absent on a foreign endpoint, which has no fault switch. */
+  /** Injected faults and recorded calls of DynamoDB; absent with LEDGER_ENDPOINT, which has no fault switch. */
   readonly endpoint: AwsEndpoint | undefined;
-  /** A ledger with caches of its own, as another sandbox would have. */
+  /** A ledger with its own caches, like another sandbox. */
   sandbox(overrides?: Overrides): Sandbox;
   /** Every item of the table. */
   scan(): Promise<readonly Item[]>;

@@ -2,20 +2,20 @@ import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '../../functions/broker/ports.ts';
 
 export interface FakeClock extends Clock {
-  /** Moves time on; sleepers wake in order, each with everything it causes done before the next one wakes. */
+  /** Advances time. Sleepers wake in order; everything that one causes is done before the next one wakes. */
   advance(ms: number): Promise<void>;
-  /** Moves time from sleeper to sleeper until the promise has settled. Fails if it waits for anything but this clock. */
+  /** Advances time from sleeper to sleeper until the promise settles. Fails if it waits for anything but this clock. */
   drive<T>(promise: Promise<T>): Promise<T>;
-  /** Sets the time without waking anybody: a clock that is corrected. */
+  /** Sets the time without waking sleepers, as when a clock is corrected. */
   set(now: number): void;
 }
 
-/** More wakings than any test needs: whoever still sleeps then does it for ever. */
+/** More wake-ups than any test needs. A sleeper that is still there after them sleeps in an endless loop. */
 const MOST_WAKINGS = 20_000;
 
 export const START = Date.UTC(2026, 0, 5, 9, 0, 0);
 
-/** A clock that stands still until it is told otherwise. */
+/** A clock that stands still until a test advances it. */
 export function makeFakeClock(start = START): FakeClock {
   let now = start;
   let sleepers: { readonly at: number; readonly wake: () => void }[] = [];
@@ -43,7 +43,7 @@ export function makeFakeClock(start = START): FakeClock {
     async advance(ms) {
       const until = now + ms;
       for (let wakings = 0; await wakeNext(until); wakings += 1) {
-        if (wakings > MOST_WAKINGS) throw new Error('somebody sleeps again and again, and time does not move on');
+        if (wakings > MOST_WAKINGS) throw new Error('a sleeper sleeps again and again, and time does not advance');
       }
       now = Math.max(now, until);
       await settle();
@@ -58,9 +58,10 @@ export function makeFakeClock(start = START): FakeClock {
         if (!(await wakeNext(Infinity))) continue;
         idle = -1;
         wakings += 1;
-        if (wakings > MOST_WAKINGS) throw new Error('somebody sleeps again and again, and the promise has not settled');
+        if (wakings > MOST_WAKINGS)
+          throw new Error('a sleeper sleeps again and again, and the promise has not settled');
       }
-      throw new Error('nobody sleeps, and the promise has not settled');
+      throw new Error('there is no sleeper, and the promise has not settled');
     },
   };
 }

@@ -1,4 +1,4 @@
-/** ThoughtSpot as the domain sees it, with the truth about every token: what lives, and not what replies said. */
+/** ThoughtSpot as the domain sees it. It knows the truth about every token: which ones are alive, whatever replies said. */
 import { Failure } from '../../functions/broker/failure.ts';
 import type {
   Clock,
@@ -9,9 +9,9 @@ import type {
   SessionIssuer,
 } from '../../functions/broker/ports.ts';
 
-/** `lost`: the token is made and the reply is lost. `refused`: none is made. `throws`: made, and the port breaks its word. */
+/** `lost`: the token is made, the reply is lost. `refused`: none is made. `throws`: made, but the port throws an error. */
 export type MintFault = 'lost' | 'refused' | 'throws';
-/** `down`: nothing happens. `lost`: the token is dead and the reply is lost. */
+/** `down`: nothing happens. `lost`: the token is dead, but the reply is lost. */
 export type RevokeFault = 'down' | 'busy' | 'lost' | 'refused';
 
 export interface TrueToken {
@@ -29,7 +29,7 @@ export interface FakeIssuer extends SessionIssuer {
   /** Tokens that ThoughtSpot accepts now. */
   readonly live: () => TrueToken[];
   readonly isLive: (token: string) => boolean;
-  /** Calls so far, and the tokens to revoke. */
+  /** Calls so far; of `revoke`, the tokens. */
   readonly calls: { mint: number; revoke: string[]; sessionInfo: number };
   mintFault: ((grant: Grant) => MintFault | undefined) | undefined;
   revokeFault: ((token: string) => RevokeFault | undefined) | undefined;

@@ -13,7 +13,7 @@ export const CLAIMS = {
 
 export interface EventOptions {
   readonly claims?: Readonly<Record<string, unknown>>;
-  /** What the authorizer hands on, if not the flattened claims. */
+  /** What the authorizer passes on instead of the flattened claims. */
   readonly flattened?: Readonly<Record<string, string>> | null;
   readonly authorization?: string | null;
   readonly headers?: Readonly<Record<string, string>>;
@@ -22,13 +22,13 @@ export interface EventOptions {
   readonly query?: Readonly<Record<string, string>>;
 }
 
-/** A JWT whose signature nobody here checks. */
+/** A JWT with a signature that is never checked here. */
 export function jwtOf(claims: object): string {
   const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
   return `${part({ alg: 'RS256', typ: 'at+jwt' })}.${part(claims)}.c2lnbmF0dXJl`;
 }
 
-/** An event as the gateway builds it (payload format 2.0), with the claims flattened as it does. */
+/** An event as the gateway builds it (payload format 2.0), with its flattened claims. */
 export function httpEvent(options: EventOptions = {}): APIGatewayProxyEventV2WithJWTAuthorizer {
   const claims = options.claims ?? CLAIMS;
   const authorization = options.authorization === undefined ? `Bearer ${jwtOf(claims)}` : options.authorization;
@@ -52,7 +52,7 @@ export function httpEvent(options: EventOptions = {}): APIGatewayProxyEventV2Wit
   } as unknown as APIGatewayProxyEventV2WithJWTAuthorizer;
 }
 
-/** What Lambda passes besides the event. */
+/** What Lambda passes in addition to the event. */
 export function lambdaContext(remainingMs = 20_000): Context {
   return { awsRequestId: 'invocation-1', getRemainingTimeInMillis: () => remainingMs } as unknown as Context;
 }

@@ -2,15 +2,15 @@ import type { Synthesized } from './synthesized.ts';
 import { resources } from './synthesized.ts';
 
 /**
- * Answers one question about a synthesized template, as IAM would within one account: may this role do that? Knows what
- * the stack uses: identity policies, policies of keys and secrets, explicit refusals, `*` and `?`, and the operators
- * StringEquals and ArnNotEquals. Anything else it meets is an error, not a guess.
+ * Decides, as IAM would within one account, whether a role of a synthesized template may perform an action. It supports
+ * what the stack uses: identity policies, policies of keys and secrets, explicit denies, `*` and `?`, and the operators
+ * StringEquals and ArnNotEquals. Anything else is an error, not a guess.
  */
 export interface Question {
-  /** Logical id of the role, or an ARN of somebody else. */
+  /** Logical id of the role, or the ARN of another principal. */
   readonly principal: string;
   readonly action: string;
-  /** ARN, with `${LogicalId}` where CloudFormation would put a resource's ARN. */
+  /** ARN, with `${LogicalId}` in place of the ARN that CloudFormation would insert. */
   readonly resource: string;
   readonly context?: Readonly<Record<string, string>>;
 }
@@ -30,7 +30,7 @@ export function isAllowed(synthesized: Synthesized, question: Question): boolean
 }
 
 function identityStatements(synthesized: Synthesized, { principal, resource, action }: Question): Statement[] {
-  // A key whose policy does not hand the action to the account is deaf to identity policies.
+  // Identity policies have no effect on a key whose policy does not allow the action to the account.
   if (action.startsWith('kms:') && resource.startsWith('${')) return [];
   return resources(synthesized, 'AWS::IAM::Policy')
     .filter(([, policy]) => asArray(policy['Roles']).some((role) => text(role) === `\${${principal}}`))

@@ -1,23 +1,23 @@
-/** The lease machine as a Mermaid diagram, drawn from its table. `node test/support/lease-diagram.ts` prints it. */
+/** Draws the lease state machine as a Mermaid diagram, from its table. `node test/support/lease-diagram.ts` prints it. */
 import { FINISHED, type LeaseState, MAY_ENTER_FROM, UNFINISHED } from '../../functions/broker/lease.ts';
 
-/** What each step means; a step of the table without words here fails the drawing. */
+/** The label of each transition. A transition of the table that has no label here is an error. */
 const WORDS: Readonly<Record<string, string>> = {
   'reserved live': 'minted, token sealed',
   'reserved failed': 'mint refused',
-  'reserved orphaned': 'reply lost, or minter gone',
+  'reserved orphaned': 'reply lost, or minting process gone',
   'reserved revoking': 'revoked while minting',
-  'reserved revoked': 'withheld, and confirmed dead',
+  'reserved revoked': 'withheld, confirmed dead',
   'live revoking': 'revocation accepted',
-  'live revoked': 'withheld, and confirmed dead',
-  'live expired': 'ended by its own time',
-  'revoking revoking': 'failed, tried again later',
+  'live revoked': 'withheld, confirmed dead',
+  'live expired': 'token expired',
+  'revoking revoking': 'failed, retried later',
   'revoking revoked': 'ThoughtSpot confirmed',
   'revoking orphaned': 'no token to revoke with',
-  'revoking expired': 'ended by its own time',
-  'orphaned revoking': 'minter came back with the token',
-  'orphaned revoked': 'minter came back, confirmed dead',
-  'orphaned expired': 'latest possible end',
+  'revoking expired': 'token expired',
+  'orphaned revoking': 'minting process returned with the token',
+  'orphaned revoked': 'minting process returned, token confirmed dead',
+  'orphaned expired': 'latest possible end passed',
 };
 
 export function leaseDiagram(): string {

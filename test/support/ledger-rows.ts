@@ -1,4 +1,4 @@
-/** The ledger of a running local broker as it lies in the table: finished rows and cut-offs too. */
+/** The rows of a running local broker as they are in its table, including finished rows and cut-offs. */
 import { DynamoDBClient, paginateScan } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import type { Lease } from '../../functions/broker/lease.ts';
@@ -19,7 +19,7 @@ export interface LedgerRows {
   readonly cutOffs: readonly CutOffRow[];
 }
 
-/** Reads every row, strongly consistent. leaseIds are left out: only the broker can make them. */
+/** Reads every row, strongly consistent. leaseIds are left out, because only the broker can create them. */
 export async function ledgerRows({ aws }: Pick<LocalBroker, 'aws'>): Promise<LedgerRows> {
   const credentials = { accessKeyId: 'audit', secretAccessKey: 'audit' };
   const client = new DynamoDBClient({ endpoint: aws.dynamodb.url, region: REGION, credentials });

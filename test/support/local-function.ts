@@ -1,4 +1,4 @@
-/** Small functions of the tests' own, run in real sandboxes. */
+/** Small test functions that run in real sandboxes. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ export interface FunctionBench {
   readonly output: OutputLog;
   /** A function with this CommonJS source as its bundle. */
   make(source: string, settings?: Partial<LocalFunctionSettings>): Promise<LocalFunction>;
-  /** A folder with this bundle in it, for `replace`. */
+  /** A folder that contains this bundle, for `replace`. */
   folder(source: string): Promise<string>;
   /** Ends every sandbox and removes the files. */
   close(): Promise<void>;
@@ -52,7 +52,7 @@ export async function makeFunctionBench(): Promise<FunctionBench> {
   };
 }
 
-/** Whether a process of this id exists, as far as we may know. */
+/** Whether a process with this id exists and accepts signals from this one. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -62,7 +62,7 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-/** Resolves once the process is gone; there is no event for the end of somebody else's child. */
+/** Resolves once the process is gone. It polls, since the end of another process's child raises no event. */
 export async function untilGone(pid: number): Promise<void> {
   while (isAlive(pid)) await new Promise((resolve) => setTimeout(resolve, 10));
 }

@@ -14,7 +14,7 @@ export interface GatewayBench {
   readonly issuer: Issuer;
   /** Events that reached the function, oldest first. */
   readonly events: GatewayEvent[];
-  /** What the function does next time and from then on. */
+  /** Sets what the function does from the next call on. */
   answer(invocation: () => Promise<Invocation>): void;
   close(): Promise<void>;
 }

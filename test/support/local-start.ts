@@ -1,4 +1,4 @@
-/** `npm start` and `npm run token` as processes of their own, on ports that are free for the moment. */
+/** Runs `npm start` and `npm run token` as separate processes, on ports that are free at that moment. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
@@ -8,9 +8,9 @@ const PORTS = 6;
 
 export interface Program {
   readonly process: ChildProcess;
-  /** All that it has printed so far, both streams. */
+  /** Everything that it has printed so far, on both streams. */
   text(): string;
-  /** Resolves once it has printed this; rejects if it ends before. */
+  /** Resolves once it has printed this text; rejects if it ends before that. */
   printed(text: string): Promise<void>;
   readonly ended: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
 }
@@ -63,7 +63,7 @@ function hold(port: number): Promise<Server | undefined> {
   });
 }
 
-/** First of six neighbouring ports that nobody listens on at the moment. */
+/** The first of six consecutive ports on which nothing listens at the moment. */
 export async function freeBasePort(): Promise<number> {
   for (;;) {
     const base = 20_000 + Math.floor(Math.random() * 40_000);
@@ -75,7 +75,7 @@ export async function freeBasePort(): Promise<number> {
   }
 }
 
-/** Occupies a port until it is closed. Throws if it is taken. */
+/** Listens on a port until the server is closed. Throws if the port is in use. */
 export async function occupy(port: number): Promise<Server> {
   const server = await hold(port);
   if (server === undefined) throw new Error(`port ${port} is taken`);

@@ -1,8 +1,8 @@
 /**
- * The ledger port in memory, with the meaning of the DynamoDB one: both pass test/contract/ledger/ledger-contract.ts.
- * Tokens lie apart from the rows, as opaque as sealed ones. `beforeCall` and `afterCall` see every port call by name
- * and arguments: throw to crash or fail there, return a promise to stall. A throw in `beforeCall` means that nothing
- * was written; one in `afterCall`, that it was and the answer is lost. For a million rows.
+ * The ledger port in memory, with the behaviour of the DynamoDB ledger: both pass test/contract/ledger/ledger-contract.ts.
+ * Tokens are apart from the rows, as opaque as sealed ones. `beforeCall` and `afterCall` get the name and the arguments of
+ * every port call. They throw to crash or fail there, and return a promise to stall. A throw in `beforeCall` means that
+ * nothing was written; a throw in `afterCall`, that it was written and the answer is lost. It is fast with a million rows.
  */
 import { createHash } from 'node:crypto';
 import { Failure } from '../../functions/broker/failure.ts';
@@ -23,18 +23,18 @@ export interface MemoryLedgerOptions {
 }
 
 export interface MemoryLedger extends TokenLedger {
-  /** Every row, finished ones too. For assertions: calls no hook. */
+  /** Every row, including finished rows. For assertions, so it calls no hook. */
   rows(): AsyncIterable<Lease>;
   /** The token of a row as ThoughtSpot knows it, for assertions; undefined once the row is finished. */
   tokenOf(key: LeaseKey): string | undefined;
   /** Number of rows in the due index. */
   dueCount(): number;
-  /** May be set at any time. */
+  /** The hooks may be set at any time. */
   beforeCall: LedgerHook | undefined;
   afterCall: LedgerHook | undefined;
 }
 
-/** The facts are replaced as a whole, never changed in place: a million objects of one shape stay small. */
+/** The facts are replaced as a whole, never changed in place, because a million objects of one shape need little memory. */
 interface Row {
   facts: Omit<Lease, 'leaseId' | 'sealed' | 'dueAt'>;
   dueAt: number | undefined;
@@ -83,7 +83,7 @@ export function makeMemoryLedger(options: MemoryLedgerOptions): MemoryLedger {
     return dueShards[hash % shards] as SortedList<Due>;
   };
   const dueEntry = ({ facts }: Row, at: number): Due => [at, facts.user, facts.fingerprint, facts.generation];
-  /** Tokens as they were when a lease was read, as the DynamoDB ledger hands them out. */
+  /** Tokens as they were when the lease was read, which is what the DynamoDB ledger returns too. */
   const tokenOfRead = new WeakMap<LeaseKey, string>();
   const leaseOf = async ({ facts, dueAt, token }: Row): Promise<Lease> => {
     const lease = {
@@ -114,7 +114,7 @@ export function makeMemoryLedger(options: MemoryLedgerOptions): MemoryLedger {
 
   let lookedAt = NaN;
   let looks = 0;
-  /** A loop that looks again without letting time pass would never end: it fails instead. */
+  /** A loop that reads again without letting time pass would never end, so it fails instead. */
   function countLook(name: LedgerCall): void {
     if (name !== 'newest' && name !== 'due') return;
     looks = clock.now() === lookedAt ? looks + 1 : 1;
@@ -122,7 +122,7 @@ export function makeMemoryLedger(options: MemoryLedgerOptions): MemoryLedger {
     if (looks > MOST_LOOKS_AT_ONE_TIME) throw new Error(`${name} was called again and again without any time passing`);
   }
 
-  /** One port call: hooks around it, and the deadline that the DynamoDB ledger keeps too. */
+  /** One port call, with its hooks, and with the deadline that the DynamoDB ledger enforces too. */
   async function call<T>(name: LedgerCall, args: readonly unknown[], deadline: number, work: () => T | Promise<T>) {
     countLook(name);
     await ledger.beforeCall?.(name, args);
@@ -202,7 +202,7 @@ export function makeMemoryLedger(options: MemoryLedgerOptions): MemoryLedger {
     transition: (key, change, deadline) =>
       call('transition', [key, change], deadline, async () => {
         const { tokenDigest } = await handles();
-        // No await between the condition and the write: one item is one step, as in DynamoDB.
+        // No await between the condition and the write: a write of one item is atomic, as in DynamoDB.
         const row = find(key);
         if (!row || !statesThatAllow(change).includes(row.facts.state)) return undefined;
         if (change.ifDueAt !== undefined && row.dueAt !== change.ifDueAt) return undefined;

@@ -28,7 +28,7 @@ export interface OpenApi {
   };
 }
 
-/** docs/openapi.yaml, parsed. Tests hold both the contract and the real answers against it. */
+/** docs/openapi.yaml, parsed. Tests check both the contract and real answers against it. */
 export const openapi = parse(readFileSync(join(import.meta.dirname, '../../docs/openapi.yaml'), 'utf8')) as OpenApi;
 
 const ajv = new Ajv2020({ strict: false, allErrors: true });
@@ -48,8 +48,8 @@ export function documented(path: string, method: string, status: number): Answer
   return openapi.components.responses[answer.$ref.split('/').at(-1) ?? ''];
 }
 
-/** What is wrong with an answer of the broker, measured against the document; empty if nothing is. */
-export function faultsOf(
+/** Where an answer of the broker differs from the document; empty if it does not. */
+export function mismatchesOf(
   path: string,
   method: string,
   answer: { readonly status: number; readonly contentType: string; readonly body: string; readonly headers: Headers },
@@ -59,7 +59,7 @@ export function faultsOf(
   const type = answer.contentType.split(';')[0]?.trim() ?? '';
   const media = expected.content?.[type];
   if (media === undefined) return [`${method} ${path} ${answer.status} does not document ${type}`];
-  // What the gateway answers by itself is plain JSON, without the headers that the functions set.
+  // The gateway's own answers are plain JSON, without the headers that the functions set.
   const ofGateway = answer.status >= 400 && type === 'application/json';
   const required = ofGateway ? [] : ['cache-control', 'x-content-type-options', 'x-correlation-id'];
   const missing = required.filter((name) => !answer.headers.has(name)).map((name) => `header ${name} is missing`);

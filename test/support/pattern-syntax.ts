@@ -1,6 +1,6 @@
 /**
- * Reads a small part of ECMAScript's patterns, in which steps can be counted (backtracking.ts). For tests alone: a
- * second opinion beside the library that judges the patterns of a policy.
+ * Parses a small subset of ECMAScript's patterns, for which backtracking.ts can count steps. Only for tests: a second
+ * opinion on the patterns of a policy, in addition to the library that judges them.
  */
 import { charOf, type CharSet, charSet, complement, DIGITS, NOT_LINE_END, SPACE, union, WORD } from './char-set.ts';
 
@@ -11,7 +11,7 @@ export type PatternNode =
   | { readonly is: 'repeat'; readonly body: PatternNode; readonly min: number; readonly max: number }
   | { readonly is: 'capture'; readonly body: PatternNode };
 
-/** Why a text is no pattern that a policy may use. */
+/** Why a policy must not use a text as a pattern. */
 export class PatternFault extends Error {}
 
 const SYNTAX_CHARACTERS = '^$\\.*+?()[]{}|/';
@@ -21,13 +21,13 @@ export const LONGEST_PATTERN = 512;
 /** Parses the whole of `^...$`. Throws PatternFault. */
 export function parsePattern(source: string): PatternNode {
   if (source.length > LONGEST_PATTERN) throw new PatternFault(`is longer than ${LONGEST_PATTERN} characters`);
-  if (!source.startsWith('^')) throw new PatternFault('must be anchored: it has to begin with ^');
+  if (!source.startsWith('^')) throw new PatternFault('must be anchored: it must begin with ^');
   const chars = [...source];
   let at = 1;
   const node = choice(true);
   if (chars[at] !== '$' || at !== chars.length - 1) {
     throw new PatternFault(
-      chars.includes('$', at) ? `has an unexpected ${shown(chars[at])}` : 'must be anchored: it has to end with $',
+      chars.includes('$', at) ? `has an unexpected ${shown(chars[at])}` : 'must be anchored: it must end with $',
     );
   }
   return node;
@@ -57,7 +57,7 @@ export function parsePattern(source: string): PatternNode {
     if (char === '[') return { is: 'char', set: characterClass() };
     if (char === '.') return { is: 'char', set: NOT_LINE_END };
     if (char === '\\') return { is: 'char', set: escape('') };
-    if (char === '^') throw new PatternFault('has ^ in its midst: write \\^ for the character');
+    if (char === '^') throw new PatternFault('has ^ in the middle: write \\^ for the character');
     if (SYNTAX_CHARACTERS.includes(char) && char !== '/') {
       throw new PatternFault(`has ${shown(char)} with nothing before it to repeat: write \\${char} for the character`);
     }

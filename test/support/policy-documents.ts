@@ -1,18 +1,18 @@
-/** Ready-made pieces of policy documents and callers for tests, and generators of whole documents. */
+/** Ready-made parts of policy documents and callers for tests, and generators of whole documents. */
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import type { Caller, Claims } from '../../functions/broker/ports.ts';
 import type { Facts, Policy } from '../../functions/policy/decide.ts';
 import { checkPolicy } from '../../infra/policy/check.ts';
 
-/** The policy that a function makes of a document. Throws PolicyError. */
+/** The policy that a function builds from a document. Throws PolicyError. */
 export const compilePolicy = (document: unknown): Policy => checkPolicy(document).policy;
 
 export const sha256 = (text: string): string => createHash('sha256').update(text).digest('base64url');
 export const NOW = 1_800_000_000_000;
 export const FACTS: Facts = { host: 'https://ts.example', now: NOW, sha256 };
 
-/** How often a property runs: every night far more often than on every change. */
+/** How often a property runs: far more often at night than for a change. */
 export const runs = (everyChange: number, everyNight: number): { numRuns: number } => ({
   numRuns: process.env.NIGHTLY === undefined ? everyChange : everyNight,
 });
@@ -71,7 +71,7 @@ export const conditionDocument = fc.letrec<{ condition: object }>((tie) => ({
 })).condition;
 
 const claimItem = fc.oneof(word, fc.constantFrom(0, 1, 2, null), fc.boolean());
-/** Claims that often meet the conditions above: most callers have the usual ones, some anything at all. */
+/** Claims that often meet the conditions above. Most callers have the usual claims; some have arbitrary ones. */
 export const claims: fc.Arbitrary<Claims> = fc
   .tuple(
     fc.record(

@@ -1,6 +1,6 @@
 /**
- * What a policy document means, written a second time: slowly, over the document itself, and without a line of the
- * product. Covers what policy-documents.ts generates.
+ * What a policy document means, implemented a second time: slow, directly on the document, and without any code of the
+ * product. It covers what policy-documents.ts generates.
  */
 type Json = any; // eslint-disable-line @typescript-eslint/no-explicit-any
 /* eslint-disable @typescript-eslint/no-unsafe-member-access, @typescript-eslint/no-unsafe-call,

@@ -3,7 +3,7 @@ import type { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/clien
 export type Stage = 'AWSCURRENT' | 'AWSPENDING';
 type Stored = { readonly version: string; readonly text: string } | Error | undefined;
 
-/** An error as the SDK throws it: known by its name. */
+/** An error as the SDK throws it, with this name. */
 export function awsError(name: string): Error {
   return Object.assign(new Error(`${name} (test)`), { name });
 }
@@ -16,7 +16,7 @@ export function secretStore(initial: Partial<Record<Stage, Stored>>) {
   const send = async (command: GetSecretValueCommand) => {
     const stage = command.input.VersionStage as Stage;
     reads.push(stage);
-    // What the answer will be is settled when the request arrives, as in the real store.
+    // The answer is decided when the request arrives, as in the real store.
     const stored = stages[stage];
     await gate?.();
     if (stored instanceof Error) throw stored;

@@ -1,4 +1,4 @@
-/** Seeded chance: the same seed gives the same run (mulberry32). */
+/** Seeded random numbers: the same seed gives the same run (mulberry32). */
 export interface Chance {
   /** Uniform in [0, 1). */
   (): number;

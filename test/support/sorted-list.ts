@@ -1,4 +1,4 @@
-/** A sorted set of entries for a million rows: insert, remove and seek touch one bucket of at most a few hundred. */
+/** A sorted set that is fast with a million entries: add, remove and seek touch one bucket of at most a few hundred. */
 const BUCKET_SIZE = 512;
 
 export class SortedList<Entry> {
@@ -36,7 +36,7 @@ export class SortedList<Entry> {
     return true;
   }
 
-  /** Entries greater than `entry`, or all of them, in order. */
+  /** Entries greater than `entry`, in order; without `entry`, all of them. */
   *after(entry?: Entry): Generator<Entry> {
     let index = entry === undefined ? 0 : this.bucketFor(entry);
     let position = 0;
@@ -55,7 +55,7 @@ export class SortedList<Entry> {
     }
   }
 
-  /** The last bucket whose first entry is not greater than `entry`; the first one if there is none. */
+  /** The last bucket whose first entry is not greater than `entry`; the first bucket if there is none. */
   private bucketFor(entry: Entry): number {
     let low = 0;
     let high = this.buckets.length - 1;

@@ -1,6 +1,6 @@
 /**
- * Synthesizes every environment, and two made-up ones that use every option, into the folder given as argument. A
- * program of its own: plain Node loads the CDK several times faster than a test runner does.
+ * Synthesizes every environment, and two made-up ones that use every option, into the folder that is its argument. It is
+ * a separate program, because plain Node loads the CDK several times faster than a test runner does.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';

@@ -24,13 +24,13 @@ export interface Synthesized {
   readonly bundles: string;
   /** Findings that are acknowledged: id and reason. */
   readonly acknowledged: ReadonlyMap<string, string>;
-  /** Findings that are not: whatever a validator said, warnings too. */
+  /** Findings that are not acknowledged, including warnings. */
   readonly open: readonly string[];
 }
 
 /**
- * Every environment (and two made-up ones with every option), synthesized once for all test files: the result is kept
- * under .cache by a digest of all that goes into it.
+ * Every environment (and two made-up ones with every option), synthesized once for all test files. The result is cached
+ * under .cache, by a digest of everything that it depends on.
  */
 export function synthesizedEnvironments(): Synthesized[] {
   const folder = path.join(ROOT, '.cache', 'synthesized', digest());
@@ -38,13 +38,13 @@ export function synthesizedEnvironments(): Synthesized[] {
   return readdirSync(folder).map((name) => read(path.join(folder, name), name));
 }
 
-/** Synthesis that reaches for the network ends there: it has to work without. */
+/** Makes a synthesis fail that uses the network: it must work without. */
 const NO_NETWORK =
   'data:text/javascript,import net from "node:net"; import dns from "node:dns";' +
-  'const refuse = () => { throw new Error("The synthesis reached for the network"); };' +
+  'const refuse = () => { throw new Error("The synthesis used the network"); };' +
   'net.Socket.prototype.connect = refuse; dns.lookup = refuse;';
 
-/** Test files run side by side: the first one synthesizes, the others wait for it. */
+/** Test files run in parallel: the first one synthesizes, the others wait for it. */
 function synthesizeOnce(folder: string): void {
   const lock = `${folder}.lock`;
   mkdirSync(path.dirname(folder), { recursive: true });
@@ -60,7 +60,7 @@ function synthesizeOnce(folder: string): void {
     const unfinished = `${folder}.unfinished`;
     rmSync(unfinished, { recursive: true, force: true });
     mkdirSync(unfinished);
-    // cdk-nag and CloudFormation's own validation run here: a finding ends the program, and every test with it.
+    // cdk-nag and CloudFormation's own validation run here. A finding ends the program, and all tests that need it fail.
     execFileSync(
       process.execPath,
       [`--import=${NO_NETWORK}`, path.join(import.meta.dirname, 'synthesize.ts'), unfinished],
@@ -72,7 +72,7 @@ function synthesizeOnce(folder: string): void {
   }
 }
 
-/** Results of sources that nobody has tested for an hour: tens of megabytes each. */
+/** Deletes results that are older than an hour: each is tens of megabytes. */
 function forgetOld(parent: string): void {
   for (const name of readdirSync(parent)) {
     const old = path.join(parent, name);

@@ -1,7 +1,7 @@
 import type { SignalName } from '../../functions/contract/signals.ts';
 import type { Telemetry } from '../../functions/telemetry/telemetry.ts';
 
-/** Telemetry that only remembers: for tests of those who speak to it. */
+/** Telemetry that only records, for tests of the code that uses it. */
 export function recordTelemetry() {
   const lines: { readonly level: string; readonly message: string; readonly fields: Record<string, unknown> }[] = [];
   const signals: (readonly [SignalName, number])[] = [];

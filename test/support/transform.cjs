@@ -1,4 +1,4 @@
-// jest runs tests as CommonJS; esbuild turns TypeScript and ESM-only packages into it.
+// jest runs tests as CommonJS. esbuild transforms TypeScript and ESM-only packages into it.
 const { transformSync, version } = require('esbuild');
 const { createHash } = require('node:crypto');
 
@@ -22,7 +22,7 @@ module.exports = {
       ...options,
       banner: usesUrl ? options.banner : '',
       loader,
-      // Named .mjs it would take the default export of an ESM-only package for that of a CommonJS one.
+      // With the ending .mjs, esbuild would treat the default export of an ESM-only package like that of a CommonJS one.
       sourcefile: file.replace(/\.mjs$/, '.js'),
     });
     return { code };

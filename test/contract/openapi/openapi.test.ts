@@ -1,6 +1,6 @@
 import { FUNCTION_NAMES, FUNCTIONS } from '../../../functions/contract/functions.ts';
 import { PROBLEM_TYPE_BASE, PROBLEMS, type ProblemCode } from '../../../functions/contract/problems.ts';
-import { faultsOf, openapi, schemaAt } from '../../support/openapi.ts';
+import { mismatchesOf, openapi, schemaAt } from '../../support/openapi.ts';
 
 const codes = Object.keys(PROBLEMS) as ProblemCode[];
 
@@ -79,7 +79,7 @@ describe('docs/openapi.yaml and the contract', () => {
                 'x-correlation-id': 'id',
               };
               const headers = new Headers(always);
-              faults.push(...faultsOf(path, method, { status: Number(status), contentType, body, headers }));
+              faults.push(...mismatchesOf(path, method, { status: Number(status), contentType, body, headers }));
             }
           }
         }

@@ -89,7 +89,7 @@ describe('an explanation', () => {
       'claim "tenant" is absent and does not equal the value required',
       'claim "name" is absent and does not equal the value required',
     ]);
-    expect(explain(three, parseQuestion(alice, {})).rules[2]?.why).toBe('not asked: a rule before it decides');
+    expect(explain(three, parseQuestion(alice, {})).rules[2]?.why).toBe('not evaluated: an earlier rule decides');
   });
 
   it('takes claims and a request as JSON, and says which is malformed', () => {

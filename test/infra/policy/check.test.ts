@@ -251,8 +251,12 @@ describe('the text of a policy', () => {
     ['in the document', text.replace('"version": 1,', '"version": 1,\n  "version": 1,'), 'line 3, column 3'],
     ['in a rule', text.replace('"name": "members",', '"name": "members", "name": "others",'), 'column 26'],
     ['spelled with an escape', text.replace('"version": 1,', '"version": 1, "v\\u0065rsion": 1,'), 'column 17'],
-    ['in a table', text.replace('"acme": 1', '"acme": 1, "acme": 2'), 'has a name that its object has already'],
-    ['behind tabs', text.replace(/^ +/gm, '\t').replace('"acme": 1', '"acme": 1, "acme": 2'), 'has a name that its'],
+    ['in a table', text.replace('"acme": 1', '"acme": 1, "acme": 2'), 'repeats a name of the same object'],
+    [
+      'behind tabs',
+      text.replace(/^ +/gm, '\t').replace('"acme": 1', '"acme": 1, "acme": 2'),
+      'repeats a name of the same',
+    ],
     ['on one line', JSON.stringify(policy).replace('"acme":1', '"acme":1,"acme":2'), 'line 1'],
   ])('gives no name twice: %s', (_, twice, fault) => {
     expect(JSON.parse(twice)).toBeDefined();

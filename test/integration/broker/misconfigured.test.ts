@@ -68,7 +68,7 @@ test('a function refuses a policy that was not the one checked for its version, 
   const variables = { POLICY_VERSION: 'another-policy'.padEnd(43, '-') };
   await withBroker({ variables }, async (broker, ask) => {
     expect(await ask()).toMatchObject({ status: 500, code: 'misconfigured' });
-    expect(broker.output.text()).toContain('the policy beside the bundle is not the one that was checked');
+    expect(broker.output.text()).toContain('the policy next to the bundle is not the one that was checked');
     expect(broker.simulator?.tokens()).toEqual([]);
   });
 });

@@ -94,7 +94,7 @@ test.each<[string, string, Readonly<Record<string, Answer>>, Parameters<typeof w
   ],
   [
     'the token is for another user',
-    'sessioninfo: it tells of another',
+    'sessioninfo: it describes another',
     { '/sessioninfo': status(200, { userName: 'x' }) },
   ],
   ['ThoughtSpot does not know the token', 'sessioninfo: ThoughtSpot does not take', {}, { knows: false }],

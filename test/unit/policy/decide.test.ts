@@ -152,6 +152,10 @@ describe('the user', () => {
     'tsadmin ',
     '\uff54\uff53\uff41\uff44\uff4d\uff49\uff4e',
     't\u017fadmin',
+    'tsadm\u0131n',
+    'tsadm\u0130n',
+    'TSADMi\u0307N',
+    'TSADMI\u0307N',
   ])('is never %j, whatever the rule says', (name) => {
     const refused = refusalOf(policyWith({}), { tenant: 'acme', name });
     expect(refused.code).toBe('not-entitled');
@@ -175,6 +179,9 @@ describe('the user', () => {
     const service = { ...rule, name: 'screens', when: { claim: 'azp', equals: 's' }, user: { serviceAccount: 'svc' } };
     const document = { ...policy, refuse: ['Root'], rules: [rule, service] };
     expect(refusalOf(document, { tenant: 'acme', name: 'ROOT' }).reasons.join()).toContain('refuse list');
+    expect(refusalOf({ ...document, refuse: ['Y\u0131ld\u0131z'] }, { ...alice, name: 'YILDIZ' }).code).toBe(
+      'not-entitled',
+    );
     expect(refusalOf(document, { tenant: 'acme', name: 'SVC' }).reasons.join()).toContain('service account');
     expect(grantFor(document, { azp: 's', tenant: 'globex' })).toMatchObject({ user: 'svc', serviceAccount: true });
   });
@@ -378,7 +385,7 @@ describe('provisioning', () => {
   });
 
   it.each<[string, Claims]>([
-    ['no display name', { ...alice, mail: 'a@acme.example', roles: [] }],
+    ['an absent display name', { ...alice, mail: 'a@acme.example', roles: [] }],
     ['no address', { ...alice, full: 'Alice A.', roles: [] }],
     ['no group on the list, which would leave the old ones', { ...claims, roles: ['admins'] }],
     ['no groups', { ...alice, full: 'Alice A.', mail: 'a@acme.example' }],
@@ -386,6 +393,35 @@ describe('provisioning', () => {
     ['a control character in the display name', { ...claims, full: 'a\u0000b' }],
   ])('refuses a caller with %s', (_, held) => {
     expect(refusalOf(policyWith({ provision }), held).code).toBe('not-entitled');
+  });
+});
+
+describe('a display name', () => {
+  const provision = { displayName: { claim: 'full' } };
+  it.each([
+    ['a Persian name with a joiner', '\u0646\u06cc\u200c\u0645\u0627', '\u0646\u06cc\u200c\u0645\u0627'],
+    ['an emoji of several', 'Al \u{1f469}\u200d\u{1f4bb}\u2764\ufe0f', 'Al \u{1f469}\u200d\u{1f4bb}\u2764\ufe0f'],
+    ['space around it', ' \u00a0Alice A.\t', 'Alice A.'],
+  ])('keeps what a label may have: %s', (_, full, displayName) => {
+    expect(grantFor(policyWith({ provision }), { ...alice, full }).provisioning).toEqual({ groups: [], displayName });
+  });
+
+  it.each(['', '  ', '\u00a0', '\u200d', ' \u200c\ufe0f '])('that is blank is left out: %j', (full) => {
+    expect(grantFor(policyWith({ provision }), { ...alice, full }).provisioning).toEqual({ groups: [] });
+  });
+
+  it.each([
+    ['of two blank parts is left out', { first: ' ', last: '' }, {}],
+    ['of one blank part is the other', { first: 'Alice', last: ' ' }, { displayName: 'Alice' }],
+  ])('%s', (_, names, expected) => {
+    const template = { template: '{a} {b}', parts: { a: { claim: 'first' }, b: { claim: 'last' } } };
+    const document = policyWith({ provision: { displayName: template } });
+    expect(grantFor(document, { ...alice, ...names }).provisioning).toEqual({ groups: [], ...expected });
+  });
+
+  it('does not loosen what a user name must be', () => {
+    for (const name of ['\u0646\u06cc\u200c\u0645\u0627', ' alice', '  '])
+      expect(refusalOf(policyWith({}), { ...alice, name }).code).toBe('not-entitled');
   });
 });
 

@@ -76,6 +76,10 @@ export async function startSimulator(options: SimulatorOptions = {}) {
         ? undefined
         : fault.answer
       : answerOf(endpoint, cluster.switches.errorShape, () => endpoint.answer(cluster, call));
+    if (answer?.pending) {
+      await wait(answer.pending.ms, closing.signal);
+      answer.pending.end();
+    }
     const lost = !fault && answer !== undefined && takeLostReply(cluster, endpoint, answer);
     // The work comes first: a client that gives up on a slow answer has lost the reply of something that happened.
     if (inFaultScope(cluster.switches, endpoint.scope)) await wait(cluster.switches.latencyMs, closing.signal);

@@ -100,6 +100,15 @@ export const SWITCHES = {
     ['basic', 'jwt', 'mixed'],
     "`basic` is base64 with the user's name, and has `+`, `/` and `=`; `mixed` takes turns",
   ),
+  entitlements: oneOf(
+    ['user', 'token'],
+    'whose the entitlements of a custom mint are: those of the user in the Org, at once for every token, or those of the token',
+  ),
+  variableConflictMs: whole(
+    0,
+    UP_TO_AN_HOUR,
+    'how long a custom mint updates its variables; a mint that updates one of them meanwhile is 409 (26.9+)',
+  ),
   defaultValiditySeconds: whole(300, [1, INT32], 'validity of a token when the request names none'),
   loginAnswers: oneOf(['token', 'cookie'], 'session-v2 login: a bearer token, or a cookie and a blank token'),
   lockOnStaleToken: flag(

@@ -12,6 +12,9 @@ export interface TokenGrant {
   issuedAt: number;
   expiresAt: number;
   objectId: string | null;
+  /** What only this token carries: attributes that were not persisted on the user. */
+  own: Entitlements;
+  /** What was in force for it when it was made. */
   entitlements: Entitlements;
   /** The secret key it was minted with; null if by password or from a session. */
   mintedWith: string | null;

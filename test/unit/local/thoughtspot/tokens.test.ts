@@ -1,3 +1,4 @@
+import { NO_ENTITLEMENTS } from '../../../../local/thoughtspot/entitlements.ts';
 import { digestOf, Tokens, type TokenGrant } from '../../../../local/thoughtspot/tokens.ts';
 
 const grant = (user = 'alice'): TokenGrant => ({
@@ -7,7 +8,8 @@ const grant = (user = 'alice'): TokenGrant => ({
   issuedAt: 1000,
   expiresAt: 2000,
   objectId: null,
-  entitlements: { variables: {}, filters: [], parameters: {} },
+  own: NO_ENTITLEMENTS,
+  entitlements: NO_ENTITLEMENTS,
   mintedWith: null,
 });
 

@@ -88,7 +88,7 @@ export interface Lease extends LeaseKey, Issuance {
   readonly tokenDigest?: string;
   /** When the sweep must process the row; absent once finished. */
   readonly dueAt?: number;
-  /** Revocation attempts that failed. */
+  /** Attempts to revoke the token that ThoughtSpot has not confirmed. */
   readonly attempts: number;
 }
 

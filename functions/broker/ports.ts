@@ -154,8 +154,13 @@ export type MintOutcome =
   | { readonly outcome: 'unknown'; readonly failure: Failure };
 
 export type RevokeOutcome =
-  /** Confirmed dead: revoked now, or ThoughtSpot says that it no longer knows or accepts it. */
+  /** ThoughtSpot confirmed that it revoked the token. */
   | { readonly outcome: 'dead' }
+  /**
+   * ThoughtSpot does not accept the token now. No confirmation: the token of an inactive user may work again once the
+   * user is active (wire facts 3.8).
+   */
+  | { readonly outcome: 'not-accepted' }
   /** Try again later. `failure.code` says why: busy, unavailable, timeout or refused. */
   | { readonly outcome: 'retry'; readonly failure: Failure };
 

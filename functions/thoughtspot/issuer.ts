@@ -94,7 +94,8 @@ export function makeSessionIssuer(deps: SessionIssuerDeps): ThoughtSpotIssuer {
 
     async revoke(token, user, deadline) {
       const outcome = await perform(dialect.revoketoken, { bearer: token, userName: user }, 'idempotent', deadline);
-      return outcome.ok ? { outcome: 'dead' } : { outcome: 'retry', failure: outcome.failure };
+      if (!outcome.ok) return { outcome: 'retry', failure: outcome.failure };
+      return { outcome: outcome.value === 'not-accepted' ? 'not-accepted' : 'dead' };
     },
 
     async sessionInfo(token, deadline) {

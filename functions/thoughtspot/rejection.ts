@@ -102,13 +102,13 @@ export function certainlyNotDone(reply: Reply, dialect: DialectName, body = erro
 }
 
 /**
- * ThoughtSpot does not accept the bearer of the call: 401, or 500 with its code for that (session-v2 knows no 401). A
- * 401 in HTML is somebody else's: a proxy, a login wall.
+ * ThoughtSpot does not accept the bearer of the call now: 401, or 500 with its code for that (session-v2 knows no 401),
+ * in one of its own error shapes. A 401 of any other shape is somebody else's: a proxy, a login wall.
  */
 export function refusesBearer(reply: Reply): boolean {
   if (reply.status !== 401 && reply.status !== 500) return false;
-  const { html, recognised, code } = readErrorBody(reply);
-  return reply.status === 401 ? !html : recognised && code === BAD_CREDENTIAL;
+  const { recognised, code } = readErrorBody(reply);
+  return recognised && (reply.status === 401 || code === BAD_CREDENTIAL);
 }
 
 const LOST_CODES = {

@@ -132,7 +132,9 @@ async function examineOperations(examine: Examine, target: ClusterTarget, client
   const revoke = async (token: string) => {
     const userName = owners.get(token) ?? user;
     const sent = exchangeOf(controller({ accessToken: token, userName }).revoketoken());
-    await judged(dialect.revoketoken, { bearer: token, userName }, sent);
+    const { value } = await judged(dialect.revoketoken, { bearer: token, userName }, sent);
+    if (value === 'not-accepted')
+      throw new Finding('ThoughtSpot does not take its own new token', 'Check its clock and ours.');
     owners.delete(token);
   };
 

@@ -26,6 +26,8 @@ export interface TrueToken {
 
 export interface FakeIssuer extends SessionIssuer {
   readonly tokens: TrueToken[];
+  /** Users who are INACTIVE at ThoughtSpot: until they are not, it does not accept their tokens. */
+  readonly inactive: Set<string>;
   /** Tokens that ThoughtSpot accepts now. */
   readonly live: () => TrueToken[];
   readonly isLive: (token: string) => boolean;
@@ -46,11 +48,12 @@ export function makeFakeIssuer(clock: Clock): FakeIssuer {
   const tokens: TrueToken[] = [];
   const find = (token: string) => tokens.find((known) => known.token === token);
   const theirNow = () => clock.now() + issuer.offsetMs;
-  const isAlive = (known: TrueToken) => !known.revoked && theirNow() < known.endsAt;
+  const isAlive = (known: TrueToken) => !known.revoked && theirNow() < known.endsAt && !issuer.inactive.has(known.user);
   const pass = (ms: number) => (ms > 0 ? clock.sleep(ms) : Promise.resolve());
 
   const issuer: FakeIssuer = {
     tokens,
+    inactive: new Set(),
     calls: { mint: 0, revoke: [], sessionInfo: 0 },
     mintFault: undefined,
     revokeFault: undefined,
@@ -86,6 +89,8 @@ export function makeFakeIssuer(clock: Clock): FakeIssuer {
       if (fault === 'busy') return { outcome: 'retry', failure: new Failure('upstream-busy') };
       if (fault === 'refused') return { outcome: 'retry', failure: new Failure('upstream-refused') };
       const known = find(token);
+      // A token that was not made here is one that a test put into a row.
+      if (known && !isAlive(known)) return { outcome: 'not-accepted' };
       if (known) known.revoked = true;
       if (fault === 'lost') return { outcome: 'retry', failure: new Failure('upstream-timeout') };
       return { outcome: 'dead' };

@@ -46,8 +46,11 @@ export interface Dialect {
   readonly login: Operation<LoginInput, { readonly token?: string; readonly lifetimeMs?: number }>;
   readonly gettoken: Operation<GettokenInput, MintedToken>;
   readonly logout: Operation<{ readonly bearer: string }, true>;
-  /** Ends the token that it is called with; session-v2 has no place for its user. true: it is certainly dead. */
-  readonly revoketoken: Operation<{ readonly bearer: string; readonly userName?: string | undefined }, true>;
+  /** Ends the token that it is called with; session-v2 has no place for its user. true: ThoughtSpot confirmed it. */
+  readonly revoketoken: Operation<
+    { readonly bearer: string; readonly userName?: string | undefined },
+    true | 'not-accepted'
+  >;
 }
 
 /** What became of a call: the operation's value, or why there is none. */

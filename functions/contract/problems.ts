@@ -114,6 +114,7 @@ export const PROBLEMS = {
     'The credential of the broker cannot be read; ask again.',
     true,
   ),
+  'not-set-up': problem(503, 'Not set up yet', 'The credential of this broker has not been stored yet.', true),
   misconfigured: problem(
     500,
     'Broker is misconfigured',

@@ -16,13 +16,13 @@ const BUDGETS: Readonly<Record<string, number>> = {
   'functions/telemetry': 320,
   'functions/probe': 300,
   'functions/wiring': 300,
-  functions: 8_000,
+  functions: 9_600,
   local: 7_500,
   infra: 5_500,
   client: 1_200,
 };
 /** Files at most. */
-const FILES: Readonly<Record<string, number>> = { functions: 90 };
+const FILES: Readonly<Record<string, number>> = { functions: 100 };
 /** A file in functions/ itself is a Lambda and reads as a recipe. */
 const LONGEST_ENTRY = 40;
 

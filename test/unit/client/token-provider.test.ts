@@ -97,14 +97,14 @@ describe('getAuthToken', () => {
     expect(gettokens()).toHaveLength(1);
   });
 
-  test('asks for a fresh token when the embed SDK holds ours and asks again', async () => {
+  test('asks for a newer token when the embed SDK holds ours and asks again', async () => {
     const { getAuthToken } = provider();
     sdkHolds(await getAuthToken());
     await expect(getAuthToken()).resolves.toBe('token-2');
-    expect(gettokens().map(({ body }) => body)).toEqual([{}, { fresh: true }]);
+    expect(gettokens().map(({ body }) => body)).toEqual([{}, { replace: 'lease-1' }]);
   });
 
-  test('does not ask for a fresh token when the SDK holds another one', async () => {
+  test('does not ask for another token when the SDK holds another one', async () => {
     const { getAuthToken } = provider();
     await getAuthToken();
     sdkHolds('somebody-elses');
@@ -172,6 +172,7 @@ describe('failures', () => {
   });
 
   test('a network that comes back is waited for', async () => {
+    jest.spyOn(console, 'warn').mockImplementation();
     broker.next(() => new TypeError('fetch failed'));
     const asked = provider().getAuthToken();
     await jest.advanceTimersByTimeAsync(1_000);

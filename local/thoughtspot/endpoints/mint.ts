@@ -58,7 +58,6 @@ function mint(cluster: RunningCluster, request: MintRequest): Minted {
   const authority = authorise(cluster, request);
   const known = directory.user(request.userName);
   const org = chooseOrg(cluster, request, authority, known);
-  if (request.autoCreate && authority.key === null && !known) throw forbidden('auto_create needs a secret_key.');
   if (!known && !request.autoCreate) throw new Refusal(switches.unknownUserStatus, CODE.badInput, 'User not found.');
   if (known) {
     requireActive(known);
@@ -131,14 +130,14 @@ function provision(cluster: RunningCluster, request: MintRequest, known: User | 
 }
 
 /** Answer of token/full and token/object. The API reference's texts for the last two are swapped; these are right. */
-function tokenAnswer({ token, user }: Minted): Answer {
+function tokenAnswer({ switches }: RunningCluster, { token, user }: Minted): Answer {
   return {
     status: 200,
     json: {
       token: token.text,
       creation_time_in_millis: token.issuedAt,
       expiration_time_in_millis: token.expiresAt,
-      scope: scopeOf(token),
+      ...(!switches.withoutScope && { scope: scopeOf(token) }),
       valid_for_user_id: user.id,
       valid_for_username: user.name,
     },
@@ -170,12 +169,12 @@ const endpoint = endpointsUnder('auth-2.0', '/api/rest/2.0/auth/token/');
 export const MINT_ENDPOINTS: readonly Endpoint[] = [
   ...(['full', 'object'] as const).map((kind) =>
     endpoint('POST', kind, 'mint', (cluster, call) =>
-      tokenAnswer(mint(cluster, readMint(kind, jsonBody(call), cluster.switches))),
+      tokenAnswer(cluster, mint(cluster, readMint(kind, jsonBody(call), cluster.switches))),
     ),
   ),
   endpoint('POST', 'custom', 'mint', (cluster, call) => {
     const minted = mint(cluster, readCustomMint(jsonBody(call), cluster.switches));
-    const answer = minted.token.kind === 'custom' ? accessTokenAnswer(cluster, minted) : tokenAnswer(minted);
+    const answer = minted.token.kind === 'custom' ? accessTokenAnswer(cluster, minted) : tokenAnswer(cluster, minted);
     return minted.pending === undefined ? answer : { ...answer, pending: minted.pending };
   }),
 ];

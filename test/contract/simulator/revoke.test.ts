@@ -142,9 +142,53 @@ test('a token dies at its expiry by the cluster’s clock, and use does not exte
   expect(await isAlive(token)).toBe(false);
 });
 
-test('a deactivated user’s tokens are dead', async () => {
-  const token = await tokenFor(simulator, 'alice');
+test('a deactivated user’s tokens are refused in ThoughtSpot’s own error shape, and live again with their user', async () => {
+  const [token, bobs] = [await tokenFor(simulator, 'alice'), await tokenFor(simulator, 'bob')];
   simulator.setUserStatus('alice', 'INACTIVE');
   expect(await isAlive(token)).toBe(false);
-  expect(simulator.state().tokens).toEqual([]);
+  expect(simulator.state().tokens).toMatchObject([{ user: 'bob' }]);
+  const body = { user_identifier: 'alice', token };
+  for (const [endpoint, sent] of [
+    ['GET /api/rest/2.0/auth/session/user', {}],
+    [REVOKE, { body }],
+  ] as const) {
+    const { status, json } = await call(simulator.url, endpoint, { bearer: token, ...sent });
+    expect([status, json]).toMatchObject([401, { error: { message: { code: 10097 } } }]);
+  }
+  expect((await call(simulator.url, REVOKE, { bearer: bobs, body })).status).toBe(400);
+  simulator.setUserStatus('alice', 'ACTIVE');
+  expect(await isAlive(token)).toBe(true);
+});
+
+describe('an answer of revoke after which the token lives on:', () => {
+  const V2 = 'POST /api/rest/v2/session/revoketoken';
+  const debug = (text: string) => ({ error: { message: { debug: text } } });
+  const beta = { error: { errors: { message: 'Operation failed or unauthorized request' } } };
+
+  test.each<[Switches['revokeAnswer'], number, unknown, number, unknown]>([
+    ['400-not-revoked', 400, debug('The token could not be revoked.'), 500, beta],
+    ['400-csrf', 400, debug('Invalid CSRF token'), 500, beta],
+    ['401-empty', 401, undefined, 401, undefined],
+    ['401-not-accepted', 401, { error: { message: { code: 10097 } } }, 500, beta],
+    ['200-error', 200, { error: 'The token could not be revoked.' }, 200, { error: 'The token could not be revoked.' }],
+    ['200-false', 200, false, 200, false],
+  ])('%s', async (revokeAnswer, status, json, v2Status, v2Json) => {
+    simulator.set({ revokeAnswer });
+    const token = await tokenFor(simulator, 'alice');
+    const reply = await call(simulator.url, REVOKE, { bearer: token, body: { user_identifier: 'alice', token } });
+    const v2 = await call(simulator.url, V2, { bearer: token });
+    expect([reply.status, v2.status]).toEqual([status, v2Status]);
+    expect({ auth: reply.json, v2: v2.json }).toMatchObject({ auth: json, v2: v2Json });
+    expect(await isAlive(token)).toBe(true);
+    expect(simulator.state().revokes).toBe(0);
+  });
+
+  test('as often as asked for, and on no other endpoint', async () => {
+    simulator.set({ revokeAnswer: '401-empty', faultCount: 1 });
+    const token = await tokenFor(simulator, 'alice');
+    const body = { user_identifier: 'alice', token };
+    expect((await call(simulator.url, REVOKE, { bearer: token, body })).status).toBe(401);
+    expect((await call(simulator.url, REVOKE, { bearer: token, body })).status).toBe(204);
+    expect(await isAlive(token)).toBe(false);
+  });
 });

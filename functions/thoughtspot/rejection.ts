@@ -9,6 +9,8 @@ export interface Rejection {
   readonly failure: Failure;
   /** ThoughtSpot certainly did nothing of what was asked. False: it may have, and its answer is lost. */
   readonly certain: boolean;
+  /** Status of ThoughtSpot's answer, if a whole one came that is in one of its own error shapes. */
+  readonly status?: number;
 }
 
 export type DialectName = 'auth-2.0' | 'session-v2';
@@ -37,6 +39,8 @@ const NO_PERMISSION = /forbidden|permission|privilege|not authorized|unauthorize
 /** First match decides. Status and text, not the code alone: 10023 is "feature off" or "no access" (wire facts 3.5). */
 const RULES: readonly (readonly [ProblemCode, (answer: Answer) => boolean])[] = [
   ['upstream-busy', ({ status }) => status === 429],
+  // token/custom, 26.9 and later: another mint is changing the same variable, and nothing was applied (wire facts 3.8).
+  ['upstream-conflict', ({ status }) => status === 409],
   ['upstream-invalid', ({ status }) => status < 400],
   ['upstream-timeout', ({ status }) => status === 504 || status === 408],
   ['upstream-trusted-auth-disabled', ({ body }) => TRUSTED_AUTH_OFF.test(body.text)],
@@ -80,7 +84,7 @@ export function rejectionOf(reply: Reply, what: string, dialect: DialectName, no
   const reason = `ThoughtSpot answered ${reply.status}${said === '' ? '' : ` (${said})`} to ${what}`;
   const retryAfterMs = retryAfter(reply, nowMs);
   const failure = new Failure(codeOf(reply, dialect, body), { reason, ...defined({ retryAfterMs }) });
-  return { certain: certainlyNotDone(reply, dialect, body), failure };
+  return { certain: certainlyNotDone(reply, dialect, body), failure, ...(body.recognised && { status: reply.status }) };
 }
 
 /** In the beta every JSON object with `error` is the documented error model, `{ error?: unknown }`. */

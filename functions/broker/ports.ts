@@ -177,8 +177,11 @@ export interface SessionInfo {
 /** ThoughtSpot, as far as the broker needs it. Never retries a mint that may have left the socket. */
 export interface SessionIssuer {
   mint(grant: Grant, deadline: number): Promise<MintOutcome>;
-  /** Presents the token itself as the bearer, with `{ user_identifier, token }` (wire facts 3.4). Never throws. */
-  revoke(token: string, user: string, deadline: number): Promise<RevokeOutcome>;
+  /**
+   * Presents the token itself as the bearer, with `{ user_identifier, token }` (wire facts 3.4); `user` undefined: with
+   * `{ token }` alone. Never throws.
+   */
+  revoke(token: string, user: string | undefined, deadline: number): Promise<RevokeOutcome>;
   /** What ThoughtSpot says of a token's session; undefined if it does not accept the token. Throws Failure. */
   sessionInfo(token: string, deadline: number): Promise<SessionInfo | undefined>;
 }
@@ -220,8 +223,8 @@ export interface Change extends Issuance {
   readonly from?: readonly LeaseState[];
   readonly dueAt: number | null;
   readonly token?: string;
-  /** Owner of the token, if ThoughtSpot answered for another user: the revocation must name that user. */
-  readonly userName?: string;
+  /** As in `Lease`: whom the token may belong to instead. */
+  readonly answeredUser?: string;
   readonly attempts?: number;
   /** The row's `dueAt` must still be this: how overlapping sweeps claim a row once. */
   readonly ifDueAt?: number;

@@ -273,6 +273,27 @@ describe('what is wrong with the cluster is named with its cure', () => {
     expect(simulator.state().tokens).toEqual([]);
   });
 
+  test.each([401, 403, 407])(
+    'a firewall or a proxy that answers %i with a page, and no credential is blamed',
+    async (status) => {
+      await withServer(
+        (_request, response) => response.writeHead(status, { 'content-type': 'text/html' }).end('<html>Access denied'),
+        async (host) => {
+          const { checks } = await report(['--host', host, '--user', 'alice'], {
+            THOUGHTSPOT_SECRET_KEY: 'canary-key-81',
+          });
+          expect(named(checks, 'gettoken')).toMatchObject({
+            status: 'failed',
+            detail: matching(
+              new RegExp(`not come from ThoughtSpot \\(somebody on the way to ThoughtSpot answered ${status} `),
+            ),
+            cure: containing('says nothing about the credential'),
+          });
+        },
+      );
+    },
+  );
+
   test('a cluster that does not answer', async () => {
     await simulator.refuseConnections();
     const { code, text } = await doctor(['--host', simulator.url]);

@@ -1,11 +1,12 @@
 /** What the broker answers: the codes of its problem details. docs/errors.md has the cause and the cure of each. */
-type BrokerCode =
+export type BrokerCode =
   | 'invalid-request'
   | 'unsupported-media-type'
   | 'not-entitled'
   | 'insufficient-scope'
   | 'user-not-provisioned'
   | 'lease-not-found'
+  | 'object-not-available'
   | 'mint-limit'
   | 'mint-in-progress'
   | 'superseded-by-revocation'
@@ -15,6 +16,7 @@ type BrokerCode =
   | 'upstream-invalid'
   | 'upstream-refused'
   | 'upstream-busy'
+  | 'upstream-conflict'
   | 'upstream-unavailable'
   | 'upstream-timeout'
   | 'ledger-unavailable'

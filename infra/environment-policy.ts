@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { withoutMark } from '../functions/contract/shapes.ts';
 import type { Policy } from '../functions/policy/decide.ts';
 import { ENVIRONMENTS_FOLDER } from './environment-files.ts';
 import { EnvironmentError, UPSTREAM_BUDGET } from './environments/environment.ts';
@@ -60,5 +61,5 @@ function rateFaults({ throttle, sweepRate }: Environment, { rules }: Policy): st
   ];
 }
 
-const readJson = (file: string): unknown => JSON.parse(readFileSync(file, 'utf8'));
+const readJson = (file: string): unknown => JSON.parse(withoutMark(readFileSync(file, 'utf8')));
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -9,6 +9,7 @@ import {
   type MutableToken,
   type TokenRequestIncomingMessage,
 } from 'oauth2-mock-server';
+import { withoutMark } from '../functions/contract/shapes.ts';
 import { claimPort, LOOPBACK } from './network.ts';
 
 export interface DemoUser {
@@ -25,7 +26,7 @@ export interface DemoUsers {
 /** From demo-users.json: edit it to try other claims. Throws an Error that names the file if it cannot be read. */
 export function readDemoUsers(file = join(import.meta.dirname, 'demo-users.json')): DemoUsers {
   try {
-    return JSON.parse(readFileSync(file, 'utf8')) as DemoUsers;
+    return JSON.parse(withoutMark(readFileSync(file, 'utf8'))) as DemoUsers;
   } catch (error) {
     throw new Error(`${file} cannot be read as demo users: ${String(error)}`, { cause: error });
   }

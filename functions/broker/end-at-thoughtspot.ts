@@ -6,32 +6,50 @@ import type { Change, Randomness, RevokeOutcome, SessionIssuer, World } from './
 /** The part of the world that it takes to end a token. */
 export type Ender = Omit<World, 'issuer' | 'signals'> & { readonly issuer: Pick<SessionIssuer, 'revoke'> };
 
-/** With `failure` the token's end is not confirmed, for the `attempts`th time; without, the token is dead. */
-export type Ending = { readonly failure?: undefined } | { readonly failure: Failure; readonly attempts: number };
+/**
+ * `confirmed`: the token is dead. Not so: ThoughtSpot does not accept it now, but has not said that it is revoked. With
+ * `failure` neither is known, after `attempts` attempts.
+ */
+export type Ending =
+  | { readonly confirmed: boolean; readonly failure?: undefined }
+  | { readonly failure: Failure; readonly attempts: number };
 
 /** Times between two attempts to revoke a token: doubling from first to longest, ms. */
 const FIRST_MS = 1_000;
 const LONGEST_MS = 300_000;
 
 /**
- * Presents the token of a `revoking` row to ThoughtSpot and writes the outcome into the row. Never gives up: after a
- * failure the row is due again later, at most at the token's certain end. Throws `Failure` if the ledger cannot give the
- * token.
+ * Presents the token of a `revoking` row to ThoughtSpot and writes the outcome into the row. Never gives up: without a
+ * confirmation the row is due again later, at most at the token's certain end. Throws `Failure` if the ledger cannot give
+ * the token.
  */
 export async function endAtThoughtSpot(world: Ender, lease: Lease, callBy: number, deadline: number): Promise<Ending> {
   const outcome = await present(world, lease, callBy, deadline);
   if (outcome.outcome === 'dead') {
     const row = await write(world, lease, { to: 'revoked', dueAt: null }, deadline);
     if (row) world.audit.record({ action: 'revoke', ...leaseFacts(row) });
-    return {};
+    return { confirmed: true };
   }
   const attempts = lease.attempts + 1;
   const dueAt = Math.min(world.clock.now() + backOffMs(attempts, world.randomness), certainEnd(lease));
   await write(world, lease, { to: 'revoking', from: ['revoking'], dueAt, attempts }, deadline);
-  return { failure: outcome.failure, attempts };
+  return outcome.outcome === 'retry' ? { failure: outcome.failure, attempts } : { confirmed: false };
 }
 
-/** How long to wait after a revocation has failed `attempts` times: 1 s doubling to 5 min, full jitter, ms. */
+/**
+ * Whose token it is, as revocations say in turn: the user asked for; and where the reply was not for that user, the one
+ * that it named, if any, and nobody. Which of them ThoughtSpot takes, only its answer to a revocation shows.
+ */
+export function possibleOwners({
+  user,
+  userName = user,
+  answeredUser,
+}: Pick<Lease, 'user' | 'userName' | 'answeredUser'>): readonly (string | undefined)[] {
+  if (answeredUser === undefined) return [userName];
+  return answeredUser === '' ? [userName, undefined] : [userName, answeredUser, undefined];
+}
+
+/** How long to wait after `attempts` attempts without a confirmation: 1 s doubling to 5 min, full jitter, ms. */
 export function backOffMs(attempts: number, randomness: Randomness): number {
   return Math.ceil(randomness() * Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.max(0, attempts - 1)));
 }
@@ -46,7 +64,8 @@ async function present(world: Ender, lease: Lease, callBy: number, deadline: num
   }
   // Only a finished row loses its token: another process was faster.
   if (token === undefined) return { outcome: 'dead' };
-  return world.issuer.revoke(token, lease.userName ?? lease.user, callBy);
+  const owners = possibleOwners(lease);
+  return world.issuer.revoke(token, owners[lease.attempts % owners.length], callBy);
 }
 
 /** If this fails, the row stays `revoking` and due: it is done again, and a second revocation of a token is harmless. */

@@ -26,7 +26,7 @@ export function makeGetToken(world: Deciding & { readonly settings?: Partial<Min
   return async (caller, request, deadline) => {
     const arrivedAt = clock.now();
     const grant = authorise(world, caller, request, arrivedAt);
-    const limit = Math.max(GENERATIONS_READ, settings.mintLimit + 1);
+    const limit = Math.max(GENERATIONS_READ, 2 * settings.mintLimit);
     const user = normaliseUser(grant.user);
     const wanted = {
       ...(request.fresh === true ? { freshSince: arrivedAt } : {}),

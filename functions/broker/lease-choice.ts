@@ -64,10 +64,15 @@ function isServable(lease: Lease, grant: Grant, aliveAt: number): boolean {
   return lease.expiresAt > aliveAt && (grant.notAfter === undefined || lease.expiresAt <= grant.notAfter);
 }
 
-/** How long until the limit lets the grant mint again, ms; 0: it may now. Every attempt counts, failed ones too. */
+/**
+ * How long until the limit lets the grant mint again, ms; 0: it may now. A mint that certainly did not happen (`failed`)
+ * gives its count back, so that a conflict or an outage does not use up what the caller may have; all attempts together
+ * may be twice as many, so that a grant that always fails does not call ThoughtSpot at every request.
+ */
 function untilNextMint(leases: readonly Lease[], now: number, settings: Limits): number {
   const recent = leases.filter((lease) => lease.reservedAt > now - settings.mintLimitWindowMs);
-  const oldest = recent[settings.mintLimit - 1];
+  const counted = recent.filter(({ state }) => state !== 'failed');
+  const oldest = counted[settings.mintLimit - 1] ?? recent[2 * settings.mintLimit - 1];
   return oldest ? oldest.reservedAt + settings.mintLimitWindowMs - now : 0;
 }
 

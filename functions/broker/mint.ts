@@ -2,6 +2,7 @@
  * One mint, from the reservation to the release: reserve (a durable record of the intent) -> mint -> check the reply ->
  * live -> check the cut-offs -> release. Whatever fails after the mint, the token in hand is revoked and withheld.
  */
+import { possibleOwners } from './end-at-thoughtspot.ts';
 import { Failure } from './failure.ts';
 import { type CallerId, type Lease, leaseFacts } from './lease.ts';
 import type { Change, Grant, MintedToken, MintOutcome, Reservation, World } from './ports.ts';
@@ -23,6 +24,8 @@ export const MINT_SETTINGS = {
   lifetimeToleranceMs: 5_000,
   /** How long after our time-out ThoughtSpot may still carry out a mint whose reply we no longer wait for. */
   lingerMs: 60_000,
+  /** Kept of the deadline for withholding: the live write and the check of the cut-offs end before. */
+  withholdReserveMs: 2_000,
   /** Longest that the revocation of a withheld token may take, and what is kept of the deadline to write its outcome. */
   withholdMs: 5_000,
   withheldWriteMs: 1_000,
@@ -80,12 +83,13 @@ export async function mint(
   const { minted } = outcome;
   signals.emit('mint-latency', receivedAt - sentAt);
   const issued = issuedChange(grant, minted, sentAt, receivedAt, settings);
+  const releaseBy = deadline - settings.withholdReserveMs;
   try {
     checkReply(world, grant, minted, settings);
-    const lease = await ledger.transition(reservation, issued, deadline);
+    const lease = await ledger.transition(reservation, issued, releaseBy);
     if (!lease) throw superseded('the reservation was taken away while minting');
     // Read after the live write: a cut-off raised before it is seen here, one raised after it sees the live row.
-    const cutOff = await ledger.cutOffFor(grant.orgId, deadline);
+    const cutOff = await ledger.cutOffFor(grant.orgId, releaseBy);
     if (lease.reservedAt < cutOff) throw superseded('a cut-off was raised while minting');
     signals.emit('minted');
     audit.record({ action: 'mint', ...leaseFacts(lease) });
@@ -220,7 +224,7 @@ async function recordNoToken(
 /**
  * Revokes the token in hand at ThoughtSpot; if that is not confirmed, seals it into the row, as `revoking` and due at
  * once. Never throws: the caller gets `why`, the failure that led here. If ThoughtSpot and the ledger both fail, the row
- * stays as it is, and the sweep finishes it as one whose reply was lost.
+ * stays as it is, and the sweep finishes it as one whose reply was lost. However late it is, one attempt is made.
  */
 async function withhold(
   { ledger, issuer, clock, audit, signals, log }: World,
@@ -231,19 +235,21 @@ async function withhold(
 ): Promise<void> {
   const code = why instanceof Failure ? why.code : 'internal-error';
   signals.emit('compensated');
-  const revokeBy = Math.min(clock.now() + settings.withholdMs, deadline - settings.withheldWriteMs);
-  // The token belongs to the user that ThoughtSpot names, which after a mismatch is not the one we asked for.
-  const dead = await issuer.revoke(minted.token, minted.userName, revokeBy).then(
-    ({ outcome }) => outcome === 'dead',
-    () => false,
-  );
-  const others = minted.userName === reservation.userName ? {} : { userName: minted.userName };
+  const end = Math.max(deadline, clock.now() + settings.withholdReserveMs);
+  const revokeBy = Math.min(clock.now() + settings.withholdMs, end - settings.withheldWriteMs);
+  const others = minted.userName === reservation.userName ? {} : { answeredUser: minted.userName };
+  let dead = false;
+  for (const owner of possibleOwners({ ...reservation, ...others })) {
+    const { outcome } = await issuer.revoke(minted.token, owner, revokeBy).catch(() => ({ outcome: 'retry' }));
+    dead = outcome === 'dead';
+    if (outcome !== 'retry' || clock.now() >= revokeBy) break;
+  }
   const change: Change = dead
     ? { to: 'revoked', dueAt: null }
     : { ...issued, ...others, to: 'revoking', dueAt: clock.now() };
   let row: Lease | undefined;
   try {
-    row = await ledger.transition(reservation, change, deadline);
+    row = await ledger.transition(reservation, change, end);
     if (!row) log.error('the row of a withheld token is finished already', { code, confirmed: dead });
   } catch (error) {
     log.error('a withheld token is not in the ledger', { code, confirmed: dead, error });

@@ -83,6 +83,8 @@ export interface Grant {
   readonly serviceAccount: boolean;
   readonly orgId: number;
   readonly rights: Rights;
+  /** The object of `rights` is any that the caller named: whether ThoughtSpot has it is the caller's affair. */
+  readonly callersObject?: true;
   readonly validitySeconds: number;
   /** If set, no token of this grant may outlive this: the end of the caller's JWT, where the rule binds to it. */
   readonly notAfter?: number;
@@ -156,8 +158,13 @@ export type MintOutcome =
   | { readonly outcome: 'unknown'; readonly failure: Failure };
 
 export type RevokeOutcome =
-  /** Confirmed dead: revoked now, or ThoughtSpot says that it no longer knows or accepts it. */
+  /** ThoughtSpot confirmed that it revoked the token. */
   | { readonly outcome: 'dead' }
+  /**
+   * ThoughtSpot does not accept the token now. No confirmation: the token of an inactive user may work again once the
+   * user is active (wire facts 3.8).
+   */
+  | { readonly outcome: 'not-accepted' }
   /** Try again later. `failure.code` says why: busy, unavailable, timeout or refused. */
   | { readonly outcome: 'retry'; readonly failure: Failure };
 
@@ -172,8 +179,11 @@ export interface SessionInfo {
 /** ThoughtSpot, as far as the broker needs it. Never retries a mint that may have left the socket. */
 export interface SessionIssuer {
   mint(grant: Grant, deadline: number): Promise<MintOutcome>;
-  /** Presents the token itself as the bearer, with `{ user_identifier, token }` (wire facts 3.4). Never throws. */
-  revoke(token: string, user: string, deadline: number): Promise<RevokeOutcome>;
+  /**
+   * Presents the token itself as the bearer, with `{ user_identifier, token }` (wire facts 3.4); `user` undefined: with
+   * `{ token }` alone. Never throws.
+   */
+  revoke(token: string, user: string | undefined, deadline: number): Promise<RevokeOutcome>;
   /** What ThoughtSpot says of a token's session; undefined if it does not accept the token. Throws Failure. */
   sessionInfo(token: string, deadline: number): Promise<SessionInfo | undefined>;
 }
@@ -215,8 +225,8 @@ export interface Change extends Issuance {
   readonly from?: readonly LeaseState[];
   readonly dueAt: number | null;
   readonly token?: string;
-  /** Owner of the token, if ThoughtSpot answered for another user: the revocation must name that user. */
-  readonly userName?: string;
+  /** As in `Lease`: whom the token may belong to instead. */
+  readonly answeredUser?: string;
   readonly attempts?: number;
   /** The row's `dueAt` must still be this: how overlapping sweeps claim a row once. */
   readonly ifDueAt?: number;

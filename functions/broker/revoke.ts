@@ -85,13 +85,15 @@ async function endLeases(world: World, ask: Ask, leases: Iterable<Lease> | Async
 
   const budget = makeUpstreamBudget(clock, world.randomness, settings);
   let confirmed = 0;
+  let refused = 0;
   await inParallel(toPresent, settings.maxInFlight, async (lease) => {
     const end = await budget.run(until, () => present(world, lease, until, deadline));
-    if (typeof end !== 'string' && end.result && !end.result.failure) confirmed += 1;
-    else pending += 1;
+    if (typeof end === 'string' || !end.result || end.result.failure) pending += 1;
+    else if (end.result.confirmed) confirmed += 1;
+    else refused += 1;
   });
   if (confirmed > 0) signals.emit('revoked', confirmed);
-  return { revoked: revoked + confirmed, pending };
+  return { revoked: revoked + confirmed + refused, pending };
 }
 
 /** The revocation is durable already: if the ledger fails now, the sweep carries on. */
@@ -134,6 +136,7 @@ async function endUnledgered(world: World, ask: Ask, { token, session }: Unledge
   if (!session) return { revoked: 1, pending: 0 };
   const outcome = await world.issuer.revoke(token, session.userName, ask.deadline);
   if (outcome.outcome === 'retry') throw outcome.failure;
+  if (outcome.outcome === 'not-accepted') return { revoked: 1, pending: 0 };
   const { reasons = [], ...who } = requester(ask.revoker);
   world.audit.record({ action: 'revoke', ...who, reasons: [...reasons, 'no lease knew the token'] });
   world.signals.emit('revoked');

@@ -42,9 +42,10 @@ interface Run extends RowWorld, SweepSettings {
 
 /**
  * `passed`: another sweep or the minter was faster, or there is nothing to do yet. `left`: still due, there was no turn
- * at ThoughtSpot for it.
+ * at ThoughtSpot for it. `not-accepted`: ThoughtSpot does not accept the token now, which confirms nothing.
  */
-export type RowEnd = 'revoked' | 'expired' | 'orphaned' | 'passed' | 'left' | { readonly failedAttempts: number };
+export type RowEnd =
+  'revoked' | 'not-accepted' | 'expired' | 'orphaned' | 'passed' | 'left' | { readonly failedAttempts: number };
 
 /**
  * Throws `Failure` only if it could do nothing at all: no shard of the ledger could be worked. `settings` replaces parts
@@ -118,7 +119,8 @@ function count(run: Run, lease: Lease, end: RowEnd): boolean {
     leave(run, lease);
     return false;
   }
-  if (typeof end === 'string') tally[end] += 1;
+  if (end === 'not-accepted') tally.retried += 1;
+  else if (typeof end === 'string') tally[end] += 1;
   else {
     tally.retried += 1;
     if (end.failedAttempts >= run.stuckAfter) tally.stuck += 1;
@@ -191,7 +193,8 @@ async function revoke(world: RowWorld, lease: Lease, stopAt: number, deadline: n
   const end = await world.budget.run(stopAt, () => claimAndEnd(world, lease, deadline));
   if (typeof end === 'string') return 'left';
   if (!end.result) return 'passed';
-  return end.result.failure ? { failedAttempts: end.result.attempts } : 'revoked';
+  if (end.result.failure) return { failedAttempts: end.result.attempts };
+  return end.result.confirmed ? 'revoked' : 'not-accepted';
 }
 
 /** Claims only once the turn has come, so that a claim never runs out while its row waits. */

@@ -35,7 +35,7 @@ export type Revoker =
   | { readonly kind: 'event'; readonly source: 'schedule' | 'deprovisioned' | 'operator'; readonly name: string };
 
 export interface RevokeTally {
-  /** Leases that are certainly dead now. */
+  /** Leases whose token is over, or that ThoughtSpot does not accept now: those the sweep presents again. */
   readonly revoked: number;
   /** Leases that the sweep still has to revoke; null if their number is not known (org and all). */
   readonly pending: number | null;
@@ -67,6 +67,7 @@ export interface SweepTally {
   readonly due: number;
   readonly revoked: number;
   readonly expired: number;
+  /** Revocations that ThoughtSpot has not confirmed. */
   readonly retried: number;
   readonly stuck: number;
   readonly orphaned: number;

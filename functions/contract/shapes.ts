@@ -5,6 +5,9 @@ export function isObject(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** Removes the byte order mark that Windows editors and some servers write before JSON, which JSON.parse refuses. */
+export const withoutMark = (text: string): string => text.replace(/^\ufeff/, '');
+
 export const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;

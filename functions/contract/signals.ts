@@ -20,7 +20,7 @@ export const SIGNALS = {
   denied: signal('none', 'Count', 'the policy refused a caller'),
   revoked: signal('none', 'Count', 'a lease ended by revocation'),
   expired: signal('none', 'Count', 'a lease ended because its token expired'),
-  retried: signal('none', 'Count', 'a revocation failed and will be retried'),
+  retried: signal('none', 'Count', 'a revocation was not confirmed and will be retried'),
   compensated: signal('none', 'Count', 'a token was withheld and revoked because a step after the mint failed'),
   'mint-latency': signal('none', 'Milliseconds', 'time ThoughtSpot took to mint'),
   'upstream-clock-offset': signal('none', 'Seconds', "ThoughtSpot's clock minus ours, seen at a mint"),

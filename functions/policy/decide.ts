@@ -3,10 +3,10 @@
  * Everything in a grant comes from the policy and from verified claims; the request only narrows.
  */
 import type { FieldError } from '../broker/failure.ts';
-import { normaliseUser } from '../broker/lease.ts';
 import type { Caller, Claims, Decision, Grant, Sha256, TokenRequest } from '../broker/ports.ts';
 import type { Condition, GrantOffer, PolicyDocument, Rule } from './document.ts';
 import { fingerprint } from './fingerprint.ts';
+import { fold } from './fold.ts';
 import { describeFailure, firstFailure } from './match.ts';
 import { provisioningFrom, rightsFrom } from './rights.ts';
 import { isPlainText, LONGEST_TEXT, orgFrom, type Outcome, textFrom } from './values.ts';
@@ -15,9 +15,9 @@ import { isPlainText, LONGEST_TEXT, orgFrom, type Outcome, textFrom } from './va
 export interface Policy extends Pick<PolicyDocument, 'tables' | 'rules'> {
   /** Digest of what the document says, the same however it is formatted. */
   readonly version: string;
-  /** Names that no token is ever minted for, normalised. */
+  /** Names that no token is ever minted for, folded. */
   readonly refused: ReadonlySet<string>;
-  /** Service accounts of all rules, normalised: no claim may name one. */
+  /** Service accounts of all rules, folded: no claim may name one. */
   readonly serviceAccounts: ReadonlySet<string>;
 }
 
@@ -32,8 +32,8 @@ export interface Facts {
 export const ALWAYS_REFUSED = ['tsadmin', 'system', 'su'] as const;
 
 export function policyOf({ refuse, tables, rules }: PolicyDocument, version: string): Policy {
-  const accounts = rules.flatMap(({ user }) => ('serviceAccount' in user ? [normaliseUser(user.serviceAccount)] : []));
-  const refused = new Set([...ALWAYS_REFUSED, ...refuse].map(normaliseUser));
+  const accounts = rules.flatMap(({ user }) => ('serviceAccount' in user ? [fold(user.serviceAccount)] : []));
+  const refused = new Set([...ALWAYS_REFUSED, ...refuse].map(fold));
   return { version, tables, rules, refused, serviceAccounts: new Set(accounts) };
 }
 
@@ -108,7 +108,9 @@ function attemptGrant(policy: Policy, rule: Rule, caller: Caller, request: Token
   };
   const { requestedSeconds, ...bounds } = validity;
   const print = fingerprint({ ...shape, host: facts.host, requestedSeconds, caller }, facts.sha256);
-  return { grant: { rule: rule.name, name: offer.name, ...shape, ...bounds, reuse: offer.reuse, fingerprint: print } };
+  const named = { rule: rule.name, name: offer.name, reuse: offer.reuse, fingerprint: print };
+  const any = offer.kind === 'object' && offer.objects === 'any';
+  return { grant: { ...named, ...shape, ...bounds, ...(any && { callersObject: true }) } };
 }
 
 /**
@@ -119,9 +121,9 @@ function userFrom(policy: Policy, { user: source }: Rule, claims: Claims): Outco
   const service = 'serviceAccount' in source;
   const text = service ? { value: source.serviceAccount } : textFrom(source, claims, policy.tables);
   if ('refusal' in text) return text;
-  const normalised = normaliseUser(text.value);
-  if (policy.refused.has(normalised)) return { refusal: 'the user name is on the refuse list' };
-  if (!service && policy.serviceAccounts.has(normalised)) {
+  const folded = fold(text.value);
+  if (policy.refused.has(folded)) return { refusal: 'the user name is on the refuse list' };
+  if (!service && policy.serviceAccounts.has(folded)) {
     return { refusal: 'the user name is that of a service account, which no claim may name' };
   }
   if (!isPlainText(text.value) || text.value.normalize('NFKC') !== text.value) {

@@ -106,7 +106,7 @@ export function provisioningFrom(
   return {
     value: {
       groups: groups.value,
-      ...(displayName && { displayName: displayName.value }),
+      ...(displayName && displayName.value !== '' && { displayName: displayName.value }),
       ...(email && { email: email.value }),
     },
   };

@@ -1,6 +1,7 @@
 /** What a rule gives, worked out from the claims of a caller: texts, lists, the org. */
 import type { Claims, ClaimValue } from '../broker/ports.ts';
 import type { Claim, ClaimText, Org, Tables, Template, Text, Values } from './document.ts';
+import { fold } from './fold.ts';
 import { claimValue, expressionOf, isList, kindOf, nameOf } from './match.ts';
 
 /** A value, or why there is none: a reason for operators, without any claim's value. */
@@ -9,37 +10,37 @@ export type Outcome<T> = { readonly value: T } | { readonly refusal: string };
 /** Longest text that a claim may put into a grant, in UTF-16 units. */
 export const LONGEST_TEXT = 254;
 
-/** ThoughtSpot's words for "all rows" and "no rows" begin like this: they must never come from a claim. */
-const WILDCARD = /^\s*ts_wildcard/i;
+/** ThoughtSpot's words for "all rows" and "no rows" begin like this, folded: they must never come from a claim. */
+const WILDCARD = 'ts_wildcard';
 
 /** Control, format, surrogate, private-use, unassigned and other invisible characters, and line separators. */
 const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
+/** Invisible characters that join or separate letters in Persian and Indic names, and make up emoji. */
+const JOINERS = /[\u200c\u200d\ufe0f]/g;
 
 export function isPlainText(text: string): boolean {
   return text.length > 0 && text.length <= LONGEST_TEXT && text.trim() === text && !UNPRINTABLE.test(text);
 }
 
 /**
- * One text from one claim, or from several through a template. An `identity` can be read back in one way only, so that
- * no two sets of claims give the same one: a part that holds the character after it is refused. A `label` need not be.
+ * What a text is for. An `identity` can be read back in one way only, so that no two sets of claims give the same one.
+ * A `label` is only shown: it is trimmed, may hold joiners, may be ambiguous, and is '' where there is nothing to show.
  */
-export function textFrom(
-  source: Text,
-  claims: Claims,
-  tables: Tables,
-  use: 'identity' | 'label' = 'identity',
-): Outcome<string> {
-  return 'template' in source ? joined(source, claims, tables, use) : oneText(source, claims, tables);
+type Use = 'identity' | 'label';
+
+/** One text from one claim, or from several through a template. A claim that is absent refuses either. */
+export function textFrom(source: Text, claims: Claims, tables: Tables, use: Use = 'identity'): Outcome<string> {
+  return 'template' in source ? joined(source, claims, tables, use) : oneText(source, claims, tables, use);
 }
 
-function joined({ template }: Template, claims: Claims, tables: Tables, use: 'identity' | 'label'): Outcome<string> {
+function joined({ template }: Template, claims: Claims, tables: Tables, use: Use): Outcome<string> {
   let text = '';
   for (const [index, piece] of template.entries()) {
     if (typeof piece === 'string') {
       text += piece;
       continue;
     }
-    const part = oneText(piece, claims, tables);
+    const part = oneText(piece, claims, tables, use);
     if ('refusal' in part) return part;
     const after = template[index + 1];
     const [next] = typeof after === 'string' ? after : '';
@@ -47,7 +48,16 @@ function joined({ template }: Template, claims: Claims, tables: Tables, use: 'id
       return refuse(piece.claim, 'holds the character that ends its part of the template');
     text += part.value;
   }
-  return isPlainText(text) ? { value: text } : { refusal: 'the text made by the template is too long or malformed' };
+  const whole = use === 'label' ? labelOf(text) : text;
+  return fits(whole, use) ? { value: whole } : { refusal: 'the text made by the template is too long or malformed' };
+}
+
+function labelOf(text: string): string {
+  return text.replace(JOINERS, '').trim() === '' ? '' : text.trim();
+}
+
+function fits(text: string, use: Use): boolean {
+  return use === 'label' ? text === '' || isPlainText(text.replace(JOINERS, '_')) : isPlainText(text);
 }
 
 /** Users are the same in either case. Lower case first, so that a dotted capital I counts as an I too. */
@@ -55,10 +65,10 @@ function caseless(text: string): string {
   return text.toLowerCase().toUpperCase();
 }
 
-function oneText(source: ClaimText, claims: Claims, tables: Tables): Outcome<string> {
+function oneText(source: ClaimText, claims: Claims, tables: Tables, use: Use): Outcome<string> {
   const value = claimValue(claims, source.claim);
   if (value === undefined) return refuse(source.claim, 'is absent');
-  const mapped = mapItem(source, value, tables);
+  const mapped = mapItem(source, value, tables, use);
   if ('refusal' in mapped) return mapped;
   const [only, second] = mapped.value;
   return only === undefined || second !== undefined
@@ -99,22 +109,30 @@ export function orgFrom(source: Org, claims: Claims, tables: Tables): Outcome<nu
     : { refusal: `claim "${nameOf(source.claim)}" is absent or not in the table of orgs` };
 }
 
-function mapItem(source: ClaimText, value: ClaimValue, tables: Tables): Outcome<readonly string[]> {
+function mapItem(
+  source: ClaimText,
+  value: ClaimValue,
+  tables: Tables,
+  use: Use = 'identity',
+): Outcome<readonly string[]> {
   const { claim, lowerCase, pattern, table, allow } = source;
   const raw = asText(value);
   if (raw === undefined) return refuse(claim, `is a ${kindOf(value)}, not a text`);
-  const text = lowerCase ? raw.toLowerCase() : raw;
+  const cased = lowerCase ? raw.toLowerCase() : raw;
+  const text = use === 'label' ? labelOf(cased) : cased;
   if (table !== undefined) {
     const entry = entryOf(tables, table, text);
     if (entry === undefined || typeof entry === 'number') return refuse(claim, 'is not in the table');
     return { value: typeof entry === 'string' ? [entry] : entry };
   }
   if (allow !== undefined) return allow.includes(text) ? { value: [text] } : refuse(claim, 'is not in the table');
-  if (!isPlainText(text)) return refuse(claim, 'is empty, too long, padded or holds unprintable characters');
-  const result = pattern === undefined ? text : matched(pattern, text);
-  if (result === undefined) return refuse(claim, 'does not match the pattern');
-  if (!isPlainText(result)) return refuse(claim, 'has no plain text where the pattern captures');
-  return WILDCARD.test(result.normalize('NFKC')) ? refuse(claim, 'is a wildcard of ThoughtSpot') : { value: [result] };
+  if (use === 'label' && text === '') return { value: [text] };
+  if (!fits(text, use)) return refuse(claim, 'is empty, too long, padded or holds unprintable characters');
+  const match = pattern === undefined ? text : matched(pattern, text);
+  if (match === undefined) return refuse(claim, 'does not match the pattern');
+  const result = use === 'label' ? labelOf(match) : match;
+  if (!fits(result, use)) return refuse(claim, 'has no plain text where the pattern captures');
+  return fold(result).startsWith(WILDCARD) ? refuse(claim, 'is a wildcard of ThoughtSpot') : { value: [result] };
 }
 
 /** What the pattern captures, or the whole text if it has no group. */

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 import { Failure } from '../broker/failure.ts';
-import { secureUrl } from '../contract/shapes.ts';
+import { secureUrl, withoutMark } from '../contract/shapes.ts';
 
 /** A client of the OIDC issuer, in the sense of OAuth: the prober signs in as it with the client credentials grant. */
 export interface OidcClient {
@@ -41,7 +41,7 @@ export function parseProberSecret(secret: string): ProberCredential {
 
 function jsonOf(secret: string): unknown {
   try {
-    return JSON.parse(secret);
+    return JSON.parse(withoutMark(secret));
   } catch {
     // The parser's own words may repeat what it read.
     throw new Failure('misconfigured', { reason: "the prober's secret is not JSON" });

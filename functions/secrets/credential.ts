@@ -3,7 +3,7 @@ import { inspect } from 'node:util';
 import * as z from 'zod/mini';
 import { Failure } from '../broker/failure.ts';
 import type { Credential } from '../broker/ports.ts';
-import { isObject } from '../contract/shapes.ts';
+import { isObject, withoutMark } from '../contract/shapes.ts';
 
 const text = (longest: number) =>
   z.string('is missing or not a string').check(
@@ -90,7 +90,7 @@ export function parseSecret(text: string, version: string): StoredSecret {
 function objectIn(text: string): object {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = JSON.parse(withoutMark(text));
   } catch {
     // The parser's message quotes the text, so it is not kept as the cause.
     throw malformed(['$: is not JSON']);

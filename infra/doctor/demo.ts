@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isLoopback } from '../../functions/contract/shapes.ts';
+import { isLoopback, withoutMark } from '../../functions/contract/shapes.ts';
 import { readIfThere } from './options.ts';
 
 const cluster = z.object({
@@ -19,7 +19,7 @@ export interface DemoCluster {
 export function demoCluster(host: string): DemoCluster | undefined {
   const text = isLoopback(new URL(host)) ? readIfThere('local', 'thoughtspot', 'cluster.json') : undefined;
   if (text === undefined) return undefined;
-  const { secretKey, users } = cluster.parse(JSON.parse(text));
+  const { secretKey, users } = cluster.parse(JSON.parse(withoutMark(text)));
   const [user] = users;
   const account = users.find(({ password }) => password !== undefined);
   return {

@@ -1,10 +1,10 @@
 /** Turns a policy as its author wrote it into the document that the functions get. */
 import { createHash } from 'node:crypto';
-import { normaliseUser } from '../../functions/broker/lease.ts';
 import type { Policy } from '../../functions/policy/decide.ts';
 import type { GrantOffer, NamedSource, PolicyDocument, RightsSource, Rule } from '../../functions/policy/document.ts';
 import { parseChecked } from '../../functions/policy/entitlements.ts';
 import { canonicalJson } from '../../functions/policy/fingerprint.ts';
+import { fold } from '../../functions/policy/fold.ts';
 import { Normaliser } from './normalise.ts';
 import { parsePolicy, parseText } from './parse.ts';
 import { Faults } from './policy-error.ts';
@@ -45,9 +45,9 @@ function normalForm({ version, refuse, tables, rules }: Authored['policy']): Pol
   const normaliser = new Normaliser(tables, faults);
   const normal = rules.flatMap((rule, index) => normalRule(rule, ['rules', index], normaliser, faults) ?? []);
   requireDistinct(rules, ['rules'], faults);
-  const refused = new Set(refuse.map(normaliseUser));
+  const refused = new Set(refuse.map(fold));
   for (const [index, { user }] of normal.entries()) {
-    if ('serviceAccount' in user && refused.has(normaliseUser(user.serviceAccount)))
+    if ('serviceAccount' in user && refused.has(fold(user.serviceAccount)))
       faults.add(['rules', index, 'user', 'serviceAccount'], 'is on the list `refuse`');
   }
   for (const { index, problem } of unreachableRules(normal)) faults.add(['rules', index, 'when'], problem);

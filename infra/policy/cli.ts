@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { withoutMark } from '../../functions/contract/shapes.ts';
 import { parseCases, runCases } from './cases.ts';
 import { checkPolicyText } from './check.ts';
 import { explain, parseQuestion } from './explain.ts';
@@ -160,7 +161,7 @@ function read(file: string): string {
 
 function readJson(file: string): unknown {
   try {
-    return JSON.parse(read(file));
+    return JSON.parse(withoutMark(read(file)));
   } catch (error) {
     throw new Error(`${file} is not JSON: ${error instanceof Error ? error.message : ''}`, { cause: error });
   }

@@ -1,5 +1,4 @@
 /** Brings the sources of texts, lists, users and orgs of a rule into normal form, and reports their faults. */
-import { normaliseUser } from '../../functions/broker/lease.ts';
 import { ALWAYS_REFUSED } from '../../functions/policy/decide.ts';
 import type {
   Claim,
@@ -11,6 +10,7 @@ import type {
   User,
   Values,
 } from '../../functions/policy/document.ts';
+import { fold } from '../../functions/policy/fold.ts';
 import { isPlainText } from '../../functions/policy/values.ts';
 import { normalPattern } from './pattern.ts';
 import type { Faults } from './policy-error.ts';
@@ -50,7 +50,7 @@ export class Normaliser {
     const at = [...path, 'serviceAccount'];
     if (!isPlainText(name) || name.normalize('NFKC') !== name)
       this.#faults.add(at, 'is not plain text in Unicode form NFKC');
-    if (ALWAYS_REFUSED.some((refused) => refused === normaliseUser(name)))
+    if (ALWAYS_REFUSED.some((refused) => refused === fold(name)))
       this.#faults.add(at, `must not be ${name}: it is always refused`);
     return authored;
   }

@@ -1,5 +1,6 @@
 import { parseDocument } from 'yaml';
 import type * as z from 'zod/mini';
+import { withoutMark } from '../../functions/contract/shapes.ts';
 import { jsonPath, PolicyError, type PolicyFault } from './policy-error.ts';
 import { type Authored, PolicySchema } from './schema.ts';
 
@@ -13,7 +14,8 @@ const MOST_VALUES = 500_000;
  * twice. JSON.parse would silently keep the last value, while the author may read the first. JSON is also YAML, and the
  * YAML parser reports such names with their positions.
  */
-export function parseText(text: string): unknown {
+export function parseText(written: string): unknown {
+  const text = withoutMark(written);
   let document: unknown;
   try {
     document = JSON.parse(text);

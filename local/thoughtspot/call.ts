@@ -17,6 +17,8 @@ export interface Answer {
   readonly json?: unknown;
   readonly text?: string;
   readonly headers?: Readonly<Record<string, string | string[]>>;
+  /** Work that goes on for `ms` before the answer leaves, and what to do at its end. */
+  readonly pending?: { readonly ms: number; readonly end: () => void };
 }
 
 /** One route of the cluster. */

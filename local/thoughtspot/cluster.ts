@@ -117,7 +117,7 @@ export function parseCluster(document: unknown): Cluster {
   return structuredClone(document as Cluster);
 }
 
-/** Reads a cluster file; without a path, the demo cluster beside this module. Throws as parseCluster does. */
+/** Reads a cluster file; without a path, the demo cluster beside this module. Throws as parseCluster does. A byte order mark is no part of it. */
 export function readCluster(file = join(import.meta.dirname, 'cluster.json')): Cluster {
-  return parseCluster(JSON.parse(readFileSync(file, 'utf8')));
+  return parseCluster(JSON.parse(readFileSync(file, 'utf8').replace(/^\ufeff/, '')));
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { AccountStatus, Cluster, GroupData, LiveboardData, OrgData, UserData } from './cluster.ts';
-import { NO_ENTITLEMENTS, type Entitlements } from './entitlements.ts';
+import type { Entitlements } from './entitlements.ts';
 
 /** A user of the running cluster. Mints with auto_create or persist_option change it. */
 export interface User {
@@ -14,8 +14,8 @@ export interface User {
   readonly password: string | null;
   /** The Org of the user's last session. */
   lastOrg: number;
-  /** What REPLACE and APPEND have left on the user object. */
-  entitlements: Entitlements;
+  /** What mints have left on the user, by the id of the Org (wire facts 3.8: per Org and per principal). */
+  readonly entitlements: Record<number, Entitlements>;
   readonly createdAt: number;
 }
 
@@ -53,7 +53,7 @@ export class Directory {
       status,
       password: password ?? null,
       lastOrg: orgs[0] ?? 0,
-      entitlements: NO_ENTITLEMENTS,
+      entitlements: {},
       createdAt: now,
     };
     this.#users.set(name, user);

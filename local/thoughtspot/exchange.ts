@@ -1,7 +1,8 @@
 import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
 import type { Answer, Call, Endpoint } from './call.ts';
-import { wait } from './faults.ts';
 import { CODE, errorBody, Refusal, sessionErrorBody } from './refusal.ts';
 import type { Switches } from './switches.ts';
 
@@ -75,14 +76,40 @@ export const PREFLIGHT_HEADERS = {
   'access-control-max-age': '600',
 } as const;
 
+/** Waits, unless the simulator is closed meanwhile; a zero wait takes no turn of the event loop. */
+export async function wait(ms: number, closed: AbortSignal): Promise<void> {
+  if (ms === 0) return;
+  try {
+    await sleep(ms, undefined, { signal: closed });
+  } catch {
+    // Closed: what waits goes on at once.
+  }
+}
+
+/** How a body travels. */
+export type BodyForm = Pick<Switches, 'slowBodyMs' | 'unaskedGzip' | 'byteOrderMark'>;
+export const PLAIN: BodyForm = { slowBodyMs: 0, unaskedGzip: false, byteOrderMark: false };
+
 /** Writes an answer, its body slowly if asked to: in ten pieces over `slowBodyMs`. */
 export async function write(
   response: ServerResponse,
   answer: Answer,
-  { headers, slowBodyMs, closed }: { headers: OutgoingHttpHeaders; slowBodyMs: number; closed: AbortSignal },
+  {
+    headers,
+    slowBodyMs,
+    unaskedGzip,
+    byteOrderMark,
+    closed,
+  }: BodyForm & { headers: OutgoingHttpHeaders; closed: AbortSignal },
 ): Promise<void> {
-  const body = Buffer.from(answer.json === undefined ? (answer.text ?? '') : JSON.stringify(answer.json));
-  const type = answer.json === undefined ? {} : { 'content-type': 'application/json; charset=utf-8' };
+  const json = answer.json === undefined ? undefined : (byteOrderMark ? '\uFEFF' : '') + JSON.stringify(answer.json);
+  const plain = Buffer.from(json ?? answer.text ?? '');
+  const zipped = unaskedGzip && plain.length > 0;
+  const body = zipped ? gzipSync(plain) : plain;
+  const type = {
+    ...(json !== undefined && { 'content-type': 'application/json; charset=utf-8' }),
+    ...(zipped && { 'content-encoding': 'gzip' }),
+  };
   response.writeHead(answer.status, {
     'cache-control': 'no-store',
     'content-length': body.length,

@@ -1,11 +1,12 @@
 import type { AccountStatus, Cluster } from './cluster.ts';
 import { Directory, type User } from './directory.ts';
-import type { Entitlements } from './entitlements.ts';
+import { joined, NO_ENTITLEMENTS, type Entitlements } from './entitlements.ts';
 import { Journal } from './journal.ts';
 import { SecretKeys } from './secret-keys.ts';
 import { Sessions } from './sessions.ts';
 import { DEFAULT_SWITCHES, withSwitches, type Switches } from './switches.ts';
 import { Tokens, type IssuedToken } from './tokens.ts';
+import { VariableUpdates } from './variable-updates.ts';
 
 /** What GET /__simulator/state answers. */
 export type ClusterState = ReturnType<RunningCluster['state']>;
@@ -21,6 +22,7 @@ export class RunningCluster {
   keys: SecretKeys;
   tokens: Tokens;
   sessions: Sessions;
+  variableUpdates: VariableUpdates;
 
   constructor(data: Cluster, clock: () => number, switches: Partial<Switches> = {}) {
     this.data = data;
@@ -31,6 +33,7 @@ export class RunningCluster {
     this.keys = new SecretKeys(data);
     this.tokens = new Tokens();
     this.sessions = new Sessions();
+    this.variableUpdates = new VariableUpdates();
   }
 
   /** The cluster's own clock, epoch ms. */
@@ -45,6 +48,7 @@ export class RunningCluster {
     this.keys = new SecretKeys(this.data);
     this.tokens = new Tokens();
     this.sessions = new Sessions();
+    this.variableUpdates = new VariableUpdates();
     this.journal.clear();
   }
 
@@ -92,18 +96,45 @@ export class RunningCluster {
     return this.directory.user(name)?.status === 'ACTIVE';
   }
 
-  /** A token made from a session rather than by a mint endpoint. */
-  issueFromSession(user: User, org: number, entitlements: Entitlements, seconds: number): IssuedToken {
-    const issuedAt = this.now();
-    const expiresAt = issuedAt + seconds * 1000;
-    const grant = { user: user.name, org, kind: 'session', issuedAt, expiresAt, objectId: null, entitlements } as const;
-    return this.tokens.issue({ ...grant, mintedWith: null }, this.switches.tokenForm);
+  /**
+   * What decides the rows of a session now. Switch `entitlements`: those of the user in the Org, so that each mint changes
+   * all sessions of the user there (wire facts 3.8), and what only the token carries; or those of when it was made.
+   */
+  entitlementsInForce(user: User, org: number, token: IssuedToken | null): Entitlements {
+    if (token !== null && this.switches.entitlements === 'token') return token.entitlements;
+    return joined(user.entitlements[org] ?? NO_ENTITLEMENTS, token?.own ?? NO_ENTITLEMENTS);
   }
 
-  /** Revokes as the switches say: at once or late, with or without the cookie sessions made from it. */
+  #tokenInForce(token: IssuedToken): Entitlements {
+    const user = this.directory.user(token.user);
+    return user ? this.entitlementsInForce(user, token.org, token) : token.entitlements;
+  }
+
+  /** A token made from a session or from another token rather than by a mint endpoint. */
+  issueFromSession(user: User, org: number, from: IssuedToken | null, seconds: number): IssuedToken {
+    const issuedAt = this.now();
+    const grant = {
+      user: user.name,
+      org,
+      kind: 'session',
+      issuedAt,
+      expiresAt: issuedAt + seconds * 1000,
+      objectId: null,
+      own: from?.own ?? NO_ENTITLEMENTS,
+      entitlements: this.entitlementsInForce(user, org, from),
+      mintedWith: null,
+      parent: from,
+    } as const;
+    return this.tokens.issue(grant, this.switches.tokenForm);
+  }
+
+  /** Revokes as the switches say: at once or late, with or without the tokens and cookie sessions that were made of it. */
   revoke(token: IssuedToken): void {
-    this.tokens.revoke(token, this.now() + this.switches.revokeDelayMs);
-    if (this.switches.revokeEndsSessions) this.sessions.endThoseOf(token);
+    const family = this.switches.childrenEndWithParent ? this.tokens.descendants(token) : [];
+    for (const one of [token, ...family]) {
+      this.tokens.revoke(one, this.now() + this.switches.revokeDelayMs);
+      if (this.switches.childrenEndWithParent) this.sessions.endThoseOf(one);
+    }
   }
 
   state() {
@@ -111,7 +142,8 @@ export class RunningCluster {
     return {
       now: this.now(),
       tokens: this.aliveTokens().map((token) => {
-        const { digest, user, org, kind, issuedAt, expiresAt, objectId, entitlements } = token;
+        const { digest, user, org, kind, issuedAt, expiresAt, objectId } = token;
+        const entitlements = this.#tokenInForce(token);
         return { digest, user, org, kind, issuedAt, expiresAt, objectId, entitlements };
       }),
       sessions: this.sessions.alive(this.now()).map(({ user, org, expiresAt }) => ({ user, org, expiresAt })),
@@ -121,7 +153,7 @@ export class RunningCluster {
       revokes: revoked,
       lostReplies: this.journal.lostReplies,
       users: this.directory.users().map(({ name, status, orgs, groups, entitlements }: User) => {
-        return { name, status, orgs: [...orgs], groups: [...groups], entitlements };
+        return { name, status, orgs: [...orgs], groups: [...groups], entitlements: { ...entitlements } };
       }),
     };
   }

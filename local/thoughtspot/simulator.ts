@@ -10,8 +10,18 @@ import { MINT_ENDPOINTS } from './endpoints/mint.ts';
 import { REVOKE_ENDPOINT } from './endpoints/revoke.ts';
 import { SESSION_V2_ENDPOINTS } from './endpoints/session-v2.ts';
 import { SESSION_ENDPOINTS } from './endpoints/session.ts';
-import { answerOf, corsHeaders, PREFLIGHT_HEADERS, readCall, refusalAnswer, write } from './exchange.ts';
-import { inFaultScope, takeFault, takeLostReply, wait } from './faults.ts';
+import {
+  answerOf,
+  corsHeaders,
+  PLAIN,
+  PREFLIGHT_HEADERS,
+  readCall,
+  refusalAnswer,
+  wait,
+  write,
+  type BodyForm,
+} from './exchange.ts';
+import { inFaultScope, takeFault, takeLostReply } from './faults.ts';
 import type { CallEvent, RecordedMint } from './journal.ts';
 import { RateLimit } from './rate-limit.ts';
 import { Refusal } from './refusal.ts';
@@ -70,12 +80,16 @@ export async function startSimulator(options: SimulatorOptions = {}) {
   async function serve(endpoint: Endpoint, call: Call, address: string): Promise<Answer | undefined> {
     const overRate = endpoint.scope === 'page' ? undefined : refuseOverRate(address);
     if (overRate) return refusalAnswer(overRate, endpoint, cluster.switches.errorShape);
-    const fault = takeFault(cluster, endpoint.scope);
+    const fault = takeFault(cluster, endpoint);
     const answer = fault
       ? fault.reset
         ? undefined
         : fault.answer
       : answerOf(endpoint, cluster.switches.errorShape, () => endpoint.answer(cluster, call));
+    if (answer?.pending) {
+      await wait(answer.pending.ms, closing.signal);
+      answer.pending.end();
+    }
     const lost = !fault && answer !== undefined && takeLostReply(cluster, endpoint, answer);
     // The work comes first: a client that gives up on a slow answer has lost the reply of something that happened.
     if (inFaultScope(cluster.switches, endpoint.scope)) await wait(cluster.switches.latencyMs, closing.signal);
@@ -97,10 +111,10 @@ export async function startSimulator(options: SimulatorOptions = {}) {
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const address = request.socket.remoteAddress ?? '';
     const call = await readCall(request);
-    const reply = (answer: Answer, slowBodyMs = 0): Promise<void> =>
+    const reply = (answer: Answer, how: BodyForm = PLAIN): Promise<void> =>
       write(response, answer, {
+        ...how,
         headers: corsHeaders(request.headers, allowedOrigins),
-        slowBodyMs,
         closed: closing.signal,
       });
     if (!call) {
@@ -123,7 +137,7 @@ export async function startSimulator(options: SimulatorOptions = {}) {
     const answer = await serve(endpoint, call, address);
     recordMint(endpoint, call, answer?.status ?? 0);
     if (!answer) request.socket.destroy();
-    else await reply(answer, inFaultScope(cluster.switches, endpoint.scope) ? cluster.switches.slowBodyMs : 0);
+    else await reply(answer, inFaultScope(cluster.switches, endpoint.scope) ? cluster.switches : PLAIN);
     cluster.journal.answered(name, answer?.status ?? 0);
   }
 

@@ -163,6 +163,13 @@ describe('a policy is refused at synth', () => {
     expect(check('empty', '{"rules":[{}]}')).toMatch(/policyFile empty\.json: .*rules/);
   });
 
+  test('but not because it or its cases were saved on Windows', () => {
+    const [policy, own] = [JSON.stringify(source, null, 2), cases].map(
+      (text) => `\ufeff${text.replaceAll('\n', '\r\n')}`,
+    );
+    expect(check('windows', policy ?? '', own)).toBe('');
+  });
+
   test('if it has no cases, or one of them fails', () => {
     expect(check('untested', JSON.stringify(source))).toContain('has no cases; write untested.cases.json');
     const wrong = {

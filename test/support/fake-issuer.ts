@@ -26,6 +26,8 @@ export interface TrueToken {
 
 export interface FakeIssuer extends SessionIssuer {
   readonly tokens: TrueToken[];
+  /** Users who are INACTIVE at ThoughtSpot: until they are not, it does not accept their tokens. */
+  readonly inactive: Set<string>;
   /** Tokens that ThoughtSpot accepts now. */
   readonly live: () => TrueToken[];
   readonly isLive: (token: string) => boolean;
@@ -37,6 +39,8 @@ export interface FakeIssuer extends SessionIssuer {
   reply: ((minted: MintedToken) => MintedToken) | undefined;
   /** ThoughtSpot's clock minus ours. */
   offsetMs: number;
+  /** What a revocation of a token may say of its user. Any name in the case of ThoughtSpot is all that it is by default. */
+  revocationNames: (known: TrueToken) => readonly (string | undefined)[];
   /** How long a call takes. */
   mintMs: number;
   revokeMs: number;
@@ -46,15 +50,17 @@ export function makeFakeIssuer(clock: Clock): FakeIssuer {
   const tokens: TrueToken[] = [];
   const find = (token: string) => tokens.find((known) => known.token === token);
   const theirNow = () => clock.now() + issuer.offsetMs;
-  const isAlive = (known: TrueToken) => !known.revoked && theirNow() < known.endsAt;
+  const isAlive = (known: TrueToken) => !known.revoked && theirNow() < known.endsAt && !issuer.inactive.has(known.user);
   const pass = (ms: number) => (ms > 0 ? clock.sleep(ms) : Promise.resolve());
 
   const issuer: FakeIssuer = {
     tokens,
+    inactive: new Set(),
     calls: { mint: 0, revoke: [], sessionInfo: 0 },
     mintFault: undefined,
     revokeFault: undefined,
     reply: undefined,
+    revocationNames: ({ user }) => [user],
     offsetMs: 0,
     mintMs: 0,
     revokeMs: 0,
@@ -78,7 +84,8 @@ export function makeFakeIssuer(clock: Clock): FakeIssuer {
       return { outcome: 'minted', minted: issuer.reply?.(minted) ?? minted };
     },
 
-    async revoke(token): Promise<RevokeOutcome> {
+    async revoke(token, user, deadline): Promise<RevokeOutcome> {
+      if (clock.now() >= deadline) return { outcome: 'retry', failure: new Failure('upstream-timeout') };
       issuer.calls.revoke.push(token);
       await pass(issuer.revokeMs);
       const fault = issuer.revokeFault?.(token);
@@ -86,6 +93,10 @@ export function makeFakeIssuer(clock: Clock): FakeIssuer {
       if (fault === 'busy') return { outcome: 'retry', failure: new Failure('upstream-busy') };
       if (fault === 'refused') return { outcome: 'retry', failure: new Failure('upstream-refused') };
       const known = find(token);
+      // A token that was not made here is one that a test put into a row.
+      if (known && !isAlive(known)) return { outcome: 'not-accepted' };
+      if (known && !issuer.revocationNames(known).includes(user))
+        return { outcome: 'retry', failure: new Failure('upstream-refused') };
       if (known) known.revoked = true;
       if (fault === 'lost') return { outcome: 'retry', failure: new Failure('upstream-timeout') };
       return { outcome: 'dead' };

@@ -11,7 +11,7 @@ const WORDS: Readonly<Record<string, string>> = {
   'live revoking': 'revocation accepted',
   'live revoked': 'withheld, confirmed dead',
   'live expired': 'token expired',
-  'revoking revoking': 'failed, retried later',
+  'revoking revoking': 'not confirmed, retried later',
   'revoking revoked': 'ThoughtSpot confirmed',
   'revoking orphaned': 'no token to revoke with',
   'revoking expired': 'token expired',

@@ -1,6 +1,6 @@
 import type { MintedToken, SessionInfo } from '../../broker/ports.ts';
 import { defined, epochMs, listIn, numberIn, objectIn, textIn, type JsonObject } from '../json-fields.ts';
-import { readErrorBody, refusesBearer } from '../rejection.ts';
+import { refusesBearer } from '../rejection.ts';
 import type { Reply } from '../transport.ts';
 import { DAY_MS, isSuccess, requestsTo, resultIn, tokenIn } from './dialect.ts';
 import type { Dialect, GettokenInput, Life } from './dialect.ts';
@@ -60,19 +60,12 @@ export const auth20: Dialect = {
     /** The token itself as the bearer, and named in the body: right under every reading (wire facts 3.4). */
     encode: ({ bearer, userName }) =>
       request('POST', '/token/revoke', bearer, { user_identifier: userName, token: bearer }),
-    decode: (reply) => ({ value: confirmsRevocation(reply) || undefined }),
+    decode: (reply) => ({ value: refusesBearer(reply) ? 'not-accepted' : confirmsRevocation(reply) || undefined }),
   },
 };
 
-function confirmsRevocation(reply: Reply): boolean {
-  if (reply.status === 200 || reply.status === 204) return !readErrorBody(reply).html;
-  if (refusesBearer(reply)) return true;
-  // 400 with code 10002 has many meanings; only the text says that the token is no longer good.
-  return reply.status === 400 && DEAD_TOKEN.test(readErrorBody(reply).text);
-}
-
-const DEAD_TOKEN =
-  /\b(expired|invalid|malformed|revoked|unknown)\s+(\w+\s+){0,2}token\b|\btoken\s+(\w+\s+){0,4}(expired|invalid|malformed|revoked|not valid|not found)\b/i;
+/** 204, or 200 before 9.5, and no body (wire facts 3.8). No text confirms anything: a refusal may hold the same words. */
+const confirmsRevocation = ({ status, body }: Reply): boolean => status === 204 || (status === 200 && body === '');
 
 /** In the seed's words, without its expiration: the docs contradict each other on that unit. */
 function sessionInfoIn(json: unknown): SessionInfo | undefined {

@@ -10,7 +10,7 @@ export interface LoginInput {
   readonly orgId?: number | undefined;
 }
 
-export type GettokenInput = Pick<Grant, 'user' | 'rights' | 'provisioning'> & {
+export type GettokenInput = Pick<Grant, 'user' | 'rights' | 'provisioning' | 'callersObject'> & {
   /** Exactly one goes out: which of the two wins where both are sent is contradictory (wire facts 3.1). */
   readonly proof: { readonly password: string } | { readonly secretKey: string };
   /** A session to call with; session-v2 needs one, auth-2.0 does not. */
@@ -46,8 +46,11 @@ export interface Dialect {
   readonly login: Operation<LoginInput, { readonly token?: string; readonly lifetimeMs?: number }>;
   readonly gettoken: Operation<GettokenInput, MintedToken>;
   readonly logout: Operation<{ readonly bearer: string }, true>;
-  /** Ends the token that it is called with; session-v2 has no place for its user. true: it is certainly dead. */
-  readonly revoketoken: Operation<{ readonly bearer: string; readonly userName?: string | undefined }, true>;
+  /** Ends the token that it is called with; session-v2 has no place for its user. true: ThoughtSpot confirmed it. */
+  readonly revoketoken: Operation<
+    { readonly bearer: string; readonly userName?: string | undefined },
+    true | 'not-accepted'
+  >;
 }
 
 /** What became of a call: the operation's value, or why there is none. */

@@ -72,16 +72,16 @@ export const sessionV2: Dialect = {
 
   revoketoken: {
     encode: ({ bearer }) => request('POST', '/revoketoken', bearer),
-    // A bare 500 is "failed or unauthorized" and proves nothing; 401, or 500 with the code for it, does.
-    decode: (reply) => (refusesBearer(reply) ? { value: true } : confirmation(reply)),
+    // A bare 500 is "failed or unauthorized" and says nothing of the token; 401, or 500 with the code for it, does.
+    decode: (reply) => (refusesBearer(reply) ? { value: 'not-accepted' } : confirmation(reply)),
   },
 };
 
-/** `true`, `false`, or either as a JSON string (wire facts 1.4). */
+/** Only 200 with JSON `true` confirms. The seed's model takes a JSON string for it too (wire facts 1.4). */
 function confirmation(reply: Reply): Decoded<true> {
   const json = resultIn(reply);
   const model = json === 'true' ? true : json === 'false' ? false : json;
-  return { value: model === true || undefined, model };
+  return { value: (reply.status === 200 && json === true) || undefined, model };
 }
 
 function mintedIn(json: unknown, validitySeconds: number | undefined): MintedToken | undefined {

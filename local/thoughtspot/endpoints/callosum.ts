@@ -4,14 +4,13 @@ import { requireActive, requireIdentity, requirePassword } from '../identity.ts'
 import { forbidden, unauthenticated } from '../refusal.ts';
 import type { RunningCluster } from '../running-cluster.ts';
 import { sessionCookie } from '../sessions.ts';
-import { entitlementsOf, logout } from './session.ts';
+import { logout } from './session.ts';
 
 /* What the Visual Embed SDK calls around the iframe (wire facts 5.5; C1-C3, K1-K4, B1, L1). */
 
 /** The embed SDK needs `configInfo`; `simulator` is for this simulator's own page and no part of the real answer. */
 function sessionDetails(cluster: RunningCluster, call: Call) {
-  const identity = requireIdentity(cluster, call);
-  const { user, org, token, session } = identity;
+  const { user, org, token, session } = requireIdentity(cluster, call);
   const { clusterId, clusterName, releaseVersion } = cluster.data;
   return {
     releaseVersion,
@@ -35,7 +34,7 @@ function sessionDetails(cluster: RunningCluster, call: Call) {
       issuedAt: token?.issuedAt ?? null,
       expiresAt: token?.expiresAt ?? session?.expiresAt ?? null,
       now: cluster.now(),
-      entitlements: entitlementsOf(identity),
+      entitlements: cluster.entitlementsInForce(user, org, token),
       pollMs: cluster.switches.embedPollMs,
     },
   };

@@ -4,7 +4,6 @@ import { transformSync } from 'esbuild';
 import type { Endpoint } from '../call.ts';
 import { requireIdentity } from '../identity.ts';
 import { visibleRows } from '../liveboard.ts';
-import { entitlementsOf } from './session.ts';
 
 const FOLDER = join(import.meta.dirname, '..', 'embed');
 
@@ -57,8 +56,9 @@ export function embedEndpoints(allowedOrigins: readonly string[]): readonly Endp
       scope: 'page',
       dialect: 'v1',
       answer: (cluster, call) => {
-        const identity = requireIdentity(cluster, call);
-        const rows = visibleRows(cluster.directory.orgName(identity.org), entitlementsOf(identity));
+        const { user, org, token } = requireIdentity(cluster, call);
+        const inForce = cluster.entitlementsInForce(user, org, token);
+        const rows = visibleRows(cluster.directory.orgName(org), inForce);
         return { status: 200, json: { rows } };
       },
     },

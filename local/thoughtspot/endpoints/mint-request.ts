@@ -1,4 +1,4 @@
-import type { Entitlements, PersistOption } from '../entitlements.ts';
+import { NO_ENTITLEMENTS, type Entitlements, type PersistOption } from '../entitlements.ts';
 import {
   optionalChoice,
   optionalFlag,
@@ -70,7 +70,7 @@ export function readMint(kind: 'full' | 'object', body: JsonObject, switches: Sw
     autoCreate: optionalFlag(body, 'auto_create', false, true),
     groups: optionalTexts(body, 'group_identifiers'),
     persist: 'NONE',
-    entitlements: { variables: {}, filters: readUserParameters(body, switches), parameters: {} },
+    entitlements: { ...NO_ENTITLEMENTS, filters: readUserParameters(body, switches) },
   };
 }
 
@@ -104,10 +104,6 @@ export function readCustomMint(body: JsonObject, switches: Switches): MintReques
   if (variables.length > 0 && (persist === 'NONE' || persist === 'RESET')) {
     throw badInput(`persist_option ${persist} cannot be used with variable_values.`);
   }
-  for (const object of optionalObjects(body, 'objects')) {
-    requiredText(object, 'identifier');
-    optionalChoice(object, 'type', ['LOGICAL_TABLE']);
-  }
   return {
     kind: 'custom',
     ...request,
@@ -125,8 +121,15 @@ export function readCustomMint(body: JsonObject, switches: Switches): MintReques
       ),
       filters: optionalObjects(body, 'filter_rules').map(readFilter),
       parameters: Object.fromEntries(optionalObjects(body, 'parameter_values').map(readParameter)),
+      objects: optionalObjects(body, 'objects').map(readObject),
     },
   };
+}
+
+/** The only type there is, and the default, is LOGICAL_TABLE. */
+function readObject(object: JsonObject): string {
+  optionalChoice(object, 'type', ['LOGICAL_TABLE']);
+  return requiredText(object, 'identifier');
 }
 
 /** parameter_values take a single value each. */

@@ -1,6 +1,6 @@
 import { endpointsUnder, type Answer, type Endpoint } from '../call.ts';
 import type { User } from '../directory.ts';
-import { applyPersistOption } from '../entitlements.ts';
+import { applyPersistOption, joined, NO_ENTITLEMENTS, type Entitlements } from '../entitlements.ts';
 import { jsonBody } from '../fields.ts';
 import { requireActive, requireMember, requirePassword } from '../identity.ts';
 import { badInput, CODE, forbidden, Refusal } from '../refusal.ts';
@@ -53,12 +53,11 @@ function requireObject(cluster: RunningCluster, id: string, org: number): void {
  * Grants a mint, or throws and changes nothing. A mint is a write: auto_create creates users, and on full and object
  * also replaces the groups and names of existing ones; persist_option changes the user object (wire facts 3.1).
  */
-function mint(cluster: RunningCluster, request: MintRequest): { token: IssuedToken; user: User } {
+function mint(cluster: RunningCluster, request: MintRequest): Minted {
   const { directory, switches } = cluster;
   const authority = authorise(cluster, request);
   const known = directory.user(request.userName);
   const org = chooseOrg(cluster, request, authority, known);
-  if (request.autoCreate && authority.key === null && !known) throw forbidden('auto_create needs a secret_key.');
   if (!known && !request.autoCreate) throw new Refusal(switches.unknownUserStatus, CODE.badInput, 'User not found.');
   if (known) {
     requireActive(known);
@@ -66,9 +65,11 @@ function mint(cluster: RunningCluster, request: MintRequest): { token: IssuedTok
   }
   if (request.objectId !== null) requireObject(cluster, request.objectId, org);
 
+  const before = known?.entitlements[org] ?? NO_ENTITLEMENTS;
+  const persisted = applyPersistOption(request.persist, before, request.entitlements);
+  const pending = updateVariables(cluster, before, persisted.user, request);
   const asked = provision(cluster, request, known, org);
-  const persisted = applyPersistOption(request.persist, asked.entitlements, request.entitlements);
-  asked.entitlements = persisted.user;
+  if (persisted.user !== before) asked.entitlements[org] = persisted.user;
 
   const user = (switches.wrongUser === null ? undefined : directory.user(switches.wrongUser)) ?? asked;
   const kind = switches.wrongKind ? WRONG_KIND[request.kind] : request.kind;
@@ -80,10 +81,40 @@ function mint(cluster: RunningCluster, request: MintRequest): { token: IssuedTok
     issuedAt,
     expiresAt: issuedAt + request.validitySeconds * 1000,
     objectId: kind === 'object' ? (request.objectId ?? user.id) : null,
-    entitlements: persisted.token,
+    own: persisted.own,
+    entitlements: joined(persisted.user, persisted.own),
     mintedWith: authority.key,
+    parent: null,
   };
-  return { token: cluster.tokens.issue(grant, switches.tokenForm), user };
+  return { token: cluster.tokens.issue(grant, switches.tokenForm), user, pending };
+}
+
+interface Minted {
+  readonly token: IssuedToken;
+  readonly user: User;
+  readonly pending: Answer['pending'];
+}
+
+/**
+ * Updates the variables that the mint sets or removes, for as long as the switch variableConflictMs says. Throws 409 if
+ * another mint is updating one of them. Setting a variable to the value it has counts: no source says otherwise.
+ */
+function updateVariables(
+  cluster: RunningCluster,
+  before: Entitlements,
+  after: Entitlements,
+  { entitlements }: MintRequest,
+) {
+  const removed = Object.keys(before.variables).filter((name) => !(name in after.variables));
+  const names = [...Object.keys(entitlements.variables), ...removed];
+  const ms = cluster.switches.variableConflictMs;
+  if (ms === 0 || names.length === 0) return undefined;
+  const conflict = cluster.variableUpdates.conflict(names);
+  if (conflict !== undefined) {
+    const text = `A concurrent update of the variable ${conflict} was detected. Nothing was applied.`;
+    throw new Refusal(409, CODE.badInput, text);
+  }
+  return { ms, end: cluster.variableUpdates.begin(names) };
 }
 
 const WRONG_KIND = { full: 'object', object: 'full', custom: 'full' } as const;
@@ -100,14 +131,14 @@ function provision(cluster: RunningCluster, request: MintRequest, known: User | 
 }
 
 /** Answer of token/full and token/object. The API reference's texts for the last two are swapped; these are right. */
-function tokenAnswer({ token, user }: { token: IssuedToken; user: User }): Answer {
+function tokenAnswer({ switches }: RunningCluster, { token, user }: Minted): Answer {
   return {
     status: 200,
     json: {
       token: token.text,
       creation_time_in_millis: token.issuedAt,
       expiration_time_in_millis: token.expiresAt,
-      scope: scopeOf(token),
+      ...(!switches.withoutScope && { scope: scopeOf(token) }),
       valid_for_user_id: user.id,
       valid_for_username: user.name,
     },
@@ -119,7 +150,7 @@ export function scopeOf(token: IssuedToken): Record<string, unknown> {
   return { access_type, org_id: token.org, metadata_id: token.objectId };
 }
 
-function accessTokenAnswer(cluster: RunningCluster, { token, user }: { token: IssuedToken; user: User }): Answer {
+function accessTokenAnswer(cluster: RunningCluster, { token, user }: Minted): Answer {
   return {
     status: 200,
     json: {
@@ -139,11 +170,12 @@ const endpoint = endpointsUnder('auth-2.0', '/api/rest/2.0/auth/token/');
 export const MINT_ENDPOINTS: readonly Endpoint[] = [
   ...(['full', 'object'] as const).map((kind) =>
     endpoint('POST', kind, 'mint', (cluster, call) =>
-      tokenAnswer(mint(cluster, readMint(kind, jsonBody(call), cluster.switches))),
+      tokenAnswer(cluster, mint(cluster, readMint(kind, jsonBody(call), cluster.switches))),
     ),
   ),
   endpoint('POST', 'custom', 'mint', (cluster, call) => {
     const minted = mint(cluster, readCustomMint(jsonBody(call), cluster.switches));
-    return minted.token.kind === 'custom' ? accessTokenAnswer(cluster, minted) : tokenAnswer(minted);
+    const answer = minted.token.kind === 'custom' ? accessTokenAnswer(cluster, minted) : tokenAnswer(cluster, minted);
+    return minted.pending === undefined ? answer : { ...answer, pending: minted.pending };
   }),
 ];

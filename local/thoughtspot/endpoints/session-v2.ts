@@ -13,7 +13,7 @@ import { REMEMBERED_SESSION_SECONDS, SESSION_SECONDS, sessionCookie } from '../s
 function issue(cluster: RunningCluster, user: User, seconds: number): Answer {
   const { wrongUser, wrongOrg } = cluster.switches;
   const owner = (wrongUser === null ? undefined : cluster.directory.user(wrongUser)) ?? user;
-  const token = cluster.issueFromSession(owner, wrongOrg ?? owner.lastOrg, owner.entitlements, seconds);
+  const token = cluster.issueFromSession(owner, wrongOrg ?? owner.lastOrg, null, seconds);
   return { status: 200, json: loginResponse(owner.name, token.text, token.issuedAt, seconds, 'BEARER') };
 }
 

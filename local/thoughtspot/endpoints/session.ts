@@ -1,14 +1,7 @@
 import { endpointsUnder, type Answer, type Call, type Endpoint } from '../call.ts';
 import type { User } from '../directory.ts';
 import { jsonBody, optionalFlag, optionalText, requiredText } from '../fields.ts';
-import {
-  requireActive,
-  requireBearer,
-  requireIdentity,
-  requireMember,
-  requirePassword,
-  type Identity,
-} from '../identity.ts';
+import { requireActive, requireBearer, requireIdentity, requireMember, requirePassword } from '../identity.ts';
 import { badInput } from '../refusal.ts';
 import type { RunningCluster } from '../running-cluster.ts';
 import { sessionCookie } from '../sessions.ts';
@@ -38,7 +31,7 @@ const DAY_SECONDS = 86_400;
 /** GET session/token: since 26.x a new 24 h token; earlier documentation has the current one (wire facts 3.3). */
 function sessionToken(cluster: RunningCluster, call: Call): Answer {
   const { user, org, token: current } = requireIdentity(cluster, call);
-  const token = cluster.issueFromSession(user, org, current?.entitlements ?? user.entitlements, DAY_SECONDS);
+  const token = cluster.issueFromSession(user, org, current, DAY_SECONDS);
   return {
     status: 200,
     json: {
@@ -53,8 +46,8 @@ function sessionToken(cluster: RunningCluster, call: Call): Answer {
 
 /** GET session/user, the best "who am I" (wire facts 3.3). */
 function currentUser(cluster: RunningCluster, call: Call): Answer {
-  const identity = requireIdentity(cluster, call);
-  const { user, org } = identity;
+  const { user, org, token } = requireIdentity(cluster, call);
+  const { variables, filters, parameters } = cluster.entitlementsInForce(user, org, token);
   return {
     status: 200,
     json: {
@@ -71,14 +64,11 @@ function currentUser(cluster: RunningCluster, call: Call): Answer {
       orgs: cluster.directory.orgsOf(user),
       privileges: cluster.directory.privileges(user, org),
       user_groups: user.groups.map((name) => ({ id: name, name })),
-      variable_values: entitlementsOf(identity).variables,
-      access_control_properties: { filter_rules: entitlementsOf(identity).filters },
+      variable_values: variables,
+      access_control_properties: { filter_rules: filters, parameter_values: parameters },
     },
   };
 }
-
-/** What the caller's token carries; without a token, what is on the user object. */
-export const entitlementsOf = ({ token, user }: Identity) => token?.entitlements ?? user.entitlements;
 
 /** POST session/login: a cookie session by password, or from a bearer. */
 function login(cluster: RunningCluster, call: Call): Answer {

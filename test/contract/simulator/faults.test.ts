@@ -1,3 +1,5 @@
+import { request, type IncomingHttpHeaders } from 'node:http';
+import { gunzipSync } from 'node:zlib';
 import type { CallEvent, Simulator } from '../../../local/thoughtspot/simulator.ts';
 import type { Switches } from '../../../local/thoughtspot/switches.ts';
 import { call, start, tokenFor, type Reply } from './cluster-client.ts';
@@ -92,6 +94,44 @@ test('latency comes before the answer and after the work; closing does not wait 
 test('a slow body arrives whole', async () => {
   await turn({ slowBodyMs: 50 });
   expect((await mint()).json).toHaveProperty('token');
+});
+
+/** As it is on the wire: fetch would unzip it. */
+function rawMint(headers: Record<string, string> = {}): Promise<{ headers: IncomingHttpHeaders; body: Buffer }> {
+  const body = JSON.stringify({ username: 'alice', org_id: 1, secret_key: simulator.secretKey() });
+  return new Promise((resolve, reject) => {
+    const [, path = ''] = FULL.split(' ');
+    const options = { method: 'POST', headers: { 'content-type': 'application/json', ...headers } };
+    const sent = request(simulator.url + path, options, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('end', () => resolve({ headers: response.headers, body: Buffer.concat(chunks) }));
+    });
+    sent.on('error', reject);
+    sent.end(body);
+  });
+}
+
+test('a reply is gzip though nobody asked for it', async () => {
+  simulator.set({ unaskedGzip: true });
+  const { headers, body } = await rawMint({ 'accept-encoding': 'identity' });
+  expect(headers).toMatchObject({ 'content-encoding': 'gzip', 'content-length': String(body.length) });
+  expect(JSON.parse(gunzipSync(body).toString())).toHaveProperty('token');
+});
+
+test('a reply begins with a byte order mark, gzip or not', async () => {
+  simulator.set({ byteOrderMark: true });
+  const { body } = await rawMint();
+  simulator.set({ unaskedGzip: true });
+  const zipped = gunzipSync((await rawMint()).body);
+  expect([body, zipped].map((bytes) => bytes.subarray(0, 4).toString('hex'))).toEqual(['efbbbf7b', 'efbbbf7b']);
+  expect(zipped.toString()).toContain('"token"');
+});
+
+test('a mint answers without scope', async () => {
+  await turn({ withoutScope: true });
+  const { status, json } = await mint();
+  expect([status, Object.keys(json as object)]).toEqual([200, expect.not.arrayContaining(['scope'])]);
 });
 
 test.each<[string, Partial<Switches>, object]>([

@@ -244,55 +244,6 @@ describe('a mint with auto_create', () => {
   });
 });
 
-describe('a mint of a custom token writes to the user, used or not:', () => {
-  const custom = (persist_option: string, values?: string[]) =>
-    mint(
-      'custom',
-      request('custom', {
-        persist_option,
-        ...(values ? { variable_values: [{ name: 'region', values }] } : {}),
-      }),
-    );
-  const onUser = () => simulator.state().users.find((user) => user.name === 'alice')?.entitlements.variables;
-  const onToken = () => simulator.state().tokens.at(-1)?.entitlements.variables;
-
-  test.each<[string, [string, string[]?][], object, object]>([
-    [
-      'REPLACE replaces',
-      [
-        ['REPLACE', ['west']],
-        ['REPLACE', ['east']],
-      ],
-      { region: ['east'] },
-      { region: ['east'] },
-    ],
-    [
-      'REPLACE with an empty array clears nothing',
-      [
-        ['REPLACE', ['west']],
-        ['REPLACE', []],
-      ],
-      { region: ['west'] },
-      { region: ['west'] },
-    ],
-    [
-      'APPEND piles up',
-      [
-        ['APPEND', ['west']],
-        ['APPEND', ['east']],
-      ],
-      { region: ['west', 'east'] },
-      { region: ['west', 'east'] },
-    ],
-    ['NONE leaves what is there', [['REPLACE', ['west']], ['NONE']], { region: ['west'] }, { region: ['west'] }],
-    ['RESET clears', [['REPLACE', ['west']], ['RESET']], {}, {}],
-  ])('%s', async (_what, mints, user, token) => {
-    for (const [option, values] of mints) expect((await custom(option, values)).status).toBe(200);
-    expect(onUser()).toEqual(user);
-    expect(onToken()).toEqual(token);
-  });
-});
-
 test('the Org’s own key works for its Org, which is then the default', async () => {
   const body = { username: 'carol', secret_key: simulator.secretKey(2) };
   const reply = await mint('full', body);

@@ -52,5 +52,6 @@ export const TEXT = {
   trustedAuthOff: 'Trusted authentication is not enabled for this cluster or org.',
   noUser: 'User not found.',
   noPermission: 'Forbidden: insufficient privileges to revoke for another user',
+  notRevoked: 'The token could not be revoked.',
   fault: 'Internal server error',
 } as const;

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { startLocalBroker, type LocalBroker, type LocalBrokerOptions } from '../../../local/local-broker.ts';
 import { DEFAULT_POLICY } from '../../../local/settings.ts';
 import { witness, type Witness } from '../../support/broker-witness.ts';
+import { startRevokeProxy, type ProxyAnswer } from '../../support/revoke-proxy.ts';
 
 async function withBroker(options: LocalBrokerOptions, run: (broker: LocalBroker, seen: Witness) => Promise<void>) {
   const broker = await startLocalBroker({ sweepEveryMs: null, ...options });
@@ -42,7 +43,7 @@ test('an outage of twice the validity: accepted at once, tried again, never give
   });
 });
 
-test('ThoughtSpot no longer knows the token and answers 401: that counts as revoked', async () => {
+test('ThoughtSpot does not accept the token and answers 401: that counts as revoked, and is asked again', async () => {
   await withBroker({}, async (broker, seen) => {
     const { json } = await seen.ask('alice');
     // Somebody else ended it at ThoughtSpot, as anyone can who holds it.
@@ -55,8 +56,54 @@ test('ThoughtSpot no longer knows the token and answers 401: that counts as revo
     expect(await seen.ask('alice', '/revoketoken')).toMatchObject(done);
     const refused = broker.simulator?.state().refused['POST /api/rest/2.0/auth/token/revoke']?.['401'] ?? 0;
     expect(refused - refusedBefore).toBe(1);
-    expect(await seen.statesOf('alice')).toEqual(['revoked']);
+    expect(await seen.statesOf('alice')).toEqual(['revoking']);
+    seen.shiftClocks(LATER_MS);
+    await broker.sweep();
+    expect(broker.simulator?.state().refused['POST /api/rest/2.0/auth/token/revoke']?.['401']).toBe(refused + 1);
+    expect(await seen.statesOf('alice')).toEqual(['revoking']);
   });
+});
+
+test('a user is inactive while the token is revoked, and active again: the token is revoked then', async () => {
+  await withBroker({}, async (broker, seen) => {
+    await seen.ask('alice');
+    broker.simulator?.setUserStatus('alice', 'INACTIVE');
+    expect(await seen.ask('alice', '/revoketoken')).toMatchObject(done);
+    broker.simulator?.setUserStatus('alice', 'ACTIVE');
+    expect(seen.liveTokens('alice')).toHaveLength(1);
+    seen.shiftClocks(LATER_MS);
+    await broker.sweep();
+    expect([await seen.statesOf('alice'), seen.liveTokens('alice')]).toEqual([['revoked'], []]);
+  });
+});
+
+const refusal = (debug: string) => ({ error: { message: { code: 10002, debug } } });
+
+test.each<readonly [string, ProxyAnswer]>([
+  ['400 "could not be revoked"', { status: 400, body: refusal('The token could not be revoked.') }],
+  ['400 "Invalid CSRF token"', { status: 400, body: refusal('Invalid CSRF token') }],
+  ['400 "The token was revoked already"', { status: 400, body: refusal('The token was revoked already') }],
+  ['401 without a body', { status: 401 }],
+  ['401 in JSON that is not ThoughtSpot’s', { status: 401, body: { message: 'Unauthorized: token expired' } }],
+  ['200 with an error in JSON', { status: 200, body: refusal('The token could not be revoked.') }],
+  ['200 with a page', { status: 200, body: '<!doctype html><html>Sign in' }],
+])('%s confirms nothing: the revocation is pending until ThoughtSpot confirms', async (_name, answer) => {
+  const proxy = await startRevokeProxy();
+  try {
+    await withBroker({ variables: { THOUGHTSPOT_HOST: proxy.url } }, async (broker, seen) => {
+      proxy.target = broker.simulator?.url ?? '';
+      await seen.ask('alice');
+      proxy.answer = () => answer;
+      expect(await seen.ask('alice', '/revoketoken')).toMatchObject(pending);
+      expect([await seen.statesOf('alice'), seen.liveTokens('alice').length]).toEqual([['revoking'], 1]);
+      proxy.answer = undefined;
+      seen.shiftClocks(LATER_MS);
+      await broker.sweep();
+      expect([await seen.statesOf('alice'), seen.liveTokens('alice')]).toEqual([['revoked'], []]);
+    });
+  } finally {
+    await proxy.close();
+  }
 });
 
 test.each([
@@ -84,14 +131,35 @@ test.each([
   });
 });
 
-test("somebody else's token that cannot be revoked at once is revoked later, in the name of whom it is for", async () => {
+test.each(['valid_for_username', 'wrong'])(
+  'a token whose reply has no name, or a wrong one (%s), is revoked',
+  async (kind) => {
+    const proxy = await startRevokeProxy();
+    try {
+      await withBroker({ variables: { THOUGHTSPOT_HOST: proxy.url } }, async (broker, seen) => {
+        proxy.target = broker.simulator?.url ?? '';
+        proxy.alter = ({ valid_for_username: _name, ...answer }) =>
+          kind === 'wrong' ? { ...answer, valid_for_username: 'nobody' } : answer;
+        expect(await seen.ask('alice')).toMatchObject({ status: 502, code: 'upstream-mismatch' });
+        expect([await seen.statesOf('alice'), seen.liveTokens()]).toEqual([['revoked'], []]);
+      });
+    } finally {
+      await proxy.close();
+    }
+  },
+);
+
+test("somebody else's token that cannot be revoked at once is revoked later, in the name that ThoughtSpot takes", async () => {
   await withBroker({}, async (broker, seen) => {
     broker.simulator?.set({ wrongUser: 'bob', outage: 'error', outageStatus: 503, faultScope: 'revoke' });
     expect(await seen.ask('alice')).toMatchObject({ status: 502, code: 'upstream-mismatch' });
     expect([await seen.statesOf('alice'), seen.liveTokens('bob').length]).toEqual([['revoking'], 1]);
     broker.simulator?.set({ wrongUser: null, outage: 'none' });
-    seen.shiftClocks(LATER_MS);
-    await seen.sweepToRest();
+    // Each attempt is in one name, and there are three.
+    for (const laterMs of [60_000, 120_000, 180_000]) {
+      seen.shiftClocks(laterMs);
+      await broker.sweep();
+    }
     expect([await seen.statesOf('alice'), seen.liveTokens().length]).toEqual([['revoked'], 0]);
   });
 });

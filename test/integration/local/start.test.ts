@@ -1,5 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DEFAULT_POLICY } from '../../../local/settings.ts';
 import { untilGone } from '../../support/local-function.ts';
 import { freeBasePort, occupy, run, type Program } from '../../support/local-start.ts';
 
@@ -111,6 +114,29 @@ describe('npm start', () => {
     expect(await program.ended).toEqual({ code: 1, signal: null });
     expect(program.text()).toContain('The broker did not start.');
     expect(program.text()).toContain(words);
+  });
+
+  it('compiles the policy before it says that it is ready, and names the fault of one that does not compile', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'start-'));
+    const file = join(folder, 'policy.json');
+    const [text, base] = [await readFile(DEFAULT_POLICY, 'utf8'), String(await freeBasePort())];
+
+    await writeFile(file, text.replace('"version": 1', '"version": 1, "reffuse": []'));
+    const refused = run('main', [], { BROKER_PORT: base, BROKER_POLICY: file });
+    expect(await refused.ended).toEqual({ code: 1, signal: null });
+    expect(refused.text()).toContain('"reffuse", which is not a member here');
+    expect(refused.text()).not.toContain('is ready');
+
+    await writeFile(file, `\ufeff${text.replaceAll('\n', '\r\n')}`);
+    const program = run('main', [], { BROKER_PORT: base, BROKER_POLICY: file });
+    await program.printed(READY);
+    const jwt = await (await fetch(`http://127.0.0.1:${base}/__local/jwt?user=alice`)).text();
+    const headers = { authorization: `Bearer ${jwt}` };
+    const answer = await fetch(`http://127.0.0.1:${base}/gettoken`, { method: 'POST', headers });
+    expect(answer.status).toBe(200);
+    program.process.kill('SIGINT');
+    await program.ended;
+    await rm(folder, { recursive: true });
   });
 
   it('refuses an argument that it does not know', async () => {

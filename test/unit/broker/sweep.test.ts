@@ -1,5 +1,6 @@
 import { Failure } from '../../../functions/broker/failure.ts';
 import { asOperator, EVENT, makeWorld, type World } from '../../support/broker-world.ts';
+import type { FakeIssuer } from '../../support/fake-issuer.ts';
 
 const states = async (world: World) => (await world.rows()).map(({ state }) => state).sort();
 
@@ -49,6 +50,7 @@ describe('a due row', () => {
     const { process, clock, issuer } = makeWorld();
     issuer.reply = (minted) => ({ ...minted, longestLifetimeMs: 86_400_000 });
     const { token } = await process().getToken('ann');
+    issuer.offsetMs = -60_000;
     await clock.advance(305_000);
     expect(await process().sweep()).toMatchObject({ revoked: 1 });
     expect(issuer.calls.revoke).toEqual([token]);
@@ -117,13 +119,48 @@ describe('a revocation that fails', () => {
     const world = makeWorld();
     const { process, issuer, clock } = world;
     await process().getToken('ann');
-    issuer.revokeFault = () => 'lost';
+    issuer.revokeFault = () => 'down';
     await clock.drive(process().revoke('ann'));
     issuer.revokeFault = undefined;
     await clock.advance(60_000);
     expect(await process().sweep()).toMatchObject({ revoked: 1, retried: 0 });
     expect(await states(world)).toEqual(['revoked']);
   });
+
+  test.each<[string, (issuer: FakeIssuer, token: string) => void, 'revoked' | 'expired']>([
+    ['a user who is inactive, until ThoughtSpot confirms', ({ inactive }) => void inactive.add('ann'), 'revoked'],
+    [
+      'a token that somebody else revoked, until its end',
+      (issuer, token) => issuer.revoke(token, 'ann', Infinity),
+      'expired',
+    ],
+  ])(
+    'because the token is not accepted now counts as done, and is tried again at growing pauses: %s',
+    async (_, close, over) => {
+      const world = makeWorld({ randomness: () => 0.999_999, grant: () => ({ validitySeconds: 3_600 }) });
+      const { process, issuer, clock, signals, audit } = world;
+      const { token } = await process().getToken('ann');
+      close(issuer, token);
+      expect(await clock.drive(process().revoke('ann'))).toEqual({ revoked: 1, pending: 0 });
+      await clock.advance(1_000);
+      const waits: number[] = [];
+      while (waits.length < 6) {
+        expect(await clock.drive(process().sweep())).toMatchObject({ revoked: 0, retried: 1, stuck: 0 });
+        const [row] = await world.rows();
+        expect(row).toMatchObject({ state: 'revoking', sealed: true });
+        waits.push((row?.dueAt ?? 0) - clock.now());
+        await clock.advance(waits.at(-1) ?? 0);
+      }
+      expect(waits).toEqual([2, 4, 8, 16, 32, 64].map((seconds) => seconds * 1_000));
+      expect(signals.get('revoked')).toBeUndefined();
+      issuer.inactive.clear();
+      expect(issuer.isLive(token)).toBe(over === 'revoked');
+      if (over === 'expired') await clock.advance(3_600_000);
+      expect(await clock.drive(process().sweep())).toMatchObject({ [over]: 1, retried: 0 });
+      expect([issuer.isLive(token), await states(world)]).toEqual([false, [over]]);
+      expect(audit.at(-1)).toMatchObject({ action: over === 'revoked' ? 'revoke' : 'expire' });
+    },
+  );
 
   test('because the token cannot be opened is tried again too', async () => {
     const world = makeWorld();

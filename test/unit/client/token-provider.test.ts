@@ -1,3 +1,5 @@
+import type { BrokerCode } from '../../../client/token-error.ts';
+import { PROBLEMS, type ProblemCode } from '../../../functions/contract/problems.ts';
 import {
   createTokenProvider,
   TokenError,
@@ -242,4 +244,10 @@ test('subscribe tells every state, and never the token', async () => {
   expect(states[2]).toMatchObject({ userName: 'alice', leaseId: 'lease-1', orgId: 1 });
   expect(JSON.stringify(states)).not.toContain('token-1');
   unsubscribe();
+});
+
+test('the client knows every problem code of the broker by name', () => {
+  // `satisfies` fails the type check when the contract has a code that the client's union lacks.
+  const codes = Object.keys(PROBLEMS) as readonly ProblemCode[] satisfies readonly BrokerCode[];
+  expect(codes.length).toBeGreaterThan(20);
 });

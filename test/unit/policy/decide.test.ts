@@ -152,6 +152,10 @@ describe('the user', () => {
     'tsadmin ',
     '\uff54\uff53\uff41\uff44\uff4d\uff49\uff4e',
     't\u017fadmin',
+    'tsadm\u0131n',
+    'tsadm\u0130n',
+    'TSADMi\u0307N',
+    'TSADMI\u0307N',
   ])('is never %j, whatever the rule says', (name) => {
     const refused = refusalOf(policyWith({}), { tenant: 'acme', name });
     expect(refused.code).toBe('not-entitled');
@@ -175,6 +179,9 @@ describe('the user', () => {
     const service = { ...rule, name: 'screens', when: { claim: 'azp', equals: 's' }, user: { serviceAccount: 'svc' } };
     const document = { ...policy, refuse: ['Root'], rules: [rule, service] };
     expect(refusalOf(document, { tenant: 'acme', name: 'ROOT' }).reasons.join()).toContain('refuse list');
+    expect(refusalOf({ ...document, refuse: ['Y\u0131ld\u0131z'] }, { ...alice, name: 'YILDIZ' }).code).toBe(
+      'not-entitled',
+    );
     expect(refusalOf(document, { tenant: 'acme', name: 'SVC' }).reasons.join()).toContain('service account');
     expect(grantFor(document, { azp: 's', tenant: 'globex' })).toMatchObject({ user: 'svc', serviceAccount: true });
   });
@@ -281,7 +288,12 @@ describe('the request', () => {
       objectId: LIVEBOARD,
     });
     const any = policyWith({ grants: [objectGrant('any')] });
-    expect(grantFor(any, alice, { objectId: OTHER }).rights).toEqual({ kind: 'object', objectId: OTHER });
+    expect(grantFor(any, alice, { objectId: OTHER })).toMatchObject({
+      rights: { objectId: OTHER },
+      callersObject: true,
+    });
+    const listed = policyWith({ grants: [objectGrant([OTHER])] });
+    expect(grantFor(listed, alice, { objectId: OTHER })).not.toHaveProperty('callersObject');
     for (const objectId of ['', 'x', `${OTHER} `, `${OTHER}\n`, '../users']) {
       expect(refusalOf(any, alice, { objectId })).toMatchObject({ code: 'invalid-request' });
     }
@@ -378,7 +390,7 @@ describe('provisioning', () => {
   });
 
   it.each<[string, Claims]>([
-    ['no display name', { ...alice, mail: 'a@acme.example', roles: [] }],
+    ['an absent display name', { ...alice, mail: 'a@acme.example', roles: [] }],
     ['no address', { ...alice, full: 'Alice A.', roles: [] }],
     ['no group on the list, which would leave the old ones', { ...claims, roles: ['admins'] }],
     ['no groups', { ...alice, full: 'Alice A.', mail: 'a@acme.example' }],

@@ -71,6 +71,7 @@ test.each<[string, Mapping, ClaimValue | undefined, object]>([
     'x-\u2003ts_wildcard',
     refusal('has no plain text where the pattern captures'),
   ],
+  ['a wildcard with a dotless i', itself, 'TS_W\u0131LDCARD_ALL', WILDCARD],
   ['a wildcard in full-width letters', itself, '\uff54\uff53_wildcard', WILDCARD],
   ['a word that holds the wildcard further on', itself, 'xts_wildcard', { value: 'xts_wildcard' }],
 ])('a text from %s', (_, mapping, value, expected) => {

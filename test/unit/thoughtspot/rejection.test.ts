@@ -74,7 +74,9 @@ describe('Retry-After', () => {
 });
 
 test.each<readonly [Partial<Reply>, boolean]>([
-  [{ status: 401 }, true],
+  [{ status: 401, body: JSON.stringify({ error: { message: { code: 10097, debug: 'x' } } }) }, true],
+  [{ status: 401 }, false],
+  [{ status: 401, body: JSON.stringify({ message: 'Unauthorized' }) }, false],
   [{ status: 401, body: '<!DOCTYPE html><p>Sign in' }, false],
   [{ status: 401, headers: { 'content-type': 'text/html' } }, false],
   [{ status: 500, body: JSON.stringify({ error: { message: { code: 10097, debug: 'x' } } }) }, true],

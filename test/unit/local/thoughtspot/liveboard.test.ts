@@ -1,5 +1,5 @@
 import { NO_ENTITLEMENTS, type Entitlements } from '../../../../local/thoughtspot/entitlements.ts';
-import { visibleRows } from '../../../../local/thoughtspot/liveboard.ts';
+import { SALES_TABLE, visibleRows } from '../../../../local/thoughtspot/liveboard.ts';
 
 const rows = (entitlements: Partial<Entitlements>, org = 'acme') =>
   visibleRows(org, { ...NO_ENTITLEMENTS, ...entitlements });
@@ -15,6 +15,12 @@ test.each<[string, Partial<Entitlements>, string[]]>([
   ['the wildcard for all', { variables: { region: ['TS_WILDCARD_ALL'] } }, ['amer', 'apac', 'emea', 'latam']],
   ['the wildcard for none', { variables: { region: ['TS_WILDCARD_NONE'] } }, []],
   ['a variable on another column', { variables: { tier: ['gold'] } }, ['amer', 'apac', 'emea', 'latam']],
+  ['a variable for this table', { variables: { region: ['emea'] }, objects: ['x', SALES_TABLE] }, ['emea']],
+  [
+    'a variable for another table',
+    { variables: { region: ['emea'] }, objects: ['x'] },
+    ['amer', 'apac', 'emea', 'latam'],
+  ],
   ['EQ', filter('EQ', 'emea'), ['emea']],
   ['NOT_IN', filter('NOT_IN', 'emea', 'amer'), ['apac', 'latam']],
   ['an operator without a use here', filter('LIKE', 'e%'), []],

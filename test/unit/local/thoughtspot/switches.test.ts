@@ -17,6 +17,14 @@ test('the README lists every switch with its default, what it takes and what it 
   expect(shown).toEqual(listed);
 });
 
+test('the README says of every switch what ThoughtSpot’s documents say', () => {
+  const readme = readFileSync(join(__dirname, '../../../../local/thoughtspot/README.md'), 'utf8');
+  const [, section = ''] = /## What the documents say, and what it does\n([^]*?)\n## /.exec(readme) ?? [];
+  const lastCells = section.split('\n').map((line) => line.split('|').at(-2) ?? '');
+  const named = new Set(lastCells.flatMap((cell) => [...cell.matchAll(/`(\w+)`/g)].map(([, name]) => name)));
+  expect([...named].sort()).toEqual(Object.keys(SWITCHES).sort());
+});
+
 test.each([
   ['no object', null, /must be a JSON object/],
   ['an array', [], /must be a JSON object/],

@@ -1,3 +1,4 @@
+import { NO_ENTITLEMENTS } from '../../../../local/thoughtspot/entitlements.ts';
 import { digestOf, Tokens, type TokenGrant } from '../../../../local/thoughtspot/tokens.ts';
 
 const grant = (user = 'alice'): TokenGrant => ({
@@ -7,8 +8,10 @@ const grant = (user = 'alice'): TokenGrant => ({
   issuedAt: 1000,
   expiresAt: 2000,
   objectId: null,
-  entitlements: { variables: {}, filters: [], parameters: {} },
+  own: NO_ENTITLEMENTS,
+  entitlements: NO_ENTITLEMENTS,
   mintedWith: null,
+  parent: null,
 });
 
 test.each(['a', 'alice', 'a-very-long-user-name@with-a-very-long-domain.example.com', 'zoë', 'u'.repeat(200)])(

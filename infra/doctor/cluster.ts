@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Credential } from '../../functions/broker/ports.ts';
+import type { Credential, MintedToken } from '../../functions/broker/ports.ts';
 import { outcomeOf } from '../../functions/thoughtspot/dialects/dialect.ts';
 import type { GettokenInput, Operation } from '../../functions/thoughtspot/dialects/dialect.ts';
 import { DIALECTS } from '../../functions/thoughtspot/issuer.ts';
@@ -35,6 +35,8 @@ const VALIDITY_SECONDS = 60;
 /** How long a revoked token may still work. ThoughtSpot documents no limit (wire facts 3.4). */
 const DEAD_WITHIN_MS = 10_000;
 const LOOK_EVERY_MS = 250;
+const WITHOUT_SCOPE =
+  'names no org or no kind: the broker needs thoughtSpot.repliesWithoutScope to release such tokens';
 
 /** Whether ThoughtSpot accepts a token. Throws Finding if it does not say. */
 export type IsAlive = (token: string) => Promise<boolean>;
@@ -103,7 +105,7 @@ async function examineOperations(examine: Examine, target: ClusterTarget, client
     return judged(dialect.login, input, transport.exchange(byToken, CALL_MS));
   }
 
-  async function mint(proof: GettokenInput['proof'], bearer: string | undefined): Promise<string> {
+  async function mint(proof: GettokenInput['proof'], bearer: string | undefined): Promise<MintedToken> {
     const input: GettokenInput = {
       user,
       proof,
@@ -120,7 +122,7 @@ async function examineOperations(examine: Examine, target: ClusterTarget, client
         : transport.exchange(dialect.gettoken.encode(input), CALL_MS);
     const { value } = await judged(dialect.gettoken, input, sent);
     owners.set(value.token, value.userName);
-    return value.token;
+    return value;
   }
   const proof =
     credential.kind === 'password'
@@ -155,7 +157,9 @@ async function examineOperations(examine: Examine, target: ClusterTarget, client
         );
       const bearer = dialect.mintsWithSession ? needed(session?.token, 'login') : undefined;
       const found = `a token for ${user}${orgId === undefined ? '' : ` in org ${orgId}`}, ${VALIDITY_SECONDS} s`;
-      return [found, await mint(proof, bearer)];
+      const minted = await mint(proof, bearer);
+      const scoped = minted.orgId !== undefined && minted.kind !== undefined;
+      return [scoped ? found : `${found}; the reply ${WITHOUT_SCOPE}`, minted.token];
     });
 
     await examine('sessionInfo', async () => {

@@ -315,6 +315,17 @@ describe('a reply for something else', () => {
     expect(signals.get('upstream-mismatch')).toBe(1);
   });
 
+  test('(no word of org and kind) is revoked and withheld, unless the environment says that replies have no scope', async () => {
+    const unscoped = ({ orgId: _org, kind: _kind, ...minted }: MintedToken) => minted;
+    const strict = makeWorld();
+    strict.issuer.reply = unscoped;
+    expect(await code(strict.process().getToken('ann'))).toBe('upstream-mismatch');
+    expect(strict.issuer.live()).toEqual([]);
+    const lenient = makeWorld({ mint: { repliesWithoutScope: true } });
+    lenient.issuer.reply = unscoped;
+    expect(await lenient.process().getToken('ann')).toMatchObject({ reused: false });
+  });
+
   test('(another object) is revoked and withheld', async () => {
     const { issuer, process } = makeWorld({ grant: () => ({ rights: { kind: 'object', objectId: 'A-1' } }) });
     issuer.reply = (minted) => ({ ...minted, objectId: 'b-2' });

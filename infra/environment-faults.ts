@@ -24,7 +24,8 @@ export function faultsOf(issue: z.core.$ZodIssue, schema: z.ZodType): readonly F
 /** Paths of everything that an environment may leave out or write in one of several ways. */
 export function optionalPathsOf(schema: z.ZodType): readonly string[] {
   const within = (schema: unknown, at: readonly string[]): readonly string[] => {
-    if (schema instanceof z.ZodOptional) return [at.join('.'), ...within(schema.unwrap(), at)];
+    if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault)
+      return [at.join('.'), ...within(schema.unwrap(), at)];
     if (schema instanceof z.ZodArray) return within(schema.element, at);
     if (schema instanceof z.ZodUnion) return schema.options.flatMap((option) => whole(option, at));
     if (!(schema instanceof z.ZodObject)) return [];
@@ -38,7 +39,7 @@ export function optionalPathsOf(schema: z.ZodType): readonly string[] {
 
 /** The keys that the schema knows at a path. */
 function keysAt(schema: unknown, path: readonly PropertyKey[]): readonly string[] {
-  if (schema instanceof z.ZodOptional) return keysAt(schema.unwrap(), path);
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault) return keysAt(schema.unwrap(), path);
   const [step, ...rest] = path;
   if (schema instanceof z.ZodArray) return keysAt(schema.element, rest);
   if (!(schema instanceof z.ZodObject)) return [];

@@ -36,6 +36,19 @@ export async function endAtThoughtSpot(world: Ender, lease: Lease, callBy: numbe
   return outcome.outcome === 'retry' ? { failure: outcome.failure, attempts } : { confirmed: false };
 }
 
+/**
+ * Whose token it is, as revocations say in turn: the user asked for; and where the reply was not for that user, the one
+ * that it named, if any, and nobody. Which of them ThoughtSpot takes, only its answer to a revocation shows.
+ */
+export function possibleOwners({
+  user,
+  userName = user,
+  answeredUser,
+}: Pick<Lease, 'user' | 'userName' | 'answeredUser'>): readonly (string | undefined)[] {
+  if (answeredUser === undefined) return [userName];
+  return answeredUser === '' ? [userName, undefined] : [userName, answeredUser, undefined];
+}
+
 /** How long to wait after `attempts` attempts without a confirmation: 1 s doubling to 5 min, full jitter, ms. */
 export function backOffMs(attempts: number, randomness: Randomness): number {
   return Math.ceil(randomness() * Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.max(0, attempts - 1)));
@@ -51,7 +64,8 @@ async function present(world: Ender, lease: Lease, callBy: number, deadline: num
   }
   // Only a finished row loses its token: another process was faster.
   if (token === undefined) return { outcome: 'dead' };
-  return world.issuer.revoke(token, lease.userName ?? lease.user, callBy);
+  const owners = possibleOwners(lease);
+  return world.issuer.revoke(token, owners[lease.attempts % owners.length], callBy);
 }
 
 /** If this fails, the row stays `revoking` and due: it is done again, and a second revocation of a token is harmless. */

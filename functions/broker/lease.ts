@@ -69,6 +69,8 @@ export interface Lease extends LeaseKey, Issuance {
   readonly leaseId: string;
   /** The user in ThoughtSpot's spelling, which the revocation must send; absent: as in `user`. */
   readonly userName?: string;
+  /** Set where ThoughtSpot's reply was not for that user: the user that it named, or '' if it named none. */
+  readonly answeredUser?: string;
   readonly state: LeaseState;
   readonly caller: CallerId;
   readonly shared: boolean;

@@ -2,6 +2,7 @@
  * One mint, from the reservation to the release: reserve (a durable record of the intent) -> mint -> check the reply ->
  * live -> check the cut-offs -> release. Whatever fails after the mint, the token in hand is revoked and withheld.
  */
+import { possibleOwners } from './end-at-thoughtspot.ts';
 import { Failure } from './failure.ts';
 import { type CallerId, type Lease, leaseFacts } from './lease.ts';
 import type { Change, Grant, MintedToken, MintOutcome, Reservation, World } from './ports.ts';
@@ -21,8 +22,12 @@ export const MINT_SETTINGS = {
   afterMintMs: 4_000,
   /** How much longer than asked a token may live without being refused: rounding, and the time on the wire. */
   lifetimeToleranceMs: 5_000,
+  /** Whether a token is released though ThoughtSpot's reply does not say for which org, of which kind or for which object. */
+  repliesWithoutScope: false,
   /** How long after our time-out ThoughtSpot may still carry out a mint whose reply we no longer wait for. */
   lingerMs: 60_000,
+  /** Kept of the deadline for withholding: the live write and the check of the cut-offs end before. */
+  withholdReserveMs: 2_000,
   /** Longest that the revocation of a withheld token may take, and what is kept of the deadline to write its outcome. */
   withholdMs: 5_000,
   withheldWriteMs: 1_000,
@@ -80,12 +85,13 @@ export async function mint(
   const { minted } = outcome;
   signals.emit('mint-latency', receivedAt - sentAt);
   const issued = issuedChange(grant, minted, sentAt, receivedAt, settings);
+  const releaseBy = deadline - settings.withholdReserveMs;
   try {
     checkReply(world, grant, minted, settings);
-    const lease = await ledger.transition(reservation, issued, deadline);
+    const lease = await ledger.transition(reservation, issued, releaseBy);
     if (!lease) throw superseded('the reservation was taken away while minting');
     // Read after the live write: a cut-off raised before it is seen here, one raised after it sees the live row.
-    const cutOff = await ledger.cutOffFor(grant.orgId, deadline);
+    const cutOff = await ledger.cutOffFor(grant.orgId, releaseBy);
     if (lease.reservedAt < cutOff) throw superseded('a cut-off was raised while minting');
     signals.emit('minted');
     audit.record({ action: 'mint', ...leaseFacts(lease) });
@@ -156,7 +162,7 @@ function issuedChange(
 }
 
 function checkReply({ signals, log }: World, grant: Grant, minted: MintedToken, settings: MintSettings): void {
-  const wrong = mismatches(grant, minted, settings.lifetimeToleranceMs);
+  const wrong = mismatches(grant, minted, settings);
   if (wrong.length === 0) return;
   signals.emit('upstream-mismatch');
   const reason = `ThoughtSpot's token is not the one asked for: ${wrong.join(', ')}`;
@@ -165,20 +171,31 @@ function checkReply({ signals, log }: World, grant: Grant, minted: MintedToken, 
 }
 
 /**
- * What is wrong with a mint's reply, in words without any value; empty: it is what was asked for. Fields that are absent
- * from the dialect's reply cannot be compared. `toleranceMs`: how much longer than asked the token may live.
+ * What is wrong with a mint's reply, in words without any value; empty: it is what was asked for. What the reply does not
+ * say cannot be compared: that is wrong too, unless `repliesWithoutScope` says that this ThoughtSpot never says it.
  */
-export function mismatches(grant: Grant, minted: MintedToken, toleranceMs: number): string[] {
+export function mismatches(
+  grant: Grant,
+  minted: MintedToken,
+  { repliesWithoutScope, lifetimeToleranceMs }: Pick<MintSettings, 'repliesWithoutScope' | 'lifetimeToleranceMs'>,
+): string[] {
   const wrong: string[] = [];
   // ThoughtSpot may return a name in the case in which it stores it; in everything else the names must be the same.
   if (minted.userName.toLowerCase() !== grant.user.toLowerCase()) wrong.push('it is for another user');
-  if (minted.orgId !== undefined && minted.orgId !== grant.orgId) wrong.push('it is for another organisation');
-  if (minted.kind !== undefined && minted.kind !== grant.rights.kind) wrong.push('it is of another kind');
-  if (grant.rights.kind === 'object' && minted.objectId !== undefined) {
-    if (minted.objectId.toLowerCase() !== grant.rights.objectId.toLowerCase()) wrong.push('it is for another object');
+  const scope: [difference: string, said: unknown, asked: unknown][] = [
+    ['for another organisation', minted.orgId, grant.orgId],
+    ['of another kind', minted.kind, grant.rights.kind],
+  ];
+  if (grant.rights.kind === 'object')
+    scope.push(['for another object', minted.objectId?.toLowerCase(), grant.rights.objectId.toLowerCase()]);
+  for (const [difference, said, asked] of scope) {
+    if (said === asked) continue;
+    if (said !== undefined) wrong.push(`it is ${difference}`);
+    else if (!repliesWithoutScope) wrong.push(`it does not say whether it is ${difference}`);
   }
   if (!(minted.lifetimeMs > 0)) wrong.push('it has no life left');
-  if (minted.lifetimeMs > grant.validitySeconds * 1_000 + toleranceMs) wrong.push('it lives longer than was asked');
+  if (minted.lifetimeMs > grant.validitySeconds * 1_000 + lifetimeToleranceMs)
+    wrong.push('it lives longer than was asked');
   return wrong;
 }
 
@@ -220,7 +237,7 @@ async function recordNoToken(
 /**
  * Revokes the token in hand at ThoughtSpot; if that is not confirmed, seals it into the row, as `revoking` and due at
  * once. Never throws: the caller gets `why`, the failure that led here. If ThoughtSpot and the ledger both fail, the row
- * stays as it is, and the sweep finishes it as one whose reply was lost.
+ * stays as it is, and the sweep finishes it as one whose reply was lost. However late it is, one attempt is made.
  */
 async function withhold(
   { ledger, issuer, clock, audit, signals, log }: World,
@@ -231,19 +248,21 @@ async function withhold(
 ): Promise<void> {
   const code = why instanceof Failure ? why.code : 'internal-error';
   signals.emit('compensated');
-  const revokeBy = Math.min(clock.now() + settings.withholdMs, deadline - settings.withheldWriteMs);
-  // The token belongs to the user that ThoughtSpot names, which after a mismatch is not the one we asked for.
-  const dead = await issuer.revoke(minted.token, minted.userName, revokeBy).then(
-    ({ outcome }) => outcome === 'dead',
-    () => false,
-  );
-  const others = minted.userName === reservation.userName ? {} : { userName: minted.userName };
+  const end = Math.max(deadline, clock.now() + settings.withholdReserveMs);
+  const revokeBy = Math.min(clock.now() + settings.withholdMs, end - settings.withheldWriteMs);
+  const others = minted.userName === reservation.userName ? {} : { answeredUser: minted.userName };
+  let dead = false;
+  for (const owner of possibleOwners({ ...reservation, ...others })) {
+    const { outcome } = await issuer.revoke(minted.token, owner, revokeBy).catch(() => ({ outcome: 'retry' }));
+    dead = outcome === 'dead';
+    if (outcome !== 'retry' || clock.now() >= revokeBy) break;
+  }
   const change: Change = dead
     ? { to: 'revoked', dueAt: null }
     : { ...issued, ...others, to: 'revoking', dueAt: clock.now() };
   let row: Lease | undefined;
   try {
-    row = await ledger.transition(reservation, change, deadline);
+    row = await ledger.transition(reservation, change, end);
     if (!row) log.error('the row of a withheld token is finished already', { code, confirmed: dead });
   } catch (error) {
     log.error('a withheld token is not in the ledger', { code, confirmed: dead, error });

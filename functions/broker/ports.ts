@@ -83,6 +83,8 @@ export interface Grant {
   readonly serviceAccount: boolean;
   readonly orgId: number;
   readonly rights: Rights;
+  /** The object of `rights` is any that the caller named: whether ThoughtSpot has it is the caller's affair. */
+  readonly callersObject?: true;
   readonly validitySeconds: number;
   /** If set, no token of this grant may outlive this: the end of the caller's JWT, where the rule binds to it. */
   readonly notAfter?: number;
@@ -99,8 +101,10 @@ export interface TokenRequest {
   readonly grant?: string;
   readonly objectId?: string;
   readonly validitySeconds?: number;
-  /** ThoughtSpot refused the token last served: mint a new one. */
+  /** Nothing that was reserved before this request will do. */
   readonly fresh?: boolean;
+  /** The lease whose token the caller no longer wants: any servable lease that is newer will do. */
+  readonly replace?: string;
 }
 
 /**
@@ -175,8 +179,11 @@ export interface SessionInfo {
 /** ThoughtSpot, as far as the broker needs it. Never retries a mint that may have left the socket. */
 export interface SessionIssuer {
   mint(grant: Grant, deadline: number): Promise<MintOutcome>;
-  /** Presents the token itself as the bearer, with `{ user_identifier, token }` (wire facts 3.4). Never throws. */
-  revoke(token: string, user: string, deadline: number): Promise<RevokeOutcome>;
+  /**
+   * Presents the token itself as the bearer, with `{ user_identifier, token }` (wire facts 3.4); `user` undefined: with
+   * `{ token }` alone. Never throws.
+   */
+  revoke(token: string, user: string | undefined, deadline: number): Promise<RevokeOutcome>;
   /** What ThoughtSpot says of a token's session; undefined if it does not accept the token. Throws Failure. */
   sessionInfo(token: string, deadline: number): Promise<SessionInfo | undefined>;
 }
@@ -218,8 +225,8 @@ export interface Change extends Issuance {
   readonly from?: readonly LeaseState[];
   readonly dueAt: number | null;
   readonly token?: string;
-  /** Owner of the token, if ThoughtSpot answered for another user: the revocation must name that user. */
-  readonly userName?: string;
+  /** As in `Lease`: whom the token may belong to instead. */
+  readonly answeredUser?: string;
   readonly attempts?: number;
   /** The row's `dueAt` must still be this: how overlapping sweeps claim a row once. */
   readonly ifDueAt?: number;

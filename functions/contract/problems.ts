@@ -13,12 +13,11 @@ export interface Problem {
   readonly retry: boolean;
 }
 
-const problem = (status: number, title: string, detail: string, retry = false): Problem => ({
-  status,
-  title,
-  detail,
-  retry,
-});
+type Said = readonly [status: number, title: string, detail: string];
+
+const problem = (...[status, title, detail]: Said): Problem => ({ status, title, detail, retry: false });
+/** The same request may succeed later. */
+const later = (...said: Said): Problem => ({ ...problem(...said), retry: true });
 
 export const PROBLEMS = {
   'invalid-request': problem(
@@ -43,18 +42,17 @@ export const PROBLEMS = {
     'ThoughtSpot has no active user for you in the organisation that the policy names.',
   ),
   'lease-not-found': problem(404, 'Lease not found', 'You hold no such lease.'),
-  'mint-limit': problem(
+  'object-not-available': problem(404, 'No such object', 'ThoughtSpot has no object that you may open by this id.'),
+  'mint-limit': later(
     429,
     'Too many tokens',
     'Too many new tokens were minted for this grant; reuse the one you hold.',
-    true,
   ),
-  'mint-in-progress': problem(503, 'Token is being minted', 'Another request is minting this token; ask again.', true),
-  'superseded-by-revocation': problem(
+  'mint-in-progress': later(503, 'Token is being minted', 'Another request is minting this token; ask again.'),
+  'superseded-by-revocation': later(
     503,
     'Revoked while minting',
     'A revocation overtook this request; nothing was released. Ask again for a new token.',
-    true,
   ),
   'upstream-credential-refused': problem(
     502,
@@ -77,44 +75,23 @@ export const PROBLEMS = {
     'The answer of ThoughtSpot could not be understood.',
   ),
   'upstream-refused': problem(502, 'ThoughtSpot refused', 'ThoughtSpot refused the request of this broker.'),
-  'upstream-busy': problem(
+  'upstream-conflict': later(
     503,
-    'ThoughtSpot is busy',
-    'ThoughtSpot limits its callers at the moment; ask again later.',
-    true,
+    'Others change the same variable',
+    'ThoughtSpot changes a variable of yours for others at the moment; ask again.',
   ),
-  'upstream-unavailable': problem(
-    503,
-    'ThoughtSpot is unavailable',
-    'ThoughtSpot cannot be reached; ask again later.',
-    true,
-  ),
-  'upstream-timeout': problem(504, 'ThoughtSpot took too long', 'ThoughtSpot did not answer in time; ask again.', true),
-  'ledger-unavailable': problem(
-    503,
-    'Ledger is unavailable',
-    'The ledger of tokens cannot be reached; ask again.',
-    true,
-  ),
-  'ledger-denied': problem(
+  'upstream-busy': later(503, 'ThoughtSpot is busy', 'ThoughtSpot limits its callers at the moment; ask again later.'),
+  'upstream-unavailable': later(503, 'ThoughtSpot is unavailable', 'ThoughtSpot cannot be reached; ask again later.'),
+  'upstream-timeout': later(504, 'ThoughtSpot took too long', 'ThoughtSpot did not answer in time; ask again.'),
+  'ledger-unavailable': later(503, 'Ledger is unavailable', 'The ledger of tokens cannot be reached; ask again.'),
+  'ledger-denied': later(
     503,
     'Ledger denies access',
     'The broker may not use its ledger. Its operators have been alerted.',
-    true,
   ),
-  'key-unavailable': problem(
-    503,
-    'Key is unavailable',
-    'The key that seals tokens cannot be used; ask again later.',
-    true,
-  ),
-  'secret-unavailable': problem(
-    503,
-    'Secret is unavailable',
-    'The credential of the broker cannot be read; ask again.',
-    true,
-  ),
-  'not-set-up': problem(503, 'Not set up yet', 'The credential of this broker has not been stored yet.', true),
+  'key-unavailable': later(503, 'Key is unavailable', 'The key that seals tokens cannot be used; ask again later.'),
+  'secret-unavailable': later(503, 'Secret is unavailable', 'The credential of the broker cannot be read; ask again.'),
+  'not-set-up': later(503, 'Not set up yet', 'The credential of this broker has not been stored yet.'),
   misconfigured: problem(
     500,
     'Broker is misconfigured',

@@ -62,6 +62,7 @@ const leaseItem = z.object({
   sk: string,
   state: z.enum([...UNFINISHED, ...FINISHED]),
   userName: optionalString,
+  answeredUser: optionalString,
   caller: z.object({ issuer: string, subject: string }),
   shared: z.boolean(),
   orgId: number,

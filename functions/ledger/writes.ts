@@ -49,10 +49,10 @@ export function updateOf(
   { shards, now, write }: WriteContext,
 ): Update {
   // By name, because a change also contains the unencrypted token.
-  const { to, dueAt, ifDueAt, userName, issuedAt, expiresAt, endsAt, tokenType, attempts } = change;
+  const { to, dueAt, ifDueAt, answeredUser, issuedAt, expiresAt, endsAt, tokenType, attempts } = change;
   const { upstreamCreatedAt, lifetimeSeconds } = change;
   const times = { issuedAt, expiresAt, endsAt, upstreamCreatedAt, lifetimeSeconds };
-  const facts = { state: to, write, userName, ...times, tokenType, attempts, tokenDigest: token?.digest };
+  const facts = { state: to, write, answeredUser, ...times, tokenType, attempts, tokenDigest: token?.digest };
   const states = statesThatAllow(change).map((state, index) => [`from${index}`, state] as const);
   const inState = `#state IN (${states.map(([name]) => `:${name}`).join(', ')})`;
   const when = ifDueAt === undefined ? inState : `${inState} AND #${DUE_AT} = :ifDueAt`;

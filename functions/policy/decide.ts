@@ -108,7 +108,9 @@ function attemptGrant(policy: Policy, rule: Rule, caller: Caller, request: Token
   };
   const { requestedSeconds, ...bounds } = validity;
   const print = fingerprint({ ...shape, host: facts.host, requestedSeconds, caller }, facts.sha256);
-  return { grant: { rule: rule.name, name: offer.name, ...shape, ...bounds, reuse: offer.reuse, fingerprint: print } };
+  const named = { rule: rule.name, name: offer.name, reuse: offer.reuse, fingerprint: print };
+  const any = offer.kind === 'object' && offer.objects === 'any';
+  return { grant: { ...named, ...shape, ...bounds, ...(any && { callersObject: true }) } };
 }
 
 /**

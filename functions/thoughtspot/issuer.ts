@@ -3,6 +3,8 @@ import type { Clock, Credential, CredentialSource, Grant, Log, MintOutcome, Sess
 import { auth20 } from './dialects/auth-2-0.ts';
 import type { Dialect, GettokenInput } from './dialects/dialect.ts';
 import { sessionV2 } from './dialects/session-v2.ts';
+import { defined } from './json-fields.ts';
+import type { Rejection } from './rejection.ts';
 import { makePerform, type CallDeps, type Perform } from './retry.ts';
 import { makeTransport, originOf } from './transport.ts';
 
@@ -37,7 +39,10 @@ const GOODBYE_MS = 400;
  * | no whole answer | not-minted if nothing was sent, else unknown | by its cause (rejection.ts) | retry.ts |
  * | 2xx with a token, however odd the rest | minted | - | - |
  * | 2xx without one (HTML, JSON of another shape, empty) | unknown | upstream-invalid | no |
- * | 401 | not-minted | upstream-credential-refused | once, with another credential |
+ * | 401 of ThoughtSpot | not-minted | upstream-credential-refused | once, with another credential |
+ * | 401, 403, 407 of somebody on the way (a page, no error shape of ThoughtSpot) | not-minted | upstream-invalid | no |
+ * | 409: a concurrent update of the same variable | not-minted | upstream-conflict | until the deadline |
+ * | 400 or 404 of ThoughtSpot, for an object of the caller's choice | not-minted | object-not-available | no |
  * | any other answer | not-minted if certain, else unknown (rejection.ts) | by status and text | retry.ts |
  */
 export function makeSessionIssuer(deps: SessionIssuerDeps): ThoughtSpotIssuer {
@@ -54,7 +59,9 @@ export function makeSessionIssuer(deps: SessionIssuerDeps): ThoughtSpotIssuer {
     if (!dialect.mintsWithSession || credential.kind !== 'password') return mintOnce(input, deadline);
     const { bearer, fresh } = await session.open(credential, deadline);
     const outcome = await mintOnce({ ...input, bearer }, deadline);
-    if (!isRefused(outcome)) return outcome;
+    // How the beta refuses a session that has ended is documented for 500 only: any other refusal may be that.
+    if (!isRefused(outcome) && !(outcome.outcome === 'not-minted' && outcome.failure.code === 'upstream-invalid'))
+      return outcome;
     session.forget(bearer);
     if (fresh) return outcome;
     const next = await session.open(credential, deadline);
@@ -64,7 +71,7 @@ export function makeSessionIssuer(deps: SessionIssuerDeps): ThoughtSpotIssuer {
   async function mintOnce(input: GettokenInput, deadline: number): Promise<MintOutcome> {
     const startedAt = clock.now();
     const outcome = await perform(dialect.gettoken, input, writes(input) ? 'mint-writes' : 'mint', deadline);
-    if (!outcome.ok) return { outcome: outcome.certain ? 'not-minted' : 'unknown', failure: outcome.failure };
+    if (!outcome.ok) return { outcome: outcome.certain ? 'not-minted' : 'unknown', failure: failureOf(outcome, input) };
     const minted = outcome.value;
     if (minted.createdAt !== undefined)
       signals.emit('upstream-clock-offset', (minted.createdAt - (startedAt + clock.now()) / 2) / 1_000);
@@ -111,6 +118,17 @@ export function makeSessionIssuer(deps: SessionIssuerDeps): ThoughtSpotIssuer {
       await transport.close();
     },
   };
+}
+
+/**
+ * What ThoughtSpot answers for an object that it does not have is not documented. Where the caller chose the object, it
+ * is all that the policy did not choose in the request: ThoughtSpot's word that the request is bad, or that there is no
+ * such thing, is then about the object.
+ */
+function failureOf({ failure, status }: Rejection, { callersObject }: GettokenInput): Failure {
+  const { code, reason } = failure;
+  if (callersObject !== true || code !== 'upstream-refused' || (status !== 400 && status !== 404)) return failure;
+  return new Failure('object-not-available', defined({ reason }));
 }
 
 /** Failures that are thrown on the way to a mint, by the credential's source or a login, come before it was sent. */

@@ -20,20 +20,26 @@ export interface CallDeps {
 
 const MAX_ATTEMPTS = 3;
 const FIRST_BACKOFF_MS = 200;
+const LONGEST_BACKOFF_MS = 1_000;
 
 /**
  * Sends with retries inside the deadline, never past it. Waits a jittered, doubling time; Retry-After, where given, is
- * the least. A wait that would not leave time for another attempt is not begun: the answer at hand is returned.
+ * the least. A wait that would not leave time for another attempt is not begun: the answer at hand is returned. At most
+ * three attempts; a 409 does not count, since that is no sign of trouble: a sign-in storm through one variable is a queue,
+ * and everybody who goes on asking gets through.
  */
 export function makeCall({ transport, dialect, clock, randomness, signals }: CallDeps) {
   return async (parts: RequestParts, repeatable: Repeatable, deadline: number): Promise<Exchange> => {
+    let conflicts = 0;
     for (let attempt = 1; ; attempt += 1) {
       const exchange = await transport.exchange(parts, deadline - clock.now());
       const signal = signalOf(exchange);
       if (signal !== undefined) signals.emit(signal);
-      if (attempt === MAX_ATTEMPTS || !mayRepeat(exchange, repeatable, dialect)) return exchange;
+      if (isConflict(exchange)) conflicts += 1;
+      if (attempt - conflicts === MAX_ATTEMPTS || !mayRepeat(exchange, repeatable, dialect)) return exchange;
       const asked = exchange.kind === 'reply' ? (retryAfter(exchange.reply, clock.now()) ?? 0) : 0;
-      const wait = Math.ceil(asked + FIRST_BACKOFF_MS * 2 ** (attempt - 1) * (0.5 + randomness() / 2));
+      const backoff = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (attempt - 1));
+      const wait = Math.ceil(asked + backoff * (0.5 + randomness() / 2));
       if (clock.now() + wait >= deadline) return exchange;
       await clock.sleep(wait);
     }
@@ -61,7 +67,7 @@ export function makePerform(deps: CallDeps) {
  * |---|---|---|---|
  * | nothing, and nothing was sent | yes | yes | yes |
  * | nothing, after it was sent | no | no | yes, unless it timed out |
- * | 429 | yes | yes | yes |
+ * | 409, 429 | yes | yes | yes |
  * | 503 that says it was not handled (ThoughtSpot's error shape, maintenance page, Retry-After) | no | yes | yes |
  * | other 502, 503, 504 | no | no | yes |
  * | anything else | no | no | no |
@@ -72,9 +78,13 @@ export function mayRepeat(exchange: Exchange, repeatable: Repeatable, dialect: D
     return !exchange.sent || (repeatable === 'idempotent' && exchange.cause === 'reset');
   }
   const { status } = exchange.reply;
-  if (status === 429) return true;
+  if (status === 429 || isConflict(exchange)) return true;
   if (repeatable === 'idempotent') return status === 502 || status === 503 || status === 504;
   return status === 503 && repeatable === 'mint' && certainlyNotDone(exchange.reply, dialect);
+}
+
+function isConflict(exchange: Exchange): boolean {
+  return exchange.kind === 'reply' && exchange.reply.status === 409;
 }
 
 function signalOf(exchange: Exchange): SignalName | undefined {

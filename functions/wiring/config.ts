@@ -20,8 +20,7 @@ const wholeNumber = (least: number, most: number): Reader<number> => [
   `a whole number, ${least} to ${most}`,
 ];
 const secretId = matching(/^[\w/+=.@:-]{1,2048}$/, 'the name or ARN of a secret');
-/** A scope token of RFC 6749, 3.3. */
-const scope = matching(/^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/, 'one scope, or none');
+const scope = matching(/^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/, 'one scope, or none'); // RFC 6749, 3.3
 const origin: Reader<string> = [
   secureOrigin,
   'an origin such as https://my.thoughtspot.cloud, without a path (http only for loopback)',
@@ -32,6 +31,7 @@ const VARIABLES = {
   BROKER_LOG_LEVEL: oneOf('DEBUG', 'INFO', 'WARN', 'ERROR'),
   THOUGHTSPOT_HOST: origin,
   THOUGHTSPOT_DIALECT: oneOf('auth-2.0', 'session-v2'),
+  THOUGHTSPOT_REPLIES_WITHOUT_SCOPE: oneOf('true', 'false'),
   THOUGHTSPOT_SECRET_ID: secretId,
   LEDGER_TABLE: matching(/^[\w.:/-]{3,1024}$/, 'the name or ARN of a table'),
   LEDGER_KEY_ID: matching(/^[\w.:/-]{1,2048}$/, 'the ARN or alias of a KMS key'),

@@ -27,7 +27,9 @@ export const USAGE = `Checks whether ThoughtSpot and the broker work together, a
                           attempt by others raises an alarm
 The credential comes from THOUGHTSPOT_SECRET_KEY, or from THOUGHTSPOT_USERNAME and THOUGHTSPOT_PASSWORD. With --env and without
 a credential the doctor leaves ThoughtSpot out, and looks whether the secret has a value, without reading it.
-The doctor creates one token for 60 s at ThoughtSpot and one through the broker, and revokes both. It prints no secret.
+The doctor creates one token for 60 s at ThoughtSpot and one through the broker. To see what a token can become, it makes of
+the first one a token of 24 hours and a browser session, if ThoughtSpot lets it. It ends all of them, also when it fails
+or is interrupted. It prints no secret.
 Exit code: 0 no check failed, 1 a check failed, 2 wrong usage.`;
 
 /** The command line is not valid. The message says why, and what a valid one needs. */

@@ -1,50 +1,11 @@
-import { execFile } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { createServer } from 'node:http';
-import type { RequestListener, Server } from 'node:http';
+import type { RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
-import type { Check } from '../../infra/doctor/checklist.ts';
 import { startLocalBroker, type LocalBroker } from '../../local/local-broker.ts';
 import type { Simulator } from '../../local/thoughtspot/simulator.ts';
 import { leaksIn } from '../support/canaries.ts';
-
-const SCRIPT = join(__dirname, '..', '..', 'infra', 'doctor.ts');
-
-interface Outcome {
-  readonly code: number;
-  readonly text: string;
-}
-
-/** The command as a process of its own; `stdin` is closed after the text. */
-function doctor(args: readonly string[], variables: Record<string, string> = {}, stdin = ''): Promise<Outcome> {
-  return new Promise((resolve) => {
-    const env = {
-      PATH: process.env['PATH'],
-      HOME: process.env['HOME'],
-      AWS_EC2_METADATA_DISABLED: 'true',
-      ...variables,
-    };
-    const child = execFile(process.execPath, [SCRIPT, ...args], { env }, (error, stdout, stderr) =>
-      resolve({ code: typeof error?.code === 'number' ? error.code : error ? -1 : 0, text: stdout + stderr }),
-    );
-    child.stdin?.end(stdin);
-  });
-}
-
-interface Report {
-  readonly healthy: boolean;
-  readonly broker?: string;
-  readonly checks: readonly Check[];
-}
-async function report(args: readonly string[], variables: Record<string, string> = {}): Promise<Outcome & Report> {
-  const outcome = await doctor([...args, '--json'], variables);
-  return { ...outcome, ...(JSON.parse(outcome.text) as Report) };
-}
-/** Matchers are `any` to the compiler. */
-const containing = (text: string): unknown => expect.stringContaining(text);
-const matching = (pattern: RegExp): unknown => expect.stringMatching(pattern);
-const named = (checks: readonly Check[], name: string, section: Check['section'] = 'ThoughtSpot') =>
-  checks.find((check) => check.name === name && check.section === section);
+import { containing, doctor, matching, named, report } from '../support/doctor.ts';
 
 let broker: LocalBroker;
 let simulator: Simulator;
@@ -77,7 +38,7 @@ describe('a healthy cluster and broker', () => {
     const args = ['--host', simulator.url, '--broker', broker.url, '--origin', broker.url];
     const { code, text } = await doctor(args);
     stop();
-    expect(text).toContain('17 passed, 0 failed, 0 skipped');
+    expect(text).toContain('21 passed, 0 failed, 0 skipped');
     expect(code).toBe(0);
     expect(simulator.state().tokens).toEqual([]);
     expect(simulator.state().sessions).toEqual([]);
@@ -104,137 +65,46 @@ describe('a healthy cluster and broker', () => {
   });
 });
 
-describe('an environment', () => {
-  const SECRET = 'thoughtspot-broker/dev';
-  let stack: Server;
-  let outputs: Readonly<Record<string, string>> | undefined;
-  let variables: Record<string, string>;
-  const reads: string[] = [];
+describe('what a token of 60 s can become', () => {
+  const MADE = 'a new token of 86400 s and a browser session';
 
-  /** The issuer of the environment dev, which exists only here: it calls itself so. */
-  const issuerCalledSo = (issuer: string) =>
-    '--import=data:text/javascript,' +
-    encodeURIComponent(
-      'const real = globalThis.fetch; globalThis.fetch = (url, ...rest) => String(url).startsWith("https://login.dev.example.com/.well-known/") ' +
-        `? Promise.resolve(Response.json({ issuer: ${JSON.stringify(issuer)} })) : real(url, ...rest);`,
-    );
-
-  beforeAll(async () => {
-    stack = createServer((_request, response) => {
-      response.setHeader('content-type', 'text/xml');
-      if (outputs === undefined) {
-        response.statusCode = 400;
-        const error =
-          '<Error><Type>Sender</Type><Code>ValidationError</Code><Message>Stack with id thoughtspot-broker-dev does not exist</Message></Error>';
-        response.end(`<ErrorResponse>${error}<RequestId>1</RequestId></ErrorResponse>`);
-        return;
-      }
-      const members = Object.entries(outputs).map(
-        ([key, value]) => `<member><OutputKey>${key}</OutputKey><OutputValue>${value}</OutputValue></member>`,
-      );
-      const one = `<member><StackName>x</StackName><Outputs>${members.join('')}</Outputs></member>`;
-      response.end(
-        `<DescribeStacksResponse><DescribeStacksResult><Stacks>${one}</Stacks></DescribeStacksResult></DescribeStacksResponse>`,
-      );
-    }).listen(0, '127.0.0.1');
-    await new Promise((resolve) => stack.once('listening', resolve));
-    variables = {
-      AWS_ENDPOINT_URL_SECRETS_MANAGER: broker.aws.secrets.url,
-      AWS_ENDPOINT_URL_CLOUDFORMATION: `http://127.0.0.1:${(stack.address() as AddressInfo).port}`,
-      AWS_ACCESS_KEY_ID: 'test',
-      AWS_SECRET_ACCESS_KEY: 'test',
-      AWS_REGION: 'eu-central-1',
-      NODE_OPTIONS: issuerCalledSo('https://login.dev.example.com/'),
-    };
-    broker.aws.secrets.faults.inject(({ operation }) => void reads.push(operation));
+  test.each([
+    [false, `${MADE}: neither validity nor revocation bounds them (docs/threat-model.md, T14)`],
+    [true, 'nothing: what was made of it ended with it'],
+  ])('with childrenEndWithParent %s, what outlives its revocation is told, and ended', async (ends, outlives) => {
+    simulator.set({ childrenEndWithParent: ends });
+    const { checks, healthy } = await report(['--host', simulator.url]);
+    expect(healthy).toBe(true);
+    expect(named(checks, 'token from the token')?.detail).toContain('a new token of 86400 s');
+    expect(named(checks, 'session from the token')?.detail).toContain('a browser session');
+    expect(named(checks, 'what outlives the revoked token')?.detail).toBe(outlives);
+    expect(named(checks, 'what was made of it is ended')?.detail).toBe('ended');
+    expect(simulator.state()).toMatchObject({ tokens: [], sessions: [], mints: 2 });
   });
-  afterAll(() => {
-    stack.close();
-    broker.aws.secrets.faults.clear();
-  });
-  beforeEach(() => void reads.splice(0));
-  const stored = (document: object) => broker.aws.secrets.put(SECRET, JSON.stringify(document));
-  const good = () => ({ secretKey: simulator.secretKey(), digestKey: Buffer.alloc(32, 7).toString('base64') });
 
-  test('that is not deployed, or whose secret is not there, is told so with the cure', async () => {
-    outputs = undefined;
-    const { code, checks } = await report(['--env', 'dev'], variables);
-    expect(named(checks, 'stack', 'environment')).toMatchObject({
+  test('is told to be left where it could not be ended, and is ended once more at the end', async () => {
+    // Hits the revocation of the first token, and the first one of the token that was made of it.
+    simulator.set({ revokeAnswer: '400-not-revoked', faultCount: 2 });
+    const { checks, code } = await report(['--host', simulator.url]);
+    expect(named(checks, 'what outlives the revoked token')?.status).toBe('skipped');
+    expect(named(checks, 'what was made of it is ended')).toMatchObject({
       status: 'failed',
-      detail: 'there is no stack thoughtspot-broker-dev in eu-central-1',
-      cure: 'Deploy it: npm run deploy -- dev.',
-    });
-    expect(named(checks, 'secret has a value', 'environment')).toMatchObject({ status: 'failed' });
-    expect(code).toBe(1);
-  });
-
-  test('in its first run has a secret without a value, which the doctor says without reading it', async () => {
-    outputs = { ApiUrl: `${broker.url}/` };
-    broker.aws.secrets.empty(SECRET);
-    const { checks } = await report(['--env', 'dev', '--origin', broker.url], variables);
-    expect(named(checks, 'secret has a value', 'environment')).toMatchObject({
-      status: 'failed',
-      detail: containing('first run: thoughtspot-broker/dev has no value yet'),
-      cure: containing('Store the credential'),
-    });
-    expect(reads).toEqual(['DescribeSecret']);
-  });
-
-  test('is examined by the command that deploy prints: no credential, no read of the secret, the address from CloudFormation', async () => {
-    outputs = { ApiUrl: `${broker.url}/` };
-    stored(good());
-    const outcome = await report(['--env', 'dev', '--region', 'eu-central-1', '--origin', broker.url], variables);
-    expect(outcome).toMatchObject({ code: 0, healthy: true, broker: broker.url });
-    expect(named(outcome.checks, 'credential')).toMatchObject({ status: 'skipped', detail: containing('--user') });
-    expect(named(outcome.checks, 'gettoken', 'broker')?.status).toBe('passed');
-    expect(reads).toEqual(['DescribeSecret']);
-  }, 30_000);
-
-  test('whose issuer calls itself something else is told the difference, down to a slash', async () => {
-    outputs = { ApiUrl: broker.url };
-    const slashless = { ...variables, NODE_OPTIONS: issuerCalledSo('https://login.dev.example.com') };
-    const { code, checks } = await report(['--env', 'dev'], slashless);
-    expect(named(checks, 'issuer', 'environment')).toMatchObject({
-      status: 'failed',
-      detail:
-        'the issuer calls itself https://login.dev.example.com, the environment calls it https://login.dev.example.com/',
-      cure: containing('to the letter'),
+      detail: 'a new token of 86400 s could not be ended',
+      cure: containing('Deactivate the user'),
     });
     expect(code).toBe(1);
+    expect(simulator.state()).toMatchObject({ tokens: [], sessions: [] });
   });
 
-  test('lets a reader of its secret use it, checked as the functions check it', async () => {
-    outputs = { ApiUrl: broker.url };
-    const args = ['--env', 'dev', '--read-secret', '--host', simulator.url, '--user', 'alice', '--org', '1'];
-    args.push('--origin', broker.url);
-    broker.aws.secrets.empty(SECRET);
-    const missing = await report(args, variables);
-    expect(named(missing.checks, 'credential')).toMatchObject({ status: 'failed', cure: containing('Store a value') });
-    stored({ secretKey: simulator.secretKey(), digestKey: 'short' });
-    const malformed = await report(args, variables);
-    expect(named(malformed.checks, 'credential')?.detail).toContain('digestKey');
-    expect(leaksIn(malformed.text, { key: simulator.secretKey() })).toEqual([]);
-    stored(good());
-    // Of somebody else: alice has had as many new tokens as she may within a minute.
-    const ofBob = { ...variables, BROKER_JWT: await broker.issuer.accessToken('bob') };
-    expect(await report(args, ofBob)).toMatchObject({ code: 0, healthy: true });
-  }, 30_000);
-
-  test('of which AWS says nothing is examined as far as it goes', async () => {
-    const { AWS_ACCESS_KEY_ID: _id, AWS_SECRET_ACCESS_KEY: _key, ...anonymous } = variables;
-    const nowhere = {
-      ...anonymous,
-      AWS_CONFIG_FILE: '/nowhere',
-      AWS_SHARED_CREDENTIALS_FILE: '/nowhere',
-      BROKER_JWT: await broker.issuer.accessToken('bob'),
-    };
-    const { checks, code } = await report(['--env', 'dev', '--broker', broker.url, '--origin', broker.url], nowhere);
-    expect(named(checks, 'stack', 'environment')).toMatchObject({
-      status: 'skipped',
-      detail: containing('sign in to AWS'),
+  test('is ended when the doctor is interrupted', async () => {
+    let child: ChildProcess | undefined;
+    const stop = simulator.onCall(({ endpoint, phase }) => {
+      if (phase === 'arrived' && endpoint.endsWith('session/token')) child?.kill('SIGTERM');
     });
-    expect(named(checks, 'gettoken', 'broker')?.status).toBe('passed');
-    expect(code).toBe(0);
+    const outcome = await doctor(['--host', simulator.url], {}, '', (started) => (child = started));
+    stop();
+    expect(outcome).toEqual({ code: 1, text: matching(/^Interrupted\. .*\n$/) });
+    expect(simulator.state()).toMatchObject({ tokens: [], sessions: [], mints: 2 });
   });
 });
 
@@ -336,6 +206,27 @@ describe('what is wrong with the cluster is named with its cure', () => {
     expect(text).not.toMatch(/canary-/);
     expect(simulator.state().tokens).toEqual([]);
   });
+
+  test.each([401, 403, 407])(
+    'a firewall or a proxy that answers %i with a page, and no credential is blamed',
+    async (status) => {
+      await withServer(
+        (_request, response) => response.writeHead(status, { 'content-type': 'text/html' }).end('<html>Access denied'),
+        async (host) => {
+          const { checks } = await report(['--host', host, '--user', 'alice'], {
+            THOUGHTSPOT_SECRET_KEY: 'canary-key-81',
+          });
+          expect(named(checks, 'gettoken')).toMatchObject({
+            status: 'failed',
+            detail: matching(
+              new RegExp(`not come from ThoughtSpot \\(somebody on the way to ThoughtSpot answered ${status} `),
+            ),
+            cure: containing('says nothing about the credential'),
+          });
+        },
+      );
+    },
+  );
 
   test('a cluster that does not answer', async () => {
     await simulator.refuseConnections();

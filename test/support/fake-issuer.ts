@@ -39,6 +39,8 @@ export interface FakeIssuer extends SessionIssuer {
   reply: ((minted: MintedToken) => MintedToken) | undefined;
   /** ThoughtSpot's clock minus ours. */
   offsetMs: number;
+  /** What a revocation of a token may say of its user. Any name in the case of ThoughtSpot is all that it is by default. */
+  revocationNames: (known: TrueToken) => readonly (string | undefined)[];
   /** How long a call takes. */
   mintMs: number;
   revokeMs: number;
@@ -58,6 +60,7 @@ export function makeFakeIssuer(clock: Clock): FakeIssuer {
     mintFault: undefined,
     revokeFault: undefined,
     reply: undefined,
+    revocationNames: ({ user }) => [user],
     offsetMs: 0,
     mintMs: 0,
     revokeMs: 0,
@@ -77,11 +80,13 @@ export function makeFakeIssuer(clock: Clock): FakeIssuer {
       if (fault === 'lost') return { outcome: 'unknown', failure: new Failure('upstream-timeout') };
       if (fault === 'throws') throw new Error('socket hang up');
       const said = { token, userName: grant.user, orgId: grant.orgId, kind: grant.rights.kind, createdAt };
-      const minted = { ...said, lifetimeMs, longestLifetimeMs: lifetimeMs, tokenType: 'Bearer' };
+      const object = grant.rights.kind === 'object' ? { objectId: grant.rights.objectId } : {};
+      const minted = { ...said, ...object, lifetimeMs, longestLifetimeMs: lifetimeMs, tokenType: 'Bearer' };
       return { outcome: 'minted', minted: issuer.reply?.(minted) ?? minted };
     },
 
-    async revoke(token): Promise<RevokeOutcome> {
+    async revoke(token, user, deadline): Promise<RevokeOutcome> {
+      if (clock.now() >= deadline) return { outcome: 'retry', failure: new Failure('upstream-timeout') };
       issuer.calls.revoke.push(token);
       await pass(issuer.revokeMs);
       const fault = issuer.revokeFault?.(token);
@@ -91,6 +96,8 @@ export function makeFakeIssuer(clock: Clock): FakeIssuer {
       const known = find(token);
       // A token that was not made here is one that a test put into a row.
       if (known && !isAlive(known)) return { outcome: 'not-accepted' };
+      if (known && !issuer.revocationNames(known).includes(user))
+        return { outcome: 'retry', failure: new Failure('upstream-refused') };
       if (known) known.revoked = true;
       if (fault === 'lost') return { outcome: 'retry', failure: new Failure('upstream-timeout') };
       return { outcome: 'dead' };

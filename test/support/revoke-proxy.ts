@@ -1,4 +1,4 @@
-/** A proxy in front of the simulator, which passes everything on but may answer revocations itself. */
+/** A proxy in front of the simulator, which passes everything on but may answer revocations itself and alter mints. */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -14,8 +14,8 @@ export interface RevokeProxy {
   target: string;
   /** Its own answer to a revocation, given the request's body; undefined: the simulator's. */
   answer: ((body: Readonly<Record<string, unknown>>) => ProxyAnswer | undefined) | undefined;
-  /** Revocations that it has seen. */
-  seen: number;
+  /** What becomes of the simulator's answer to a mint. */
+  alter: ((answer: Readonly<Record<string, unknown>>) => object) | undefined;
   close(): Promise<void>;
 }
 
@@ -28,7 +28,6 @@ export async function startRevokeProxy(): Promise<RevokeProxy> {
       const text = Buffer.concat(chunks).toString();
       const { method = 'GET', url = '/', headers } = request;
       const isRevocation = /\/(token\/revoke|session\/revoketoken)$/.test(url);
-      if (isRevocation) proxy.seen += 1;
       const given = text === '' ? {} : (JSON.parse(text) as Record<string, unknown>);
       const own = isRevocation ? proxy.answer?.(given) : undefined;
       if (own) {
@@ -40,7 +39,9 @@ export async function startRevokeProxy(): Promise<RevokeProxy> {
       const sent = { authorization, ...(type !== '' && { 'content-type': type }) };
       const answer = await fetch(proxy.target + url, { method, headers: sent, ...(text !== '' && { body: text }) });
       response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? '' });
-      return response.end(await answer.text());
+      const said = await answer.text();
+      if (!proxy.alter || !/\/token\/(full|object|custom)$/.test(url)) return response.end(said);
+      return response.end(JSON.stringify(proxy.alter(JSON.parse(said) as Record<string, unknown>)));
     })();
   });
   server.listen(0, '127.0.0.1');
@@ -49,7 +50,7 @@ export async function startRevokeProxy(): Promise<RevokeProxy> {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     target: '',
     answer: undefined,
-    seen: 0,
+    alter: undefined,
     async close() {
       server.close();
       server.closeAllConnections();

@@ -10,7 +10,7 @@ export interface LoginInput {
   readonly orgId?: number | undefined;
 }
 
-export type GettokenInput = Pick<Grant, 'user' | 'rights' | 'provisioning'> & {
+export type GettokenInput = Pick<Grant, 'user' | 'rights' | 'provisioning' | 'callersObject'> & {
   /** Exactly one goes out: which of the two wins where both are sent is contradictory (wire facts 3.1). */
   readonly proof: { readonly password: string } | { readonly secretKey: string };
   /** A session to call with; session-v2 needs one, auth-2.0 does not. */

@@ -211,11 +211,11 @@ export function describeLedger(name: string, start: () => Promise<Subject>): voi
         expect(await ledger.token(ended ?? key, deadline)).toBeUndefined();
       });
 
-      it('of somebody else than was asked for names them, and stays where it is', async () => {
-        const row = reservation();
+      it('answered for nobody keeps that beside the user asked for', async () => {
+        const row = { ...reservation(), userName: 'Asked' };
         await ledger.reserve(row, deadline);
-        await ledger.transition(row, { to: 'revoking', dueAt: START, token: 't', userName: 'Somebody' }, deadline);
-        expect(await subject.other().get(keyOf(row), deadline)).toMatchObject({ user: row.user, userName: 'Somebody' });
+        await ledger.transition(row, { to: 'revoking', dueAt: START, token: 't', answeredUser: '' }, deadline);
+        expect(await subject.other().get(keyOf(row), deadline)).toMatchObject({ userName: 'Asked', answeredUser: '' });
       });
 
       it('has a digest that tells tokens apart and is the same everywhere', async () => {

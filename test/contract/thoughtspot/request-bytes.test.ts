@@ -154,15 +154,18 @@ describe('a mint in auth-2.0 sends', () => {
   });
 });
 
-test('a revocation in auth-2.0 presents the token itself and names it with its user (3.4 point 8)', async () => {
+test.each([
+  ['its user', 'alice', { user_identifier: 'alice' }],
+  ['nobody', undefined, {}],
+])('a revocation in auth-2.0 presents the token itself and names it with %s (3.4 point 8)', async (_, user, named) => {
   server.will(reply(204, ''));
   const { issuer, by } = rig(server.url);
-  expect(await issuer.revoke(TOKEN, 'alice', by())).toEqual({ outcome: 'dead' });
+  expect(await issuer.revoke(TOKEN, user, by())).toEqual({ outcome: 'dead' });
   await issuer.close();
   const [request] = server.requests;
   expect(request).toMatchObject({ method: 'POST', path: '/api/rest/2.0/auth/token/revoke' });
   expect(request?.headers).toMatchObject({ ...HEADERS_20, authorization: `Bearer ${TOKEN}` });
-  expect(JSON.parse(request?.body ?? '')).toEqual({ user_identifier: 'alice', token: TOKEN });
+  expect(JSON.parse(request?.body ?? '')).toEqual({ ...named, token: TOKEN });
 });
 
 test('session information in auth-2.0 is GET session/user with the bearer (3.3)', async () => {

@@ -68,6 +68,10 @@ const PROVOKE: Record<ProblemCode, () => Promise<Answered>> = {
   'insufficient-scope': () => seen.ask('alice', '/revoketoken', { body: { all: true } }),
   'user-not-provisioned': () => seen.ask('erin'),
   'lease-not-found': () => seen.ask('bob', '/revoketoken', { body: { leaseId: 'AAAA' } }),
+  'object-not-available': () =>
+    seen.ask(somebody(), '/gettoken', {
+      body: { grant: 'liveboard', objectId: '00000000-0000-4000-8000-000000000000' },
+    }),
   'mint-limit': async () => {
     const user = somebody();
     const fresh = () => seen.ask(user, '/gettoken', { body: { fresh: true } });
@@ -106,6 +110,7 @@ const PROVOKE: Record<ProblemCode, () => Promise<Answered>> = {
   'upstream-mismatch': () => upstream({ wrongUser: 'bob' }),
   'upstream-invalid': () => upstream({ maintenancePage: true, maintenanceStatus: 200 }),
   'upstream-refused': () => upstream({ outage: 'error', outageStatus: 400 }),
+  'upstream-conflict': () => upstream({ outage: 'error', outageStatus: 409 }),
   'upstream-busy': () => upstream({ outage: 'error', outageStatus: 429 }),
   'upstream-unavailable': () => upstream({ outage: 'error', outageStatus: 503 }),
   'upstream-timeout': () => upstream({ latencyMs: 60_000 }),

@@ -131,14 +131,35 @@ test.each([
   });
 });
 
-test("somebody else's token that cannot be revoked at once is revoked later, in the name of whom it is for", async () => {
+test.each(['valid_for_username', 'wrong'])(
+  'a token whose reply has no name, or a wrong one (%s), is revoked',
+  async (kind) => {
+    const proxy = await startRevokeProxy();
+    try {
+      await withBroker({ variables: { THOUGHTSPOT_HOST: proxy.url } }, async (broker, seen) => {
+        proxy.target = broker.simulator?.url ?? '';
+        proxy.alter = ({ valid_for_username: _name, ...answer }) =>
+          kind === 'wrong' ? { ...answer, valid_for_username: 'nobody' } : answer;
+        expect(await seen.ask('alice')).toMatchObject({ status: 502, code: 'upstream-mismatch' });
+        expect([await seen.statesOf('alice'), seen.liveTokens()]).toEqual([['revoked'], []]);
+      });
+    } finally {
+      await proxy.close();
+    }
+  },
+);
+
+test("somebody else's token that cannot be revoked at once is revoked later, in the name that ThoughtSpot takes", async () => {
   await withBroker({}, async (broker, seen) => {
     broker.simulator?.set({ wrongUser: 'bob', outage: 'error', outageStatus: 503, faultScope: 'revoke' });
     expect(await seen.ask('alice')).toMatchObject({ status: 502, code: 'upstream-mismatch' });
     expect([await seen.statesOf('alice'), seen.liveTokens('bob').length]).toEqual([['revoking'], 1]);
     broker.simulator?.set({ wrongUser: null, outage: 'none' });
-    seen.shiftClocks(LATER_MS);
-    await seen.sweepToRest();
+    // Each attempt is in one name, and there are three.
+    for (const laterMs of [60_000, 120_000, 180_000]) {
+      seen.shiftClocks(laterMs);
+      await broker.sweep();
+    }
     expect([await seen.statesOf('alice'), seen.liveTokens().length]).toEqual([['revoked'], 0]);
   });
 });

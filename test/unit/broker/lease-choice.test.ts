@@ -87,6 +87,21 @@ test.each<[string, readonly Lease[], Partial<View>, string]>([
   ['a fresh one is wanted', [lease()], { freshSince: NOW - 5 }, 'mint 4'],
   ['a fresh one is being minted', [beingMinted({ reservedAt: NOW }), lease()], { freshSince: NOW }, 'wait'],
   ['a fresh one was minted since', [lease({ reservedAt: NOW })], { freshSince: NOW }, 'serve 3'],
+  ['it is to be replaced', [lease({ leaseId: 'old' })], { replace: 'old' }, 'mint 4'],
+  [
+    'it is to be replaced and already was',
+    [lease(), lease({ generation: 2, leaseId: 'old' })],
+    { replace: 'old' },
+    'serve 3',
+  ],
+  ['its successor is being minted', [beingMinted(), lease({ leaseId: 'old' })], { replace: 'old' }, 'wait'],
+  ['a lease that nobody here holds is to be replaced', [lease()], { replace: 'unknown' }, 'serve 3'],
+  [
+    'the one to replace is newer than those that live',
+    [lease({ generation: 4, leaseId: 'old' }), lease()],
+    { replace: 'old' },
+    'mint 5',
+  ],
   ['it belongs to another caller', [lease({ caller: caller('bob') })], {}, 'mint 4'],
   ['it belongs to the same subject of another issuer', [lease({ caller: { ...ann, issuer: 'other' } })], {}, 'mint 4'],
   ['it is for another org', [lease({ orgId: 2 })], {}, 'mint 4'],
@@ -103,25 +118,40 @@ test.each<[number, string]>([
   [4, 'mint 6'],
   [5, 'limited for 15000'],
 ])('with %i mints within the window: %s', (recent, expected) => {
-  const failed = Array.from({ length: 5 }, (_, n) =>
-    lease({ generation: 5 - n, state: 'failed', reservedAt: NOW - (n < recent ? n + 41 : n + 60) * 1_000 }),
+  const minted = Array.from({ length: 5 }, (_, n) =>
+    lease({ generation: 5 - n, state: 'revoked', reservedAt: NOW - (n < recent ? n + 41 : n + 60) * 1_000 }),
   );
-  expect(summary(nextStep(view(failed), SETTINGS))).toBe(expected);
+  expect(summary(nextStep(view(minted), SETTINGS))).toBe(expected);
+});
+
+describe('a mint that certainly did not happen gives its count back', () => {
+  const within = (states: readonly Lease['state'][]) =>
+    states.map((state, n) => lease({ generation: states.length - n, state, reservedAt: NOW - (n + 30) * 1_000 }));
+  const four = ['revoked', 'expired', 'orphaned', 'revoked'] as const;
+  test.each<[string, readonly Lease['state'][], string]>([
+    ['four mints and five that failed', [...four, ...Array<'failed'>(5).fill('failed')], 'mint 10'],
+    ['five that failed before four mints', [...Array<'failed'>(5).fill('failed'), ...four], 'mint 10'],
+    ['five mints among failed ones', ['failed', ...four, 'failed', 'revoked'], 'limited for 24000'],
+    ['a mint whose reply was lost, which counts', [...four, 'failed', 'orphaned'], 'limited for 25000'],
+    ['ten that failed, which is twice the limit', Array<'failed'>(10).fill('failed'), 'limited for 21000'],
+  ])('%s', (_, states, expected) => {
+    expect(summary(nextStep(view(within(states)), SETTINGS))).toBe(expected);
+  });
 });
 
 test('a mint by a clock that runs behind counts by its own time, and hides none of the others', () => {
   const agesInSeconds = [41, 42, 60, 43, 44, 45];
-  const failed = agesInSeconds.map((age, n) =>
-    lease({ generation: 9 - n, state: 'failed', reservedAt: NOW - age * 1_000 }),
+  const minted = agesInSeconds.map((age, n) =>
+    lease({ generation: 9 - n, state: 'revoked', reservedAt: NOW - age * 1_000 }),
   );
-  expect(summary(nextStep(view(failed), SETTINGS))).toBe('limited for 15000');
+  expect(summary(nextStep(view(minted), SETTINGS))).toBe('limited for 15000');
 });
 
 test('near its end with the limit reached, the old one is served', () => {
-  const failed = Array.from({ length: 5 }, (_, n) =>
-    lease({ generation: 9 - n, state: 'failed', reservedAt: NOW - 1 }),
+  const minted = Array.from({ length: 5 }, (_, n) =>
+    lease({ generation: 9 - n, state: 'revoked', reservedAt: NOW - 1 }),
   );
-  expect(summary(nextStep(view([...failed, lease({ expiresAt: NOW + 60_000 })]), SETTINGS))).toBe('serve 3');
+  expect(summary(nextStep(view([...minted, lease({ expiresAt: NOW + 60_000 })]), SETTINGS))).toBe('serve 3');
 });
 
 test.each<[string, number, number | null, number]>([

@@ -228,10 +228,10 @@ describe('a caller who waits for the mint of another', () => {
 });
 
 test.each([
-  [undefined, 8],
-  [5, 8],
-  [8, 9],
-  [20, 21],
+  [undefined, 10],
+  [3, 8],
+  [5, 10],
+  [20, 40],
 ])('with a mint limit of %p, %i generations are read', async (mintLimit, expected) => {
   const world = makeWorld(mintLimit === undefined ? {} : { mint: { mintLimit } });
   const limits: unknown[] = [];

@@ -21,7 +21,7 @@ describe('a token that is withheld', () => {
     [20_000, 5_000],
     [14_000, 5_000],
     [5_500, 4_500],
-  ])('with %i ms left is revoked in the name that ThoughtSpot gave, within %i ms', async (left, within) => {
+  ])('with %i ms left is revoked within %i ms', async (left, within) => {
     const { clock, issuer, process } = makeWorld();
     issuer.reply = (minted) => ({ ...minted, ...LIE });
     const asked: unknown[][] = [];
@@ -30,19 +30,89 @@ describe('a token that is withheld', () => {
       revoke: (...args: Parameters<typeof issuer.revoke>) => (asked.push(args), issuer.revoke(...args)),
     };
     await failureOf(process({ issuer: watched }).getToken('ann', {}, clock.now() + left));
-    expect(asked).toEqual([[issuer.tokens[0]?.token, 'eve', clock.now() + within]]);
+    expect(asked).toEqual([[issuer.tokens[0]?.token, 'ann', clock.now() + within]]);
+  });
+
+  test.each<[answered: string, takes: string | undefined, tried: unknown[]]>([
+    ['eve', 'ann', ['ann']],
+    ['eve', 'eve', ['ann', 'eve']],
+    ['eve', undefined, ['ann', 'eve', undefined]],
+    ['', 'ann', ['ann']],
+    ['', undefined, ['ann', undefined]],
+  ])('and was answered for %p is revoked in the name that ThoughtSpot takes: %p', async (userName, takes, tried) => {
+    const { issuer, process, rows } = makeWorld();
+    issuer.reply = (minted) => ({ ...minted, userName });
+    issuer.revocationNames = () => [takes];
+    const names: unknown[] = [];
+    const watched = {
+      ...issuer,
+      revoke: (...args: Parameters<typeof issuer.revoke>) => (names.push(args[1]), issuer.revoke(...args)),
+    };
+    await failureOf(process({ issuer: watched }).getToken('ann'));
+    expect([names, issuer.live(), await rows()]).toEqual([tried, [], [expect.objectContaining({ state: 'revoked' })]]);
+  });
+
+  test.each<[answered: string, takes: string | undefined]>([
+    ['eve', 'ann'],
+    ['eve', 'eve'],
+    ['eve', undefined],
+    ['', 'ann'],
+    ['', undefined],
+  ])('during an outage, answered for %p, is presented by turns until ThoughtSpot takes %p', async (userName, takes) => {
+    const { issuer, process, rows, clock } = makeWorld();
+    issuer.reply = (minted) => ({ ...minted, userName });
+    issuer.revocationNames = () => [takes];
+    issuer.revokeFault = () => 'down';
+    await failureOf(process().getToken('ann'));
+    await clock.drive(process().sweep());
+    issuer.revokeFault = undefined;
+    for (let run = 0; run < 3; run += 1) {
+      await clock.advance(10_000);
+      await clock.drive(process().sweep());
+    }
+    expect([issuer.live(), await rows()]).toEqual([[], [expect.objectContaining({ state: 'revoked' })]]);
   });
 
   test.each([
-    ['another user’s', LIE, 'eve'],
-    ['the user’s own', { lifetimeMs: 0 }, 'ann'],
-  ])('and not confirmed dead is sealed into its row as %s', async (_, lie, userName) => {
+    ['takes as long as it may', false],
+    ['takes as long as it may, and is written all the same', true],
+  ])('because the live write %s is revoked in time', async (_, written) => {
+    const { issuer, ledger, process, rows, clock } = makeWorld();
+    const slow = {
+      ...ledger,
+      transition: async (...[key, change, deadline]: Parameters<typeof ledger.transition>) => {
+        if (change.to !== 'live') return ledger.transition(key, change, deadline);
+        if (written) await ledger.transition(key, change, deadline);
+        await clock.sleep(deadline - clock.now());
+        throw new Failure('ledger-unavailable');
+      },
+    };
+    const deadline = clock.now() + 20_000;
+    const failure = await clock.drive(failureOf(process({ ledger: slow }).getToken('ann', {}, deadline)));
+    expect(failure.code).toBe('ledger-unavailable');
+    expect(clock.now()).toBe(deadline - 2_000);
+    expect([issuer.calls.revoke.length, issuer.live()]).toEqual([1, []]);
+    expect(await rows()).toMatchObject([{ state: 'revoked' }]);
+  });
+
+  test('is revoked even if ThoughtSpot’s reply came after the deadline', async () => {
+    const { issuer, process, rows, clock } = makeWorld();
+    issuer.mintMs = 30_000;
+    const failure = await clock.drive(failureOf(process().getToken('ann')));
+    expect([failure.code, issuer.calls.revoke.length, issuer.live()]).toEqual(['ledger-unavailable', 1, []]);
+    expect(await rows()).toMatchObject([{ state: 'revoked' }]);
+  });
+
+  test.each([
+    ['another user’s', LIE, { userName: 'ann', answeredUser: 'eve' }],
+    ['the user’s own', { lifetimeMs: 0 }, { userName: 'ann' }],
+  ])('and not confirmed dead is sealed into its row as %s', async (_, lie, names) => {
     const { audit, clock, issuer, process, rows } = makeWorld();
     issuer.reply = (minted) => ({ ...minted, ...lie });
     issuer.revokeFault = () => 'down';
     await failureOf(process().getToken('ann'));
     expect(await rows()).toMatchObject([
-      { state: 'revoking', sealed: true, userName, dueAt: clock.now(), endsAt: clock.now() + 300_000 },
+      { state: 'revoking', sealed: true, ...names, dueAt: clock.now(), endsAt: clock.now() + 300_000 },
     ]);
     const lease = { ...HANDLE, ...DIGEST, state: 'revoking' };
     expect(audit.at(-1)).toEqual({ ...FACTS, action: 'compensate', lease, code: 'upstream-mismatch' });

@@ -288,7 +288,12 @@ describe('the request', () => {
       objectId: LIVEBOARD,
     });
     const any = policyWith({ grants: [objectGrant('any')] });
-    expect(grantFor(any, alice, { objectId: OTHER }).rights).toEqual({ kind: 'object', objectId: OTHER });
+    expect(grantFor(any, alice, { objectId: OTHER })).toMatchObject({
+      rights: { objectId: OTHER },
+      callersObject: true,
+    });
+    const listed = policyWith({ grants: [objectGrant([OTHER])] });
+    expect(grantFor(listed, alice, { objectId: OTHER })).not.toHaveProperty('callersObject');
     for (const objectId of ['', 'x', `${OTHER} `, `${OTHER}\n`, '../users']) {
       expect(refusalOf(any, alice, { objectId })).toMatchObject({ code: 'invalid-request' });
     }
@@ -393,35 +398,6 @@ describe('provisioning', () => {
     ['a control character in the display name', { ...claims, full: 'a\u0000b' }],
   ])('refuses a caller with %s', (_, held) => {
     expect(refusalOf(policyWith({ provision }), held).code).toBe('not-entitled');
-  });
-});
-
-describe('a display name', () => {
-  const provision = { displayName: { claim: 'full' } };
-  it.each([
-    ['a Persian name with a joiner', '\u0646\u06cc\u200c\u0645\u0627', '\u0646\u06cc\u200c\u0645\u0627'],
-    ['an emoji of several', 'Al \u{1f469}\u200d\u{1f4bb}\u2764\ufe0f', 'Al \u{1f469}\u200d\u{1f4bb}\u2764\ufe0f'],
-    ['space around it', ' \u00a0Alice A.\t', 'Alice A.'],
-  ])('keeps what a label may have: %s', (_, full, displayName) => {
-    expect(grantFor(policyWith({ provision }), { ...alice, full }).provisioning).toEqual({ groups: [], displayName });
-  });
-
-  it.each(['', '  ', '\u00a0', '\u200d', ' \u200c\ufe0f '])('that is blank is left out: %j', (full) => {
-    expect(grantFor(policyWith({ provision }), { ...alice, full }).provisioning).toEqual({ groups: [] });
-  });
-
-  it.each([
-    ['of two blank parts is left out', { first: ' ', last: '' }, {}],
-    ['of one blank part is the other', { first: 'Alice', last: ' ' }, { displayName: 'Alice' }],
-  ])('%s', (_, names, expected) => {
-    const template = { template: '{a} {b}', parts: { a: { claim: 'first' }, b: { claim: 'last' } } };
-    const document = policyWith({ provision: { displayName: template } });
-    expect(grantFor(document, { ...alice, ...names }).provisioning).toEqual({ groups: [], ...expected });
-  });
-
-  it('does not loosen what a user name must be', () => {
-    for (const name of ['\u0646\u06cc\u200c\u0645\u0627', ' alice', '  '])
-      expect(refusalOf(policyWith({}), { ...alice, name }).code).toBe('not-entitled');
   });
 });
 

@@ -19,6 +19,7 @@ describe('what may be sent again', () => {
     ['the answer was no HTTP', lost('unreadable', true), false, false, false],
     ['the answer was too large', lost('too-large', true), false, false, false],
     ['429', answer(429), true, true, true],
+    ['409, nothing was applied', answer(409, {}, shaped), true, true, true],
     ['503 in an error shape', answer(503, {}, shaped), false, true, true],
     ['503 with Retry-After', answer(503, { 'retry-after': '1' }), false, true, true],
     ['503 of anyone', answer(503), false, false, true],
@@ -76,6 +77,14 @@ describe('waits between attempts', () => {
 
   test('add to Retry-After', async () => {
     expect((await run(0, answer(503, { 'retry-after': '3' }), 10_000)).slept).toEqual([3_100, 3_200]);
+  });
+
+  test('after a 409 go on until the deadline, spread by chance, at most a second apart', async () => {
+    const { slept, left } = await run(0, answer(409), 5_000);
+    expect(slept).toEqual([100, 200, 400, 500, 500, 500, 500, 500, 500, 500, 500]);
+    expect(left.at(-1)).toBe(300);
+    expect((await run(0.999, answer(409), 5_000)).slept).toEqual([200, 400, 800, 1_000, 1_000, 1_000]);
+    expect((await run(0, answer(409, { 'retry-after': '2' }), 5_000)).slept).toEqual([2_100, 2_200]);
   });
 
   test('that would reach the deadline are not begun', async () => {

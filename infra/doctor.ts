@@ -3,14 +3,22 @@ import { examineAll } from './doctor/examination.ts';
 import { parseOptions, USAGE, UsageError } from './doctor/options.ts';
 import { isHealthy, reportLines } from './doctor/report.ts';
 
-/** `npm run doctor`: examines ThoughtSpot and the broker, prints a table, and resolves with the exit code. */
+/**
+ * `npm run doctor`: examines ThoughtSpot and the broker, prints a table, and resolves with the exit code. A signal that
+ * would end it makes it first end the tokens and sessions that it made at ThoughtSpot.
+ */
 async function main(): Promise<0 | 1> {
   const options = parseOptions(process.argv.slice(2), process.env, () => readFileSync(0, 'utf8'));
   if (options.help) {
     console.log(USAGE);
     return 0;
   }
-  const examination = await examineAll(options, process.env);
+  const interruption = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () =>
+      interruption.abort(new Error('Interrupted. The doctor ended, or tried to end, what it had made at ThoughtSpot.')),
+    );
+  const examination = await examineAll(options, process.env, interruption.signal);
   const healthy = isHealthy(examination);
   console.log(
     options.json ? JSON.stringify({ healthy, ...examination }, null, 2) : reportLines(examination).join('\n'),

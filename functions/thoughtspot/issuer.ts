@@ -39,7 +39,8 @@ const GOODBYE_MS = 400;
  * | no whole answer | not-minted if nothing was sent, else unknown | by its cause (rejection.ts) | retry.ts |
  * | 2xx with a token, however odd the rest | minted | - | - |
  * | 2xx without one (HTML, JSON of another shape, empty) | unknown | upstream-invalid | no |
- * | 401 | not-minted | upstream-credential-refused | once, with another credential |
+ * | 401 of ThoughtSpot | not-minted | upstream-credential-refused | once, with another credential |
+ * | 401, 403, 407 of somebody on the way (a page, no error shape of ThoughtSpot) | not-minted | upstream-invalid | no |
  * | 409: a concurrent update of the same variable | not-minted | upstream-conflict | until the deadline |
  * | 400 or 404 of ThoughtSpot, for an object of the caller's choice | not-minted | object-not-available | no |
  * | any other answer | not-minted if certain, else unknown (rejection.ts) | by status and text | retry.ts |
@@ -58,7 +59,9 @@ export function makeSessionIssuer(deps: SessionIssuerDeps): ThoughtSpotIssuer {
     if (!dialect.mintsWithSession || credential.kind !== 'password') return mintOnce(input, deadline);
     const { bearer, fresh } = await session.open(credential, deadline);
     const outcome = await mintOnce({ ...input, bearer }, deadline);
-    if (!isRefused(outcome)) return outcome;
+    // How the beta refuses a session that has ended is documented for 500 only: any other refusal may be that.
+    if (!isRefused(outcome) && !(outcome.outcome === 'not-minted' && outcome.failure.code === 'upstream-invalid'))
+      return outcome;
     session.forget(bearer);
     if (fresh) return outcome;
     const next = await session.open(credential, deadline);

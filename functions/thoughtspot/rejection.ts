@@ -43,6 +43,7 @@ const RULES: readonly (readonly [ProblemCode, (answer: Answer) => boolean])[] = 
   ['upstream-conflict', ({ status }) => status === 409],
   ['upstream-invalid', ({ status }) => status < 400],
   ['upstream-timeout', ({ status }) => status === 504 || status === 408],
+  ['upstream-invalid', isFromSomebodyElse],
   ['upstream-trusted-auth-disabled', ({ body }) => TRUSTED_AUTH_OFF.test(body.text)],
   ['user-not-provisioned', ({ body }) => NO_SUCH_USER.test(words(body.text))],
   ['upstream-credential-refused', ({ status, body }) => status === 401 || body.code === BAD_CREDENTIAL],
@@ -58,13 +59,21 @@ const RULES: readonly (readonly [ProblemCode, (answer: Answer) => boolean])[] = 
 ];
 
 /**
+ * A 401, 403 or 407 in none of ThoughtSpot's error shapes is the word of a proxy, a firewall or a sign-in page on the
+ * way: ThoughtSpot has not judged the credential, and nobody needs to be paged for it.
+ */
+function isFromSomebodyElse({ status, body }: Pick<Answer, 'status' | 'body'>): boolean {
+  return (status === 401 || status === 403 || status === 407) && !body.recognised;
+}
+
+/**
  * Turns an answer that is not a result into a failure. `what` names the call, such as `POST /auth/token/full`. The
  * failure's reason holds the status, ThoughtSpot's numeric code and its incident id, never its text: that may repeat
  * user names or worse.
  *
  * | answer | certain |
  * |---|---|
- * | any 4xx | yes: HTTP says that it was not done |
+ * | any 4xx, of ThoughtSpot or of somebody on the way | yes: HTTP says that it was not done |
  * | 301, 307, 308 | yes: the request must be sent to another address |
  * | other 3xx | no: ThoughtSpot's v1 login answers success with 302 |
  * | 5xx in one of ThoughtSpot's error shapes, not 504 | yes |
@@ -81,7 +90,8 @@ export function rejectionOf(reply: Reply, what: string, dialect: DialectName, no
     incident !== undefined && `incident ${incident}`,
   ];
   const said = details.filter(Boolean).join(', ');
-  const reason = `ThoughtSpot answered ${reply.status}${said === '' ? '' : ` (${said})`} to ${what}`;
+  const who = isFromSomebodyElse({ status: reply.status, body }) ? 'somebody on the way to ThoughtSpot' : 'ThoughtSpot';
+  const reason = `${who} answered ${reply.status}${said === '' ? '' : ` (${said})`} to ${what}`;
   const retryAfterMs = retryAfter(reply, nowMs);
   const failure = new Failure(codeOf(reply, dialect, body), { reason, ...defined({ retryAfterMs }) });
   return { certain: certainlyNotDone(reply, dialect, body), failure, ...(body.recognised && { status: reply.status }) };

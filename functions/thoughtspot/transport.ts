@@ -5,6 +5,7 @@ import Pool from 'undici/lib/dispatcher/pool.js';
 import { Failure } from '../broker/failure.ts';
 import { isObject, secureUrl } from '../contract/shapes.ts';
 import { defined } from './json-fields.ts';
+import { readBody } from './reply-body.ts';
 
 /** What goes on the wire, before the host is known. `path` is absolute, `body` is JSON text. */
 export interface RequestParts {
@@ -208,8 +209,10 @@ function send(
         else chunks.push(chunk);
       },
       onResponseEnd() {
-        if (head === undefined) lose('unreadable');
-        else settle({ kind: 'reply', reply: { ...head, body: Buffer.concat(chunks).toString('utf8') } });
+        if (head === undefined) return lose('unreadable');
+        const body = readBody(Buffer.concat(chunks), head.headers['content-encoding'], BODY_CAP_BYTES);
+        if ('lost' in body) lose(body.lost);
+        else settle({ kind: 'reply', reply: { ...head, body: body.text } });
       },
       onResponseError(_controller, error) {
         const code = codeOf(error);

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { Finding, needed, Skipped } from './checklist.ts';
 import type { Examine } from './checklist.ts';
-import { untilDead } from './cluster.ts';
-import type { IsAlive } from './cluster.ts';
 import { examineCors } from './cors.ts';
+import { untilDead } from './dead.ts';
+import type { IsAlive } from './dead.ts';
 
 export interface BrokerTarget {
   readonly url: string;

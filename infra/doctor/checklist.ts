@@ -34,9 +34,13 @@ export type Work<Value> = () => Promise<readonly [found: string, value: Value]>;
 /** Runs one check and keeps its result. Resolves with the value of its work; undefined if it failed or was skipped. */
 export type Examine = <Value>(name: string, work: Work<Value>) => Promise<Value | undefined>;
 
-/** Makes the function that runs checks of one section and adds their results to `checks`. Rethrows any other error. */
-export function examiner(section: Check['section'], checks: Check[]): Examine {
+/**
+ * Makes the function that runs checks of one section and adds their results to `checks`. Rethrows any other error. Once
+ * `interrupted` is aborted, no check begins any more: its reason is thrown.
+ */
+export function examiner(section: Check['section'], checks: Check[], interrupted?: AbortSignal): Examine {
   return async (name, work) => {
+    interrupted?.throwIfAborted();
     const started = performance.now();
     const keep = (status: Check['status'], detail: string, cure?: string) => {
       const ms = Math.round(performance.now() - started);

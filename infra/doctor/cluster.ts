@@ -1,23 +1,22 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Credential } from '../../functions/broker/ports.ts';
 import { outcomeOf } from '../../functions/thoughtspot/dialects/dialect.ts';
 import type { GettokenInput, Operation } from '../../functions/thoughtspot/dialects/dialect.ts';
 import { DIALECTS } from '../../functions/thoughtspot/issuer.ts';
 import type { DialectName } from '../../functions/thoughtspot/rejection.ts';
-import {
-  ApiError,
-  Client,
-  ConnectionError,
-  SessionController,
-} from '../../functions/thoughtspot/session-controller.ts';
-import type { ApiResponse, Configuration } from '../../functions/thoughtspot/session-controller.ts';
+import { Client, SessionController } from '../../functions/thoughtspot/session-controller.ts';
+import type { Configuration } from '../../functions/thoughtspot/session-controller.ts';
 import type { Exchange } from '../../functions/thoughtspot/transport.ts';
 import { Finding, needed, Skipped } from './checklist.ts';
 import type { Examine } from './checklist.ts';
+import { examineChildren, sessionToken } from './children.ts';
+import type { Made } from './children.ts';
 import { examineCors } from './cors.ts';
 import { findingOf } from './cures.ts';
 import type { Asked } from './cures.ts';
+import { untilDead } from './dead.ts';
+import type { IsAlive } from './dead.ts';
+import { cookiesOf, exchangeOf, unlessBusy } from './exchanges.ts';
 
 export interface ClusterTarget {
   readonly host: string;
@@ -30,18 +29,12 @@ export interface ClusterTarget {
 }
 
 const CALL_MS = 10_000;
-/** Long enough for the checks, short enough to leave nothing behind if the doctor is killed. */
+/** Long enough for the checks, short enough that this token is soon dead if the doctor is killed. */
 const VALIDITY_SECONDS = 60;
-/** How long a revoked token may still work. ThoughtSpot documents no limit (wire facts 3.4). */
-const DEAD_WITHIN_MS = 10_000;
-const LOOK_EVERY_MS = 250;
-
-/** Whether ThoughtSpot accepts a token. Throws Finding if it does not say. */
-export type IsAlive = (token: string) => Promise<boolean>;
 
 /**
- * The five session operations with the very requests that the broker sends, then what has to be refused, then CORS.
- * Every token that it makes is ended, whatever fails. `then` runs last, while the connection is open.
+ * The five session operations with the very requests that the broker sends, what a token can be turned into, then what
+ * has to be refused, then CORS. Every token and session that it makes is ended, whatever fails. `then` runs last, while the connection is open.
  */
 export async function examineCluster(
   examine: Examine,
@@ -65,14 +58,14 @@ async function examineOperations(examine: Examine, target: ClusterTarget, client
   const controller = (changes: Partial<Configuration> = {}) => new SessionController(client.withConfiguration(changes));
 
   /** What the broker would make of an answer. Throws Finding if that is no result. */
-  async function judged<Input, Value>(operation: Operation<Input, Value>, input: Input, sent: Promise<Exchange>) {
-    const exchange = await sent;
+  async function judged<Input, Value>(operation: Operation<Input, Value>, input: Input, send: () => Promise<Exchange>) {
+    const exchange = await unlessBusy(send);
     const outcome = outcomeOf(target.dialect, operation, input, exchange, Date.now());
     if (!outcome.ok) throw findingOf(outcome.failure, asked);
     return { value: outcome.value, headers: exchange.kind === 'reply' ? exchange.reply.headers : {} };
   }
   async function whoseToken(accessToken: string, session?: Configuration['session']) {
-    const sent = exchangeOf(controller({ accessToken, session }).sessionInfo());
+    const sent = () => exchangeOf(controller({ accessToken, session }).sessionInfo());
     const { value } = await judged(dialect.sessionInfo, { bearer: accessToken }, sent);
     return value === 'not-accepted' ? undefined : value;
   }
@@ -89,18 +82,19 @@ async function examineOperations(examine: Examine, target: ClusterTarget, client
     const cookie = cookiesOf(headers);
     if (cookie === '' && value.token === undefined)
       throw new Finding('the answer holds neither a cookie nor a token', 'Check that the host is the cluster itself.');
+    if (cookie !== '') sessions.add(cookie);
     const session = { cookie, ...(value.token === undefined ? {} : { token: value.token }) };
     return [`a session of ${user}, by ${withPassword ? 'password' : 'token'}`, session];
   }
   function loginByPassword(userName: string, password: string, org?: number) {
-    const sent = exchangeOf(controller({ orgId: org }).login({ userName, password }));
+    const sent = () => exchangeOf(controller({ orgId: org }).login({ userName, password }));
     return judged(dialect.login, { userName, password, orgId: org }, sent);
   }
   function loginByToken(token: string) {
     const input = { userName: '', password: '' };
     const { headers, ...parts } = dialect.login.encode(input);
     const byToken = { ...parts, headers: { ...headers, authorization: `Bearer ${token}` }, body: '{}' };
-    return judged(dialect.login, input, transport.exchange(byToken, CALL_MS));
+    return judged(dialect.login, input, () => transport.exchange(byToken, CALL_MS));
   }
 
   async function mint(proof: GettokenInput['proof'], bearer: string | undefined): Promise<string> {
@@ -114,7 +108,7 @@ async function examineOperations(examine: Examine, target: ClusterTarget, client
       provisioning: null,
     };
     const body = { userName: user, tokenExpiryDuration: VALIDITY_SECONDS };
-    const sent =
+    const sent = () =>
       'password' in proof
         ? exchangeOf(controller({ accessToken: bearer ?? '', orgId }).gettoken({ ...body, password: proof.password }))
         : transport.exchange(dialect.gettoken.encode(input), CALL_MS);
@@ -127,15 +121,49 @@ async function examineOperations(examine: Examine, target: ClusterTarget, client
       ? { password: credential.password() }
       : { secretKey: credential.secretKeyFor(orgId ?? 0) };
 
+  /** Cookies of the sessions that were not ended yet. */
+  const sessions = new Set<string>();
+  async function logout(session: Session): Promise<void> {
+    await judged(dialect.logout, { bearer: '' }, () =>
+      exchangeOf(controller({ session: sessionHeaders(session) }).logout()),
+    );
+    sessions.delete(session.cookie);
+  }
+
   /** The owner of each token, as ThoughtSpot reports it. A revocation that names another user may do nothing. */
   const owners = new Map<string, string>();
   const revoke = async (token: string) => {
     const userName = owners.get(token) ?? user;
-    const sent = exchangeOf(controller({ accessToken: token, userName }).revoketoken());
+    const sent = () => exchangeOf(controller({ accessToken: token, userName }).revoketoken());
     const { value } = await judged(dialect.revoketoken, { bearer: token, userName }, sent);
     if (value === 'not-accepted')
       throw new Finding('ThoughtSpot does not take its own new token', 'Check its clock and ours.');
     owners.delete(token);
+  };
+
+  const newToken = sessionToken((bearer) => dialect.sessionInfo.encode({ bearer }).headers);
+  async function makeToken(bearer: string) {
+    if (dialect.name !== 'auth-2.0') throw new Skipped('an operation of REST API v2.0: see --dialect auth-2.0');
+    const { value } = await judged(newToken, { bearer }, () =>
+      transport.exchange(newToken.encode({ bearer }), CALL_MS),
+    );
+    if (value !== 'none' && !owners.has(value.token))
+      owners.set(value.token, value.userName ?? owners.get(bearer) ?? user);
+    return value;
+  }
+  async function makeSession(bearer: string): Promise<string> {
+    if (dialect.name !== 'auth-2.0') throw new Skipped('session-v2 signs in with a password only');
+    const cookie = cookiesOf((await loginByToken(bearer)).headers);
+    if (cookie === '') throw new Finding('the answer sets no cookie', 'Check that the host is the cluster itself.');
+    sessions.add(cookie);
+    return cookie;
+  }
+  const children = {
+    makeToken,
+    makeSession,
+    isAlive: async (made: Made) =>
+      'token' in made ? isAlive(made.token) : (await whoseToken('', { cookie: made.cookie })) !== undefined,
+    end: (made: Made) => ('token' in made ? revoke(made.token) : logout(made)),
   };
 
   try {
@@ -174,24 +202,24 @@ async function examineOperations(examine: Examine, target: ClusterTarget, client
     if (credential.kind === 'secret-key') session = await examine('login', () => login(needed(token, 'gettoken')));
 
     await examine('logout', async () => {
-      const { cookie, token: bearer = '' } = needed(session, 'login');
-      const headers = cookie === '' ? { authorization: `Bearer ${bearer}` } : { cookie };
-      await judged(dialect.logout, { bearer: '' }, exchangeOf(controller({ session: headers }).logout()));
-      const still = await whoseToken('', headers);
+      const open = needed(session, 'login');
+      await logout(open);
+      const still = await whoseToken('', sessionHeaders(open));
       if (still === undefined) return ['the session is over', undefined];
       throw new Finding('the session outlives its logout', 'Rely on revoketoken; report it to ThoughtSpot support.');
     });
 
-    await examine('revoketoken', async () => {
-      await revoke(needed(token, 'gettoken'));
-      return ['confirmed', undefined];
-    });
-
-    await examine('revoked token is refused', async () => {
-      const ended = needed(token, 'gettoken');
-      if (owners.has(ended)) throw new Skipped('needs the result of revoketoken, which is missing');
-      const waited = await untilDead(() => isAlive(ended));
-      return [waited === 0 ? 'at once' : `after ${waited} ms`, undefined];
+    await examineChildren(examine, children, token, async () => {
+      await examine('revoketoken', async () => {
+        await revoke(needed(token, 'gettoken'));
+        return ['confirmed', undefined];
+      });
+      return examine('revoked token is refused', async () => {
+        const ended = needed(token, 'gettoken');
+        if (owners.has(ended)) throw new Skipped('needs the result of revoketoken, which is missing');
+        const waited = await untilDead(() => isAlive(ended));
+        return [waited === 0 ? 'at once' : `after ${waited} ms`, true];
+      });
     });
 
     await examine(`wrong ${credential.kind === 'password' ? 'password' : 'secret key'} is refused`, async () => {
@@ -209,6 +237,7 @@ async function examineOperations(examine: Examine, target: ClusterTarget, client
     });
   } finally {
     for (const left of [...owners.keys()]) await revoke(left).catch(ignoreFinding);
+    for (const cookie of [...sessions]) await logout({ cookie }).catch(ignoreFinding);
   }
 
   await examineCors(examine, {
@@ -226,42 +255,8 @@ interface Session {
   readonly token?: string;
 }
 
-/** The answer to a call of the controller, as what the broker judges. */
-async function exchangeOf(call: Promise<ApiResponse<unknown>>): Promise<Exchange> {
-  try {
-    return replied(await call);
-  } catch (error) {
-    if (error instanceof ApiError) return replied(error);
-    if (error instanceof ConnectionError) return error.lost;
-    throw error;
-  }
-}
-
-function replied({ statusCode: status, headers, body }: ApiResponse<unknown>): Exchange {
-  return { kind: 'reply', reply: { status, headers, body } };
-}
-
-/** Name and value of every cookie that an answer sets. */
-function cookiesOf(headers: ApiResponse<unknown>['headers']): string {
-  const pairs = [...(headers['set-cookie'] ?? '').matchAll(/(?:^|, )([\w.-]+=[^;,\s]+)/g)];
-  return pairs.map(([, pair]) => pair).join('; ');
-}
-
-/** Waits until the token is dead. Resolves with the ms that took. Throws Finding if it takes too long. */
-export async function untilDead(isAlive: () => Promise<boolean>): Promise<number> {
-  const started = performance.now();
-  let looked = 0;
-  while (await isAlive()) {
-    if (performance.now() - started > DEAD_WITHIN_MS)
-      throw new Finding(
-        `the revoked token still works after ${DEAD_WITHIN_MS / 1000} s`,
-        'Revocation does not work on this cluster: keep validity short, and ask ThoughtSpot support.',
-      );
-    looked += 1;
-    await sleep(LOOK_EVERY_MS);
-  }
-  return looked === 0 ? 0 : Math.round(performance.now() - started);
-}
+const sessionHeaders = ({ cookie, token: bearer = '' }: Session) =>
+  cookie === '' ? { authorization: `Bearer ${bearer}` } : { cookie };
 
 /** Whether a call was refused for its credential. Throws the Finding of any other failure. */
 async function isRefused(attempt: () => Promise<unknown>): Promise<boolean> {

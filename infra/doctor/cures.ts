@@ -49,7 +49,8 @@ const EXPLANATIONS: Partial<Record<ProblemCode, (asked: Asked) => Explanation>> 
   ],
   'upstream-invalid': () => [
     'the answer does not come from ThoughtSpot',
-    'Check that the host is the cluster itself (no login page or proxy in front of it), and --dialect.',
+    'Check that the host is the cluster itself, and --dialect. A 401, 403 or 407 comes from a proxy, a firewall or a sign-in ' +
+      'page on the way: let this address pass there. It says nothing about the credential.',
   ],
   'upstream-refused': () => [
     'ThoughtSpot refused the request',

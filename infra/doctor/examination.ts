@@ -5,9 +5,10 @@ import { examineBroker } from './broker.ts';
 import { examiner, Finding, Skipped } from './checklist.ts';
 import type { Check, Examine } from './checklist.ts';
 import { examineCluster } from './cluster.ts';
-import type { ClusterTarget, IsAlive } from './cluster.ts';
+import type { ClusterTarget } from './cluster.ts';
 import { credentialInSecret, credentialInVariables, credentialOf } from './credential.ts';
 import type { FoundCredential } from './credential.ts';
+import type { IsAlive } from './dead.ts';
 import { demoCluster, demoJwt } from './demo.ts';
 import { readIfThere, UsageError } from './options.ts';
 import type { Options } from './options.ts';
@@ -21,16 +22,20 @@ export interface Examination {
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
-/** Runs every check that the options ask for. Throws UsageError. */
-export async function examineAll(options: Options, variables: Variables): Promise<Examination> {
+/** Runs every check that the options ask for, until it is interrupted. Throws UsageError, or the reason of the signal. */
+export async function examineAll(
+  options: Options,
+  variables: Variables,
+  interrupted?: AbortSignal,
+): Promise<Examination> {
   const environment = options.environment === undefined ? undefined : await load(options.environment, options.region);
   const host = options.host ?? environment?.thoughtSpot.host ?? '';
   const dialect = options.dialect ?? environment?.thoughtSpot.dialect ?? 'auth-2.0';
   const broker = options.broker ?? (environment && deployedUrl(environment.name));
   const origins = options.origins ?? environment?.allowedOrigins ?? [];
   const checks: Check[] = [];
-  const atThoughtSpot = examiner('ThoughtSpot', checks);
-  const atBroker = examiner('broker', checks);
+  const atThoughtSpot = examiner('ThoughtSpot', checks, interrupted);
+  const atBroker = examiner('broker', checks, interrupted);
 
   const examineTheBroker = async (isAlive?: IsAlive) => {
     if (broker === undefined) {

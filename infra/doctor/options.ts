@@ -24,7 +24,9 @@ export const USAGE = `Checks whether ThoughtSpot and the broker work together, a
 
 The credential comes from THOUGHTSPOT_SECRET_KEY, or from THOUGHTSPOT_USERNAME and THOUGHTSPOT_PASSWORD. If these are not
 set, --env reads the environment's secret (only roles in secret.readers may read it; an attempt by others raises an alarm).
-The doctor creates one token for 60 s at ThoughtSpot and one through the broker, and revokes both. It prints no secret.
+The doctor creates one token for 60 s at ThoughtSpot and one through the broker. To see what a token can become, it makes of
+the first one a token of 24 hours and a browser session, if ThoughtSpot lets it. It ends all of them, also when it fails
+or is interrupted. It prints no secret.
 Exit code: 0 no check failed, 1 a check failed, 2 wrong usage.`;
 
 /** The command line is not valid. The message says why, and what a valid one needs. */

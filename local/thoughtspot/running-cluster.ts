@@ -123,14 +123,18 @@ export class RunningCluster {
       own: from?.own ?? NO_ENTITLEMENTS,
       entitlements: this.entitlementsInForce(user, org, from),
       mintedWith: null,
+      parent: from,
     } as const;
     return this.tokens.issue(grant, this.switches.tokenForm);
   }
 
-  /** Revokes as the switches say: at once or late, with or without the cookie sessions made from it. */
+  /** Revokes as the switches say: at once or late, with or without the tokens and cookie sessions that were made of it. */
   revoke(token: IssuedToken): void {
-    this.tokens.revoke(token, this.now() + this.switches.revokeDelayMs);
-    if (this.switches.revokeEndsSessions) this.sessions.endThoseOf(token);
+    const family = this.switches.childrenEndWithParent ? this.tokens.descendants(token) : [];
+    for (const one of [token, ...family]) {
+      this.tokens.revoke(one, this.now() + this.switches.revokeDelayMs);
+      if (this.switches.childrenEndWithParent) this.sessions.endThoseOf(one);
+    }
   }
 
   state() {

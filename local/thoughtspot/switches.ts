@@ -88,7 +88,10 @@ export const SWITCHES = {
     'what a revocation answers; all but `confirmed` do nothing: the token lives on. `401-not-accepted` has the error shape',
   ),
   revokeDelayMs: whole(0, UP_TO_AN_HOUR, 'how long a revoked token goes on working; undocumented'),
-  revokeEndsSessions: flag(false, 'a revoke also ends the cookie sessions made with the token; undocumented'),
+  childrenEndWithParent: flag(
+    false,
+    'a revocation also ends the tokens and cookie sessions that were made of the token; undocumented',
+  ),
   rotationEndsTokens: flag(false, 'a new key ends the tokens minted with the old one; known for v1 only'),
   trustedAuth: flag(true, 'off: mints by secret key are 403'),
   userParameters: flag(false, 'off: `user_parameters` is 400 "JWT Beta endpoint is disabled"'),

@@ -18,6 +18,8 @@ export interface TokenGrant {
   entitlements: Entitlements;
   /** The secret key it was minted with; null if by password or from a session. */
   mintedWith: string | null;
+  /** The token that it was made of, itself or by way of a cookie session; null: of none. */
+  parent: IssuedToken | null;
 }
 
 export interface IssuedToken extends Readonly<TokenGrant> {
@@ -104,6 +106,12 @@ export class Tokens {
 
   alive(now: number): IssuedToken[] {
     return [...this.#byText.values()].filter((token) => this.isAlive(token, now));
+  }
+
+  /** Every token that was made of this one, and of those in turn. */
+  descendants(of: IssuedToken): IssuedToken[] {
+    const children = [...this.#byText.values()].filter(({ parent }) => parent === of);
+    return children.flatMap((child) => [child, ...this.descendants(child)]);
   }
 
   /** All that are remembered, dead ones too, oldest first. */

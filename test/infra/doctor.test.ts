@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, type ChildProcess } from 'node:child_process';
 import { createServer } from 'node:http';
 import type { RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -16,7 +16,12 @@ interface Outcome {
 }
 
 /** The command as a process of its own; `stdin` is closed after the text. */
-function doctor(args: readonly string[], variables: Record<string, string> = {}, stdin = ''): Promise<Outcome> {
+function doctor(
+  args: readonly string[],
+  variables: Record<string, string> = {},
+  stdin = '',
+  started: (doctor: ChildProcess) => void = () => undefined,
+): Promise<Outcome> {
   return new Promise((resolve) => {
     const env = {
       PATH: process.env['PATH'],
@@ -28,6 +33,7 @@ function doctor(args: readonly string[], variables: Record<string, string> = {},
       resolve({ code: typeof error?.code === 'number' ? error.code : error ? -1 : 0, text: stdout + stderr }),
     );
     child.stdin?.end(stdin);
+    started(child);
   });
 }
 
@@ -76,7 +82,7 @@ describe('a healthy cluster and broker', () => {
     const args = ['--host', simulator.url, '--broker', broker.url, '--origin', broker.url];
     const { code, text } = await doctor(args);
     stop();
-    expect(text).toContain('17 passed, 0 failed, 0 skipped');
+    expect(text).toContain('21 passed, 0 failed, 0 skipped');
     expect(code).toBe(0);
     expect(simulator.state().tokens).toEqual([]);
     expect(simulator.state().sessions).toEqual([]);
@@ -123,6 +129,49 @@ describe('a healthy cluster and broker', () => {
     stored({ secretKey: simulator.secretKey(), digestKey: Buffer.alloc(32, 7).toString('base64') });
     expect(await report(args, variables)).toMatchObject({ code: 0, healthy: true });
   }, 30_000);
+});
+
+describe('what a token of 60 s can become', () => {
+  const MADE = 'a new token of 86400 s and a browser session';
+
+  test.each([
+    [false, `${MADE}: neither validity nor revocation bounds them (docs/threat-model.md, T14)`],
+    [true, 'nothing: what was made of it ended with it'],
+  ])('with childrenEndWithParent %s, what outlives its revocation is told, and ended', async (ends, outlives) => {
+    simulator.set({ childrenEndWithParent: ends });
+    const { checks, healthy } = await report(['--host', simulator.url]);
+    expect(healthy).toBe(true);
+    expect(named(checks, 'token from the token')?.detail).toContain('a new token of 86400 s');
+    expect(named(checks, 'session from the token')?.detail).toContain('a browser session');
+    expect(named(checks, 'what outlives the revoked token')?.detail).toBe(outlives);
+    expect(named(checks, 'what was made of it is ended')?.detail).toBe('ended');
+    expect(simulator.state()).toMatchObject({ tokens: [], sessions: [], mints: 2 });
+  });
+
+  test('is told to be left where it could not be ended, and is ended once more at the end', async () => {
+    // Hits the revocation of the first token, and the first one of the token that was made of it.
+    simulator.set({ revokeAnswer: '400-not-revoked', faultCount: 2 });
+    const { checks, code } = await report(['--host', simulator.url]);
+    expect(named(checks, 'what outlives the revoked token')?.status).toBe('skipped');
+    expect(named(checks, 'what was made of it is ended')).toMatchObject({
+      status: 'failed',
+      detail: 'a new token of 86400 s could not be ended',
+      cure: containing('Deactivate the user'),
+    });
+    expect(code).toBe(1);
+    expect(simulator.state()).toMatchObject({ tokens: [], sessions: [] });
+  });
+
+  test('is ended when the doctor is interrupted', async () => {
+    let child: ChildProcess | undefined;
+    const stop = simulator.onCall(({ endpoint, phase }) => {
+      if (phase === 'arrived' && endpoint.endsWith('session/token')) child?.kill('SIGTERM');
+    });
+    const outcome = await doctor(['--host', simulator.url], {}, '', (started) => (child = started));
+    stop();
+    expect(outcome).toEqual({ code: 1, text: matching(/^Interrupted\. .*\n$/) });
+    expect(simulator.state()).toMatchObject({ tokens: [], sessions: [], mints: 2 });
+  });
 });
 
 interface Case {
@@ -223,6 +272,27 @@ describe('what is wrong with the cluster is named with its cure', () => {
     expect(text).not.toMatch(/canary-/);
     expect(simulator.state().tokens).toEqual([]);
   });
+
+  test.each([401, 403, 407])(
+    'a firewall or a proxy that answers %i with a page, and no credential is blamed',
+    async (status) => {
+      await withServer(
+        (_request, response) => response.writeHead(status, { 'content-type': 'text/html' }).end('<html>Access denied'),
+        async (host) => {
+          const { checks } = await report(['--host', host, '--user', 'alice'], {
+            THOUGHTSPOT_SECRET_KEY: 'canary-key-81',
+          });
+          expect(named(checks, 'gettoken')).toMatchObject({
+            status: 'failed',
+            detail: matching(
+              new RegExp(`not come from ThoughtSpot \\(somebody on the way to ThoughtSpot answered ${status} `),
+            ),
+            cure: containing('says nothing about the credential'),
+          });
+        },
+      );
+    },
+  );
 
   test('a cluster that does not answer', async () => {
     await simulator.refuseConnections();

@@ -84,6 +84,7 @@ function mint(cluster: RunningCluster, request: MintRequest): Minted {
     own: persisted.own,
     entitlements: joined(persisted.user, persisted.own),
     mintedWith: authority.key,
+    parent: null,
   };
   return { token: cluster.tokens.issue(grant, switches.tokenForm), user, pending };
 }

@@ -1,6 +1,6 @@
 import type { Simulator } from '../../../local/thoughtspot/simulator.ts';
 import type { Switches } from '../../../local/thoughtspot/switches.ts';
-import { call, start, tokenFor } from './cluster-client.ts';
+import { call, start, tokenFor, type Sent } from './cluster-client.ts';
 
 const REVOKE = 'POST /api/rest/2.0/auth/token/revoke';
 const ALICE_ID = 'a11ce000-6a55-4c1f-8a8e-1d5a2b7c0001';
@@ -123,16 +123,36 @@ test.each([
   [false, 204],
   [true, 401],
 ])(
-  'with revokeEndsSessions %s, a cookie session made from the token answers %i',
-  async (revokeEndsSessions, status) => {
-    simulator.set({ revokeEndsSessions });
-    const token = await tokenFor(simulator, 'alice');
-    const login = await call(simulator.url, 'POST /api/rest/2.0/auth/session/login', { bearer: token });
+  'with childrenEndWithParent %s, what was made of a revoked token answers %i: a token, a cookie session, and the tokens of both',
+  async (childrenEndWithParent, status) => {
+    simulator.set({ childrenEndWithParent });
+    const parent = await tokenFor(simulator, 'alice', 1, { validity_time_in_sec: 60 });
+    const tokenOf = async (sent: Sent): Promise<string> =>
+      ((await call(simulator.url, 'GET /api/rest/2.0/auth/session/token', sent)).json as { token: string }).token;
+    const child = await tokenOf({ bearer: parent });
+    const login = await call(simulator.url, 'POST /api/rest/2.0/auth/session/login', { bearer: parent });
     const cookie = login.headers.getSetCookie()[0]?.split(';')[0] ?? '';
-    await call(simulator.url, REVOKE, { bearer: token, body: { user_identifier: 'alice', token } });
-    expect((await call(simulator.url, 'GET /callosum/v1/session/isactive', { cookie })).status).toBe(status);
+    const [grandchild, ofSession] = [await tokenOf({ bearer: child }), await tokenOf({ cookie })];
+    const other = await tokenFor(simulator, 'alice');
+    await call(simulator.url, REVOKE, { bearer: parent, body: { user_identifier: 'alice', token: parent } });
+    const answers = await Promise.all(
+      [{ bearer: child }, { cookie }, { bearer: grandchild }, { bearer: ofSession }, { bearer: other }].map((sent) =>
+        call(simulator.url, 'GET /callosum/v1/session/isactive', sent),
+      ),
+    );
+    expect(answers.map((answer) => answer.status)).toEqual([status, status, status, status, 204]);
   },
 );
+
+test('a token of 24 hours is made of one of 60 s, and outlives it', async () => {
+  const bearer = await tokenFor(simulator, 'alice', 1, { validity_time_in_sec: 60 });
+  const { json } = await call(simulator.url, 'GET /api/rest/2.0/auth/session/token', { bearer });
+  const { token } = json as { token: string };
+  simulator.set({ clockOffsetMs: 86_399_999 });
+  expect([await isAlive(bearer), await isAlive(token)]).toEqual([false, true]);
+  simulator.set({ clockOffsetMs: 86_400_000 });
+  expect(await isAlive(token)).toBe(false);
+});
 
 test('a token dies at its expiry by the cluster’s clock, and use does not extend it', async () => {
   const token = await tokenFor(simulator, 'alice', 1, { validity_time_in_sec: 60 });

@@ -151,7 +151,8 @@ describe('the session of the service account in session-v2', () => {
   test.each([
     ['500, as documented', refused],
     ['500 with its code', reply(500, beta(10097, 'Unauthorized'))],
-    ['401', reply(401, '')],
+    ['401 in its error model', reply(401, { error: 'Unauthorized' })],
+    ['401 that does not say who speaks', reply(401, '')],
   ])('is opened again when it is refused: %s', async (_name, refusedAct) => {
     server.will(login(), token, refusedAct, login({ token: 'another-session' }), token);
     const { issuer, by, signals } = rig(server.url, v2);

@@ -2,7 +2,7 @@
 import type { Grant } from '../../../functions/broker/ports.ts';
 import { documented, live, TEXT } from './errors.ts';
 import { html, RawServer, reply, type Act } from './raw-server.ts';
-import { custom, customToken, fullToken, grant, rig } from './rig.ts';
+import { custom, customToken, fullToken, grant, OTHER_SECRET_KEY, rig, withKey } from './rig.ts';
 
 const server = new RawServer();
 beforeAll(() => server.start());
@@ -33,6 +33,30 @@ describe('an object that ThoughtSpot does not have', () => {
     server.will(act);
     const { issuer, by } = rig(server.url);
     expect(await issuer.mint(grant(changes), by(60_000))).toMatchObject({ outcome: 'not-minted', failure: { code } });
+    await issuer.close();
+  });
+});
+
+describe('a refusal in none of ThoughtSpot’s own shapes is the word of somebody on the way', () => {
+  const shapes: readonly (readonly [string, (status: number) => Act])[] = [
+    ['a page', (status) => html(status, 'Access denied: the user account is not known here')],
+    ['nothing', (status) => reply(status, '')],
+    ['text', (status) => reply(status, 'Forbidden by administrative rules')],
+    ["an API gateway's JSON", (status) => reply(status, { message: 'Forbidden' })],
+    ["a proxy's JSON", (status) => reply(status, { error: 'trusted authentication is not enabled for this cluster' })],
+  ];
+  const rows = shapes.flatMap(([shape, act]) => [401, 403, 407].map((status) => [status, shape, act(status)] as const));
+  test.each(rows)('%i with %s: no token was made, and no credential is blamed', async (status, _shape, act) => {
+    server.will(act);
+    const { issuer, by, signals, refused } = rig(server.url, { replacement: withKey(OTHER_SECRET_KEY) });
+    expect(await issuer.mint(grant(), by(60_000))).toMatchObject({
+      outcome: 'not-minted',
+      failure: {
+        code: 'upstream-invalid',
+        reason: expect.stringMatching(`^somebody on the way to ThoughtSpot answered ${status}`) as string,
+      },
+    });
+    expect([server.requests.length, refused, signals]).toEqual([1, [], []]);
     await issuer.close();
   });
 });

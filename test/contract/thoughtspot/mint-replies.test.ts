@@ -132,7 +132,6 @@ describe('auth-2.0: anything else is not', () => {
       'not-minted',
       'upstream-credential-refused',
     ],
-    ['3.5 401, empty', reply(401, ''), 'not-minted', 'upstream-credential-refused'],
     [
       '3.5 trusted auth off',
       reply(403, documented(10023, TEXT.trustedAuthOff)),

@@ -1,8 +1,9 @@
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { documented, TEXT } from './errors.ts';
-import { cutShort, html, ignore, lose, RawServer, reply, slow, type Act } from './raw-server.ts';
+import { bytes, cutShort, html, ignore, lose, RawServer, reply, slow, type Act } from './raw-server.ts';
 import { custom, fullToken, grant, rig, TOKEN } from './rig.ts';
 
 const server = new RawServer();
@@ -39,6 +40,34 @@ describe('a mint that left the socket is not sent again, and its outcome', () =>
     expect(await issuer.mint(grant(), by(ms))).toMatchObject({ outcome, failure: { code } });
     expect(server.requests).toHaveLength(1);
     expect(signals).toEqual(['upstream-unavailable']);
+    await issuer.close();
+  });
+
+  const json = JSON.stringify(fullToken());
+  test.each<readonly [string, string | Buffer, string | undefined]>([
+    ['gzip, which nobody asked for', gzipSync(json), 'gzip'],
+    ['gzip by its old name', gzipSync(json), 'x-gzip'],
+    ['deflate', deflateSync(json), 'deflate'],
+    ['brotli', brotliCompressSync(json), 'BR'],
+    ['two codings', gzipSync(deflateSync(json)), 'deflate, gzip'],
+    ['identity', json, 'identity'],
+    ['a byte order mark before the JSON', `\ufeff${json}`, undefined],
+    ['both', gzipSync(`\ufeff${json}`), 'gzip'],
+  ])('a reply in %s is read', async (_name, body, encoding) => {
+    server.will(bytes(200, Buffer.from(body), encoding));
+    const { issuer, by } = rig(server.url);
+    expect(await issuer.mint(grant(), by())).toMatchObject({ outcome: 'minted', minted: { token: TOKEN } });
+    await issuer.close();
+  });
+
+  test.each<readonly [string, Act, string]>([
+    ['is not what it says', bytes(200, Buffer.from(json), 'gzip'), 'upstream-invalid'],
+    ['is in a coding that is not known', bytes(200, Buffer.from(json), 'zip'), 'upstream-invalid'],
+    ['grows over the cap', bytes(200, gzipSync(' '.repeat(300 * 1024)), 'gzip'), 'upstream-invalid'],
+  ])('a mint whose reply %s may have made a token', async (_name, act, code) => {
+    server.will(act);
+    const { issuer, by } = rig(server.url);
+    expect(await issuer.mint(grant(), by())).toMatchObject({ outcome: 'unknown', failure: { code } });
     await issuer.close();
   });
 

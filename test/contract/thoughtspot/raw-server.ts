@@ -90,6 +90,13 @@ export function reply(status: number, body: unknown, headers: Readonly<Record<st
   return (socket) => socket.write(`HTTP/1.1 ${status} Whatever\r\n${fields.join('')}${length}\r\n${text}`);
 }
 
+/** A whole answer of bytes, in a coding. */
+export const bytes = (status: number, body: Buffer, encoding?: string): Act => {
+  const coding = encoding === undefined ? '' : `content-encoding: ${encoding}\r\n`;
+  const head = `HTTP/1.1 ${status} Whatever\r\n${coding}content-length: ${body.byteLength}\r\n\r\n`;
+  return (socket) => socket.write(Buffer.concat([Buffer.from(head), body]));
+};
+
 export const html = (status: number, text: string): Act =>
   reply(status, `<!doctype html><html><body>${text}</body></html>`, { 'content-type': 'text/html; charset=utf-8' });
 

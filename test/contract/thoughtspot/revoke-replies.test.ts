@@ -68,9 +68,9 @@ describe('a revocation has to be tried again after', () => {
     ['200 with an error', 'auth-2.0', 'upstream-invalid', reply(200, documented(10002, TEXT.notRevoked))],
     ['200 with JSON', 'auth-2.0', 'upstream-invalid', reply(200, {})],
     ['200 with JSON true', 'auth-2.0', 'upstream-invalid', reply(200, 'true')],
-    ['401 without a body', 'auth-2.0', 'upstream-credential-refused', reply(401, '')],
-    ['401 of a gateway', 'auth-2.0', 'upstream-credential-refused', reply(401, { message: 'Unauthorized' })],
-    ['401 of a login wall', 'auth-2.0', 'upstream-credential-refused', html(401, 'Sign in')],
+    ['401 without a body', 'auth-2.0', 'upstream-invalid', reply(401, '')],
+    ['401 of a gateway', 'auth-2.0', 'upstream-invalid', reply(401, { message: 'Unauthorized' })],
+    ['401 of a login wall', 'auth-2.0', 'upstream-invalid', html(401, 'Sign in')],
     ['200 with a page', 'auth-2.0', 'upstream-invalid', html(200, 'Sign in')],
     ['202', 'auth-2.0', 'upstream-invalid', reply(202, '')],
     ['302', 'auth-2.0', 'upstream-invalid', reply(302, '', { location: '/' })],
@@ -89,7 +89,7 @@ describe('a revocation has to be tried again after', () => {
     ['1.4: the JSON string "true"', 'session-v2', 'upstream-invalid', reply(200, '"true"')],
     ['1.1: 200 without a body', 'session-v2', 'upstream-invalid', reply(200, '')],
     ['1.1: 200 with an error', 'session-v2', 'upstream-invalid', reply(200, beta(10002, TEXT.notRevoked))],
-    ['401 without a body', 'session-v2', 'upstream-credential-refused', reply(401, '')],
+    ['401 without a body', 'session-v2', 'upstream-invalid', reply(401, '')],
     ['1.4: an object', 'session-v2', 'upstream-invalid', reply(200, {})],
     ['1.4: 204', 'session-v2', 'upstream-invalid', reply(204, '')],
     [
@@ -155,7 +155,7 @@ describe('session information', () => {
 
   test.each<readonly [fact: string, dialect: DialectName, code: string, act: Act]>([
     ['a page', 'auth-2.0', 'upstream-invalid', html(200, 'Sign in')],
-    ['a page of a login wall', 'auth-2.0', 'upstream-credential-refused', html(401, 'Sign in')],
+    ['a page of a login wall', 'auth-2.0', 'upstream-invalid', html(401, 'Sign in')],
     ['JSON without a name', 'auth-2.0', 'upstream-invalid', reply(200, { id: 'guid' })],
     ['a fault', 'auth-2.0', 'upstream-unavailable', reply(500, documented(10038, TEXT.fault))],
     ['too many requests', 'session-v2', 'upstream-busy', reply(429, '')],

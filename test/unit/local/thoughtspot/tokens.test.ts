@@ -11,6 +11,7 @@ const grant = (user = 'alice'): TokenGrant => ({
   own: NO_ENTITLEMENTS,
   entitlements: NO_ENTITLEMENTS,
   mintedWith: null,
+  parent: null,
 });
 
 test.each(['a', 'alice', 'a-very-long-user-name@with-a-very-long-domain.example.com', 'zoë', 'u'.repeat(200)])(

@@ -4,6 +4,7 @@ import { growthBenchmark } from './growth.ts';
 import { memoryBenchmark } from './memory.ts';
 import { policyBenchmark } from './policy.ts';
 import { reloadStormBenchmark } from './reload-storm.ts';
+import { signInStormBenchmark } from './sign-in-storm.ts';
 import { sweepBenchmark } from './sweep.ts';
 import { warmPathBenchmark } from './warm-path.ts';
 
@@ -12,6 +13,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   coldStartBenchmark,
   warmPathBenchmark,
   reloadStormBenchmark,
+  signInStormBenchmark,
   sweepBenchmark,
   growthBenchmark,
   policyBenchmark,

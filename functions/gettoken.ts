@@ -14,7 +14,8 @@ const { edge, ready } = start('gettoken', async (config, telemetry) => {
   const { credentials, dataKeys, ledger } = wireLedger(config, telemetry, wireDataKeys(config, telemetry));
   const issuer = wireThoughtSpot(config, credentials, telemetry);
   warmUp(telemetry, credentials, dataKeys, issuer);
-  const getToken = makeGetToken({ ...telemetry, ...policy, ledger, issuer, clock, randomness });
+  const settings = { repliesWithoutScope: config.THOUGHTSPOT_REPLIES_WITHOUT_SCOPE === 'true' };
+  const getToken = makeGetToken({ ...telemetry, ...policy, ledger, issuer, clock, randomness, settings });
   return gettokenRoute(getToken, scopeOf(config.SCOPE_TOKEN), clock);
 });
 

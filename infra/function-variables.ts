@@ -27,6 +27,7 @@ export function functionVariables(
     BROKER_LOG_LEVEL: environment.logLevel,
     THOUGHTSPOT_HOST: environment.thoughtSpot.host,
     THOUGHTSPOT_DIALECT: environment.thoughtSpot.dialect,
+    THOUGHTSPOT_REPLIES_WITHOUT_SCOPE: String(environment.thoughtSpot.repliesWithoutScope),
     THOUGHTSPOT_SECRET_ID: secret.id,
     LEDGER_TABLE: ledger.table.tableName,
     LEDGER_KEY_ID: ledger.sealKey.key.keyArn,

@@ -30,6 +30,8 @@ export function functionVariables(
     BROKER_LOG_LEVEL: backing.logLevel,
     THOUGHTSPOT_HOST: backing.thoughtspotHost,
     THOUGHTSPOT_DIALECT: backing.dialect,
+    // The replies of session-v2 name neither org nor kind.
+    THOUGHTSPOT_REPLIES_WITHOUT_SCOPE: String(backing.dialect === 'session-v2'),
     THOUGHTSPOT_SECRET_ID: SECRET_ID,
     LEDGER_TABLE: TABLE_NAME,
     LEDGER_KEY_ID: backing.keyId,

@@ -22,6 +22,8 @@ export const MINT_SETTINGS = {
   afterMintMs: 4_000,
   /** How much longer than asked a token may live without being refused: rounding, and the time on the wire. */
   lifetimeToleranceMs: 5_000,
+  /** Whether a token is released though ThoughtSpot's reply does not say for which org, of which kind or for which object. */
+  repliesWithoutScope: false,
   /** How long after our time-out ThoughtSpot may still carry out a mint whose reply we no longer wait for. */
   lingerMs: 60_000,
   /** Kept of the deadline for withholding: the live write and the check of the cut-offs end before. */
@@ -160,7 +162,7 @@ function issuedChange(
 }
 
 function checkReply({ signals, log }: World, grant: Grant, minted: MintedToken, settings: MintSettings): void {
-  const wrong = mismatches(grant, minted, settings.lifetimeToleranceMs);
+  const wrong = mismatches(grant, minted, settings);
   if (wrong.length === 0) return;
   signals.emit('upstream-mismatch');
   const reason = `ThoughtSpot's token is not the one asked for: ${wrong.join(', ')}`;
@@ -169,20 +171,31 @@ function checkReply({ signals, log }: World, grant: Grant, minted: MintedToken, 
 }
 
 /**
- * What is wrong with a mint's reply, in words without any value; empty: it is what was asked for. Fields that are absent
- * from the dialect's reply cannot be compared. `toleranceMs`: how much longer than asked the token may live.
+ * What is wrong with a mint's reply, in words without any value; empty: it is what was asked for. What the reply does not
+ * say cannot be compared: that is wrong too, unless `repliesWithoutScope` says that this ThoughtSpot never says it.
  */
-export function mismatches(grant: Grant, minted: MintedToken, toleranceMs: number): string[] {
+export function mismatches(
+  grant: Grant,
+  minted: MintedToken,
+  { repliesWithoutScope, lifetimeToleranceMs }: Pick<MintSettings, 'repliesWithoutScope' | 'lifetimeToleranceMs'>,
+): string[] {
   const wrong: string[] = [];
   // ThoughtSpot may return a name in the case in which it stores it; in everything else the names must be the same.
   if (minted.userName.toLowerCase() !== grant.user.toLowerCase()) wrong.push('it is for another user');
-  if (minted.orgId !== undefined && minted.orgId !== grant.orgId) wrong.push('it is for another organisation');
-  if (minted.kind !== undefined && minted.kind !== grant.rights.kind) wrong.push('it is of another kind');
-  if (grant.rights.kind === 'object' && minted.objectId !== undefined) {
-    if (minted.objectId.toLowerCase() !== grant.rights.objectId.toLowerCase()) wrong.push('it is for another object');
+  const scope: [difference: string, said: unknown, asked: unknown][] = [
+    ['for another organisation', minted.orgId, grant.orgId],
+    ['of another kind', minted.kind, grant.rights.kind],
+  ];
+  if (grant.rights.kind === 'object')
+    scope.push(['for another object', minted.objectId?.toLowerCase(), grant.rights.objectId.toLowerCase()]);
+  for (const [difference, said, asked] of scope) {
+    if (said === asked) continue;
+    if (said !== undefined) wrong.push(`it is ${difference}`);
+    else if (!repliesWithoutScope) wrong.push(`it does not say whether it is ${difference}`);
   }
   if (!(minted.lifetimeMs > 0)) wrong.push('it has no life left');
-  if (minted.lifetimeMs > grant.validitySeconds * 1_000 + toleranceMs) wrong.push('it lives longer than was asked');
+  if (minted.lifetimeMs > grant.validitySeconds * 1_000 + lifetimeToleranceMs)
+    wrong.push('it lives longer than was asked');
   return wrong;
 }
 

@@ -101,8 +101,10 @@ export interface TokenRequest {
   readonly grant?: string;
   readonly objectId?: string;
   readonly validitySeconds?: number;
-  /** ThoughtSpot refused the token last served: mint a new one. */
+  /** Nothing that was reserved before this request will do. */
   readonly fresh?: boolean;
+  /** The lease whose token the caller no longer wants: any servable lease that is newer will do. */
+  readonly replace?: string;
 }
 
 /**

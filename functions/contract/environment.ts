@@ -7,6 +7,7 @@ export const ENVIRONMENT_VARIABLES = {
   BROKER_LOG_LEVEL: 'DEBUG, INFO, WARN or ERROR',
   THOUGHTSPOT_HOST: 'origin of the ThoughtSpot cluster, https:// (http only for loopback)',
   THOUGHTSPOT_DIALECT: 'auth-2.0 or session-v2',
+  THOUGHTSPOT_REPLIES_WITHOUT_SCOPE: 'true where a token is released though the reply names no org or kind, or false',
   THOUGHTSPOT_SECRET_ID: 'name or ARN of the secret in Secrets Manager',
   LEDGER_TABLE: 'name of the DynamoDB table',
   LEDGER_KEY_ID: 'ARN or alias of the KMS key that wraps the data keys which seal tokens',
@@ -34,7 +35,14 @@ const everywhere = [
 
 /** Which function needs which variables: no more, no fewer. */
 export const ENVIRONMENT = {
-  gettoken: [...everywhere, 'LEDGER_KEY_ID', 'POLICY_FILE', 'POLICY_VERSION', 'SCOPE_TOKEN'],
+  gettoken: [
+    ...everywhere,
+    'THOUGHTSPOT_REPLIES_WITHOUT_SCOPE',
+    'LEDGER_KEY_ID',
+    'POLICY_FILE',
+    'POLICY_VERSION',
+    'SCOPE_TOKEN',
+  ],
   revoketoken: [
     ...everywhere,
     'LEDGER_KEY_ID',

@@ -32,6 +32,7 @@ const VARIABLES = {
   BROKER_LOG_LEVEL: oneOf('DEBUG', 'INFO', 'WARN', 'ERROR'),
   THOUGHTSPOT_HOST: origin,
   THOUGHTSPOT_DIALECT: oneOf('auth-2.0', 'session-v2'),
+  THOUGHTSPOT_REPLIES_WITHOUT_SCOPE: oneOf('true', 'false'),
   THOUGHTSPOT_SECRET_ID: secretId,
   LEDGER_TABLE: matching(/^[\w.:/-]{3,1024}$/, 'the name or ARN of a table'),
   LEDGER_KEY_ID: matching(/^[\w.:/-]{1,2048}$/, 'the ARN or alias of a KMS key'),

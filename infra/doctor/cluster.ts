@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Credential } from '../../functions/broker/ports.ts';
+import type { Credential, MintedToken } from '../../functions/broker/ports.ts';
 import { outcomeOf } from '../../functions/thoughtspot/dialects/dialect.ts';
 import type { GettokenInput, Operation } from '../../functions/thoughtspot/dialects/dialect.ts';
 import { DIALECTS } from '../../functions/thoughtspot/issuer.ts';
@@ -31,6 +31,8 @@ export interface ClusterTarget {
 const CALL_MS = 10_000;
 /** Long enough for the checks, short enough that this token is soon dead if the doctor is killed. */
 const VALIDITY_SECONDS = 60;
+const WITHOUT_SCOPE =
+  'names no org or no kind: the broker needs thoughtSpot.repliesWithoutScope to release such tokens';
 
 /**
  * The five session operations with the very requests that the broker sends, what a token can be turned into, then what
@@ -97,7 +99,7 @@ async function examineOperations(examine: Examine, target: ClusterTarget, client
     return judged(dialect.login, input, () => transport.exchange(byToken, CALL_MS));
   }
 
-  async function mint(proof: GettokenInput['proof'], bearer: string | undefined): Promise<string> {
+  async function mint(proof: GettokenInput['proof'], bearer: string | undefined): Promise<MintedToken> {
     const input: GettokenInput = {
       user,
       proof,
@@ -114,7 +116,7 @@ async function examineOperations(examine: Examine, target: ClusterTarget, client
         : transport.exchange(dialect.gettoken.encode(input), CALL_MS);
     const { value } = await judged(dialect.gettoken, input, sent);
     owners.set(value.token, value.userName);
-    return value.token;
+    return value;
   }
   const proof =
     credential.kind === 'password'
@@ -183,7 +185,9 @@ async function examineOperations(examine: Examine, target: ClusterTarget, client
         );
       const bearer = dialect.mintsWithSession ? needed(session?.token, 'login') : undefined;
       const found = `a token for ${user}${orgId === undefined ? '' : ` in org ${orgId}`}, ${VALIDITY_SECONDS} s`;
-      return [found, await mint(proof, bearer)];
+      const minted = await mint(proof, bearer);
+      const scoped = minted.orgId !== undefined && minted.kind !== undefined;
+      return [scoped ? found : `${found}; the reply ${WITHOUT_SCOPE}`, minted.token];
     });
 
     await examine('sessionInfo', async () => {

@@ -99,10 +99,17 @@ const environmentSchema = (development: boolean, region = 'the region') =>
     /** development: http://localhost may call. production: data and keys outlive the stack, destroy needs a flag. */
     purpose: z.enum(['development', 'staging', 'production'], 'choose development, staging or production'),
     logLevel: z.enum(['DEBUG', 'INFO', 'WARN', 'ERROR'], 'choose DEBUG, INFO, WARN or ERROR'),
-    thoughtSpot: z.strictObject({
-      host: httpsOrigin,
-      dialect: z.enum(['auth-2.0', 'session-v2'], 'choose auth-2.0, or session-v2 for the beta API of 2021'),
-    }),
+    thoughtSpot: z
+      .strictObject({
+        host: httpsOrigin,
+        dialect: z.enum(['auth-2.0', 'session-v2'], 'choose auth-2.0, or session-v2 for the beta API of 2021'),
+        /** Releases tokens though ThoughtSpot's reply does not say for which org, kind or object: nothing else checks those. */
+        repliesWithoutScope: z.boolean('write true or false').default(false),
+      })
+      .refine(({ dialect, repliesWithoutScope }) => dialect !== 'session-v2' || repliesWithoutScope, {
+        path: ['repliesWithoutScope'],
+        error: 'must be true with session-v2: its replies name neither org nor kind, so the broker cannot check them',
+      }),
     issuer: z.strictObject({
       url: issuerUrl,
       audiences: z

@@ -68,6 +68,12 @@ const faulty: [string, object, { account?: string; region?: string }, string][] 
     'thoughtSpot.host: must be an origin',
   ],
   [
+    'a dialect whose replies have no scope, unless it is said that they do not',
+    { thoughtSpot: { ...prod.thoughtSpot, dialect: 'session-v2' } },
+    target,
+    'thoughtSpot.repliesWithoutScope: must be true with session-v2',
+  ],
+  [
     'a schedule that is no cron',
     { revocationSchedules: [{ ...schedule, expression: 'cron(0 20 * * * *)' }] },
     target,

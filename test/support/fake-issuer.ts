@@ -80,7 +80,8 @@ export function makeFakeIssuer(clock: Clock): FakeIssuer {
       if (fault === 'lost') return { outcome: 'unknown', failure: new Failure('upstream-timeout') };
       if (fault === 'throws') throw new Error('socket hang up');
       const said = { token, userName: grant.user, orgId: grant.orgId, kind: grant.rights.kind, createdAt };
-      const minted = { ...said, lifetimeMs, longestLifetimeMs: lifetimeMs, tokenType: 'Bearer' };
+      const object = grant.rights.kind === 'object' ? { objectId: grant.rights.objectId } : {};
+      const minted = { ...said, ...object, lifetimeMs, longestLifetimeMs: lifetimeMs, tokenType: 'Bearer' };
       return { outcome: 'minted', minted: issuer.reply?.(minted) ?? minted };
     },
 

@@ -144,6 +144,21 @@ test.each([
   },
 );
 
+test('a token for one Liveboard makes a token for everything, as no document says that it does not', async () => {
+  const body = {
+    username: 'alice',
+    org_id: 1,
+    object_id: '11111111-aaaa-4bbb-8ccc-000000000001',
+    secret_key: simulator.secretKey(),
+  };
+  const { json } = await call(simulator.url, 'POST /api/rest/2.0/auth/token/object', { body });
+  await call(simulator.url, 'GET /api/rest/2.0/auth/session/token', { bearer: (json as { token: string }).token });
+  expect(simulator.state().tokens).toMatchObject([
+    { kind: 'object', objectId: body.object_id },
+    { kind: 'session', objectId: null },
+  ]);
+});
+
 test('a token of 24 hours is made of one of 60 s, and outlives it', async () => {
   const bearer = await tokenFor(simulator, 'alice', 1, { validity_time_in_sec: 60 });
   const { json } = await call(simulator.url, 'GET /api/rest/2.0/auth/session/token', { bearer });

@@ -12,6 +12,7 @@ const GOOD: Record<EnvironmentVariable, string> = {
   BROKER_LOG_LEVEL: 'INFO',
   THOUGHTSPOT_HOST: 'https://acme.thoughtspot.cloud',
   THOUGHTSPOT_DIALECT: 'auth-2.0',
+  THOUGHTSPOT_REPLIES_WITHOUT_SCOPE: 'false',
   THOUGHTSPOT_SECRET_ID: 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:broker/prod-AbCdEf',
   LEDGER_TABLE: 'broker-prod-ledger',
   LEDGER_KEY_ID: 'arn:aws:kms:eu-central-1:123456789012:key/4f1c0d5e-0000-4000-8000-000000000001',

@@ -1,4 +1,4 @@
-import { TokenError } from './token-error.ts';
+import { fieldOf, TokenError } from './token-error.ts';
 
 /** A token and what the broker says about it; times in epoch ms of this page's clock. */
 export interface HeldToken {
@@ -10,10 +10,15 @@ export interface HeldToken {
   readonly refreshAfter: number;
 }
 
-/** Parses the broker's answer to gettoken. Throws TokenError for anything that is not exactly a token. */
+/** A token with less life left than this is not returned, ms: ThoughtSpot may lock accounts that present dead tokens. */
+const HARD_MARGIN_MS = 30_000;
+
+/** Until when the token may be handed out, epoch ms. */
+export const servableUntil = (token: HeldToken): number => token.expiresAt - HARD_MARGIN_MS;
+
+/** Parses the broker's answer to gettoken, or what another tab passes on. Throws TokenError for anything else. */
 export function parseToken(body: unknown): HeldToken {
-  const field = (name: string): unknown =>
-    typeof body === 'object' && body !== null ? Reflect.get(body, name) : undefined;
+  const field = (name: string) => fieldOf(body, name);
   const [token, leaseId, userName] = [field('token'), field('leaseId'), field('userName')];
   const [orgId, expiresAt, refreshAfter] = [field('orgId'), field('expiresAt'), field('refreshAfter')];
   if (

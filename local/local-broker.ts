@@ -152,7 +152,7 @@ async function start(
       allowOrigins,
       allowHeaders: ['authorization', 'content-type', 'accept'],
       allowMethods: ['GET', 'POST'],
-      exposeHeaders: ['retry-after', 'x-correlation-id'],
+      exposeHeaders: ['retry-after', 'x-correlation-id', 'apigw-requestid'],
       maxAgeSeconds: 3600,
     },
     pages,

@@ -28,7 +28,10 @@ export function makeGetToken(world: Deciding & { readonly settings?: Partial<Min
     const grant = authorise(world, caller, request, arrivedAt);
     const limit = Math.max(GENERATIONS_READ, 2 * settings.mintLimit);
     const user = normaliseUser(grant.user);
-    const fresh = request.fresh === true ? { freshSince: arrivedAt } : {};
+    const wanted = {
+      ...(request.fresh === true ? { freshSince: arrivedAt } : {}),
+      ...(request.replace === undefined ? {} : { replace: request.replace }),
+    };
     const unreadable = new Set<number>();
     let failure: Failure | undefined;
 
@@ -38,7 +41,7 @@ export function makeGetToken(world: Deciding & { readonly settings?: Partial<Min
         ledger.cutOffFor(grant.orgId, deadline),
       ]);
       const readable = leases.map((lease) => (unreadable.has(lease.generation) ? { ...lease, sealed: false } : lease));
-      const step = nextStep({ grant, caller, leases: readable, cutOff, now: clock.now(), ...fresh }, settings);
+      const step = nextStep({ grant, caller, leases: readable, cutOff, now: clock.now(), ...wanted }, settings);
 
       if (step.step === 'serve' || (failure && step.step === 'refresh')) {
         const { lease } = step;

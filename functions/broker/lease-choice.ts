@@ -16,8 +16,13 @@ export interface View {
   /** Nothing that was reserved before this is served (epoch ms). */
   readonly cutOff: number;
   readonly now: number;
-  /** Set by a caller whose last token was refused: only leases reserved from then on are served (epoch ms). */
+  /** Set by a caller that takes nothing older: only leases reserved from then on are served (epoch ms). */
   readonly freshSince?: number;
+  /**
+   * The handle of the lease that the caller wants replaced: only newer generations are served. A handle that is not
+   * among `leases` excludes nothing: its lease is older than all of them, of another grant, or somebody else's.
+   */
+  readonly replace?: string;
 }
 
 export type Step =
@@ -36,7 +41,8 @@ export function nextStep(view: View, settings: Limits): Step {
   const mint: Step = retryAfterMs > 0 ? { step: 'limited', retryAfterMs } : { step: 'mint', generation };
   if (grant.reuse === null) return mint;
 
-  const candidates = leases.filter((lease) => isCandidate(lease, view));
+  const replaced = leases.find(({ leaseId }) => leaseId === view.replace)?.generation ?? 0;
+  const candidates = leases.filter((lease) => lease.generation > replaced && isCandidate(lease, view));
   const live = candidates.find((lease) => isServable(lease, grant, now + settings.hardMarginMs));
   const beingMinted = candidates.some((lease) => lease.state === 'reserved' && now < lease.mintDeadlineAt);
   if (live) {

@@ -101,8 +101,10 @@ export interface TokenRequest {
   readonly grant?: string;
   readonly objectId?: string;
   readonly validitySeconds?: number;
-  /** ThoughtSpot refused the token last served: mint a new one. */
+  /** Nothing that was reserved before this request will do. */
   readonly fresh?: boolean;
+  /** The lease whose token the caller no longer wants: any servable lease that is newer will do. */
+  readonly replace?: string;
 }
 
 /**
@@ -286,8 +288,11 @@ export interface TokenLedger {
   unfinishedOfCaller(caller: CallerId, deadline: number, known?: readonly LeaseKey[]): AsyncIterable<Lease>;
   /** The row behind a handle, or undefined if the handle is not ours or the row is gone. */
   byLeaseId(leaseId: string, deadline: number): Promise<Lease | undefined>;
-  /** The lease of a user whose token has that digest, in any state. */
-  withDigest(user: string, digest: string, deadline: number): Promise<Lease | undefined>;
+  /**
+   * Leases whose token has that digest, finished ones too, in no order: found by an index that may lag. Mostly one; more
+   * only if ThoughtSpot answers two mints with the same token.
+   */
+  withDigest(digest: string, deadline: number): AsyncIterable<Lease>;
   /** Keyed digest of a token, as in `Lease.tokenDigest`. */
   digest(token: string): Promise<string>;
   /** Puts generation `key.generation` on condition that it does not exist. False: another request has it. */

@@ -3,7 +3,7 @@ import type { Clock } from '../broker/ports.ts';
 import type { GetToken, IssuedToken } from '../broker/use-cases.ts';
 import { GUID } from '../contract/shapes.ts';
 import { json, plain } from './answer.ts';
-import { integer, readBody } from './fields.ts';
+import { integer, readBody, text } from './fields.ts';
 import type { Route } from './http-entry.ts';
 
 const named = (pattern: RegExp, otherwise: string) => z.string('must be a string').check(z.regex(pattern, otherwise));
@@ -13,6 +13,7 @@ const BODY = z.strictObject({
   objectId: z.exactOptional(named(GUID, 'must be a GUID')),
   validitySeconds: z.exactOptional(integer(1, 2_147_483_647)),
   fresh: z.exactOptional(z.boolean('must be true or false')),
+  replace: z.exactOptional(text(1_024)),
 });
 
 /** `POST /gettoken`: the token as JSON, or bare where the caller prefers text/plain. */

@@ -53,7 +53,7 @@ export class TokenApi extends Construct {
         allowOrigins: [...allowedOrigins],
         allowMethods: [CorsHttpMethod.GET, CorsHttpMethod.POST],
         allowHeaders: ['authorization', 'content-type', 'accept'],
-        exposeHeaders: ['retry-after', 'x-correlation-id'],
+        exposeHeaders: ['retry-after', 'x-correlation-id', 'apigw-requestid'],
         maxAge: Duration.hours(1),
       },
     });

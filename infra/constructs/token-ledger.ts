@@ -98,7 +98,7 @@ export class TokenLedger extends Construct {
       new PolicyStatement({
         sid: 'LedgerIndexes',
         actions: ['dynamodb:Query'],
-        resources: LEDGER_INDEXES.map(({ name }) => `${this.table.tableArn}/index/${name}`),
+        resources: may.indexes.map((index) => `${this.table.tableArn}/index/${LEDGER_TABLE.indexes[index].name}`),
       }),
     );
     this.#tableKey.allow(

@@ -26,6 +26,10 @@ function describe(state: TokenState): string {
   switch (state.status) {
     case 'live':
       return `Token live, ${until(state.expiresAt)} left; the next one is fetched in ${until(state.refreshAfter)}`;
+    case 'stale':
+      return `Token live, ${until(state.expiresAt)} left; the last refresh failed`;
+    case 'sign-in-required':
+      return 'Sign in again';
     case 'fetching':
       return 'Fetching a token ...';
     case 'failed':

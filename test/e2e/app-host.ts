@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** `?broker=&thoughtspot=&user=`; `?embed` shows the Liveboard at once. What tests drive is on `window`. */
+/** `?broker=&thoughtspot=&user=`; `?embed` shows the Liveboard at once. What tests drive is on `window`, as `show(8)`. */
 const APP = `
 import { AuthType, init, LiveboardEmbed } from '@thoughtspot/visual-embed-sdk';
 import { createTokenProvider } from '../../client/token-provider.ts';
@@ -13,26 +13,28 @@ const accessToken = () => fetch('/access-token?user=' + query.get('user')).then(
 const tokens = createTokenProvider({ endpoint: query.get('broker'), getAccessToken: accessToken });
 const states = [];
 tokens.subscribe(({ status }) => states.push(status));
-const show = async () => {
+const show = async (count = 1, options = {}) => {
   init({
     thoughtSpotHost: query.get('thoughtspot'),
     authType: AuthType.TrustedAuthTokenCookieless,
     getAuthToken: tokens.getAuthToken,
     disableSDKTracking: true,
+    ...options,
   });
-  const embed = new LiveboardEmbed('#embed', {
-    frameParams: { width: '100%', height: 900 },
+  const holders = [...document.querySelectorAll('.embed')].slice(0, count);
+  const embeds = holders.map((holder) => new LiveboardEmbed(holder, {
+    frameParams: { width: '100%', height: count === 1 ? 900 : 100 },
     liveboardId: '11111111-aaaa-4bbb-8ccc-000000000001',
-  });
-  window.embed = embed;
-  await embed.render();
+  }));
+  Object.assign(window, { embeds, embed: embeds[0] });
+  for (const embed of embeds) await embed.render();
 };
 Object.assign(window, { tokens, states, show, accessToken });
 if (query.has('embed')) void show();
 `;
 
 const PAGE = `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>App</title></head>
-<body><div id="embed"></div><script src="/app.js"></script></body></html>`;
+<body><div id="embed" class="embed"></div>${'<div class="embed"></div>'.repeat(11)}<script src="/app.js"></script></body></html>`;
 
 export interface AppHost {
   readonly origin: string;

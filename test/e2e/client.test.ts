@@ -6,7 +6,7 @@ import { crowd } from '../support/crowd.ts';
 import { type AppHost, startAppHost } from './app-host.ts';
 
 /** Somebody else for every test: a grant may mint five times a minute. */
-const { names, users, cluster } = crowd(12);
+const { names, users, cluster } = crowd(15);
 let user = '';
 let tests = -1;
 let host: AppHost;
@@ -75,6 +75,18 @@ const getToken = (page: Page): Promise<string> =>
   page.evaluate('window.tokens.getAuthToken().catch((error) => "failed: " + error.code)');
 const minted = () => simulator.state().mints - heard.mints;
 const asked = (path: string) => heard.urls.filter((url) => url === broker.url + path).length;
+const everyStatus = async (page: Page, count: number, text: string) => {
+  for (let index = 0; index < count; index += 1) {
+    await page.frameLocator('.embed iframe').nth(index).getByTestId('status').getByText(text).waitFor();
+  }
+};
+/** Somebody ends a token at ThoughtSpot, and the broker does not know. */
+const endAtThoughtSpot = (token: string) =>
+  fetch(`${simulator.url}/api/rest/2.0/auth/token/revoke`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ user_identifier: user, token }),
+  });
 /** Resolves at the next call that reaches ThoughtSpot. */
 const nextCall = () =>
   new Promise<void>((resolve) => {
@@ -116,16 +128,43 @@ describe('the embed', () => {
     const page = await openEmbed();
     await inFrame(page).getByRole('button', { name: 'Shoes' }).click();
     const [dead = ''] = simulator.tokens();
-    // Somebody ends it at ThoughtSpot, and the broker does not know.
-    await fetch(`${simulator.url}/api/rest/2.0/auth/token/revoke`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${dead}`, 'content-type': 'application/json' },
-      body: JSON.stringify({ user_identifier: user, token: dead }),
-    });
+    await endAtThoughtSpot(dead);
     await status(page, 'ThoughtspotAuthExpired: new token in use');
     expect(await inFrame(page).getByRole('button', { name: 'Shoes' }).getAttribute('aria-pressed')).toBe('true');
     expect(minted()).toBe(2);
     expect(simulator.tokens().includes(dead)).toBe(false);
+  });
+
+  test('whose token dies twice within a minute gets another one each time', async () => {
+    const page = await openEmbed();
+    for (const mints of [2, 3]) {
+      const [dead = ''] = simulator.tokens();
+      await endAtThoughtSpot(dead);
+      await page.waitForFunction(
+        `![undefined, null, ${JSON.stringify(dead)}].includes(window._tsEmbedSDK.cachedAuthToken)`,
+      );
+      expect([minted(), simulator.tokens().includes(dead)]).toEqual([mints, false]);
+      await status(page, 'ThoughtspotAuthExpired: new token in use');
+    }
+  });
+
+  test('is one of eight that ask for a new token 150 ms apart: one mint more, and all have it', async () => {
+    const page = await open();
+    await page.evaluate('window.show(8)');
+    await everyStatus(page, 8, 'Signed in');
+    const before = minted();
+    await page.evaluate(
+      "window.embeds.forEach((embed, index) => setTimeout(() => embed.trigger('simulator:refresh'), index * 150))",
+    );
+    await everyStatus(page, 8, 'RefreshAuthToken: new token in use');
+    expect([before, minted(), heard.console.filter((line) => line.includes('429'))]).toEqual([1, 2, []]);
+  });
+
+  test('is one of twelve of a page that checks no tokens: at most two mints, and all are signed in', async () => {
+    const page = await open();
+    await page.evaluate('window.show(12, { disableTokenVerification: true })');
+    await everyStatus(page, 12, 'Signed in');
+    expect(minted()).toBeLessThanOrEqual(2);
   });
 
   test('ends within one check when the user signs out in another tab', async () => {

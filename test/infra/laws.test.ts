@@ -105,7 +105,7 @@ describe.each(environments)('the stack of $name', (synthesized) => {
     expect(only(synthesized, 'AWS::ApiGatewayV2::Api')['CorsConfiguration']).toMatchObject({
       AllowOrigins: environment.allowedOrigins,
       AllowHeaders: ['authorization', 'content-type', 'accept'],
-      ExposeHeaders: ['retry-after', 'x-correlation-id'],
+      ExposeHeaders: ['retry-after', 'x-correlation-id', 'apigw-requestid'],
     });
     const stage = only(synthesized, 'AWS::ApiGatewayV2::Stage');
     expect(stage['DefaultRouteSettings']).toMatchObject({

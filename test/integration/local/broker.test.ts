@@ -50,7 +50,9 @@ describe('to a page of an allowed origin', () => {
       const id = response.headers.get('x-correlation-id');
       expect(id).toMatch(/^[\w-]{10,}$/);
       expect(id).toBe(response.headers.get('apigw-requestid'));
-      expect(response.headers.get('access-control-expose-headers')).toBe('retry-after,x-correlation-id');
+      expect(response.headers.get('access-control-expose-headers')).toBe(
+        'retry-after,x-correlation-id,apigw-requestid',
+      );
       const { correlationId = id } = (await response.json()) as { correlationId?: string };
       expect(correlationId).toBe(id);
       expect(broker.output.text()).toContain(`"correlationId":"${id}"`);

@@ -143,6 +143,18 @@ describe('a repeated request', () => {
     expect(await process().getToken('ann')).toMatchObject({ token: fresh.token, reused: true });
   });
 
+  test('that replaces a lease gets one newer than it, and many that replace the same one make one mint', async () => {
+    const { clock, issuer, process } = makeWorld();
+    const first = await process().getToken('ann');
+    const replace = first.lease.leaseId;
+    const asks = Array.from({ length: 8 }, () => process().getToken('ann', { replace }));
+    const answers = await clock.drive(Promise.all(asks));
+    expect(new Set(answers.map(({ token }) => token)).size).toBe(1);
+    expect(answers[0]?.token).not.toBe(first.token);
+    expect(await process().getToken('ann', { replace })).toMatchObject({ token: answers[0]?.token, reused: true });
+    expect(issuer.calls.mint).toBe(2);
+  });
+
   test("is not served a token that would outlive the caller's own", async () => {
     let notAfter = Infinity;
     const { clock, process } = makeWorld({ grant: () => ({ notAfter }) });

@@ -14,18 +14,26 @@ export class BrokerStandIn {
   validityMs = 600_000;
   refreshMs = 300_000;
   clockOffsetMs = 0;
+  /** Tokens name the caller and the grant. */
+  ownTokens = false;
+  /** Set: answers wait here until they are called. */
+  held: (() => void)[] | undefined;
 
   /** The next answer that is not an ordinary one. */
   next(answer: () => Answer): void {
     this.script.push(answer);
   }
 
-  token(): Response {
+  tokenFor(user: string, grant = 'default'): Response {
+    return this.token(user, `token of ${user} for ${grant} no. ${this.#minted + 1}`);
+  }
+
+  token(userName = 'alice', token?: string): Response {
     this.#minted += 1;
     const now = Date.now() + this.clockOffsetMs;
     return Response.json({
-      token: `token-${this.#minted}`,
-      userName: 'alice',
+      token: token ?? `token-${this.#minted}`,
+      userName,
       leaseId: `lease-${this.#minted}`,
       orgId: 1,
       expiresAt: now + this.validityMs,
@@ -49,7 +57,12 @@ export class BrokerStandIn {
       if (answer instanceof Error) throw answer;
       return answer;
     }
-    return url.pathname === '/revoketoken' ? Response.json({ revoked: 1, pending: 0 }) : this.token();
+    if (this.held) await new Promise<void>((resolve) => this.held?.push(resolve));
+    if (url.pathname === '/revoketoken') return Response.json({ revoked: 1, pending: 0 });
+    if (!this.ownTokens) return this.token();
+    const { grant } = JSON.parse(body) as { grant?: unknown };
+    const claims = JSON.parse(atob((headers.get('authorization') ?? '').split('.')[1] ?? '')) as { sub: string };
+    return this.tokenFor(claims.sub, typeof grant === 'string' ? grant : undefined);
   };
 }
 
@@ -59,9 +72,9 @@ export function problem(status: number, code: string, headers: Record<string, st
 }
 
 /** An unsigned JWT: the client reads only `iss` and `sub` of it, to name a channel. */
-export function accessToken(sub: string): string {
+export function accessToken(sub: string, claims: object = {}): string {
   const part = (value: object) => btoa(JSON.stringify(value)).replace(/=+$/, '');
-  return `${part({ alg: 'none' })}.${part({ iss: 'https://issuer.example', sub })}.`;
+  return `${part({ alg: 'none' })}.${part({ iss: 'https://issuer.example', sub, ...claims })}.`;
 }
 
 export function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void } {

@@ -1,3 +1,5 @@
+import type { BrokerCode } from '../../../client/token-error.ts';
+import { PROBLEMS, type ProblemCode } from '../../../functions/contract/problems.ts';
 import {
   createTokenProvider,
   TokenError,
@@ -97,14 +99,14 @@ describe('getAuthToken', () => {
     expect(gettokens()).toHaveLength(1);
   });
 
-  test('asks for a fresh token when the embed SDK holds ours and asks again', async () => {
+  test('asks for a newer token when the embed SDK holds ours and asks again', async () => {
     const { getAuthToken } = provider();
     sdkHolds(await getAuthToken());
     await expect(getAuthToken()).resolves.toBe('token-2');
-    expect(gettokens().map(({ body }) => body)).toEqual([{}, { fresh: true }]);
+    expect(gettokens().map(({ body }) => body)).toEqual([{}, { replace: 'lease-1' }]);
   });
 
-  test('does not ask for a fresh token when the SDK holds another one', async () => {
+  test('does not ask for another token when the SDK holds another one', async () => {
     const { getAuthToken } = provider();
     await getAuthToken();
     sdkHolds('somebody-elses');
@@ -172,6 +174,7 @@ describe('failures', () => {
   });
 
   test('a network that comes back is waited for', async () => {
+    jest.spyOn(console, 'warn').mockImplementation();
     broker.next(() => new TypeError('fetch failed'));
     const asked = provider().getAuthToken();
     await jest.advanceTimersByTimeAsync(1_000);
@@ -241,4 +244,10 @@ test('subscribe tells every state, and never the token', async () => {
   expect(states[2]).toMatchObject({ userName: 'alice', leaseId: 'lease-1', orgId: 1 });
   expect(JSON.stringify(states)).not.toContain('token-1');
   unsubscribe();
+});
+
+test('the client knows every problem code of the broker by name', () => {
+  // `satisfies` fails the type check when the contract has a code that the client's union lacks.
+  const codes = Object.keys(PROBLEMS) as readonly ProblemCode[] satisfies readonly BrokerCode[];
+  expect(codes.length).toBeGreaterThan(20);
 });

@@ -85,8 +85,8 @@ describe('POST /gettoken', () => {
     ['an empty object', { body: '{}' }, {}],
     [
       'every field',
-      { body: JSON.stringify({ grant: 'viewer', objectId: GUID, validitySeconds: 60, fresh: true }) },
-      { grant: 'viewer', objectId: GUID, validitySeconds: 60, fresh: true },
+      { body: JSON.stringify({ grant: 'viewer', objectId: GUID, validitySeconds: 60, fresh: true, replace: 'lease' }) },
+      { grant: 'viewer', objectId: GUID, validitySeconds: 60, fresh: true, replace: 'lease' },
     ],
     ['the last value of a field given twice', { body: '{"fresh":false,"fresh":true}' }, { fresh: true }],
     ['the last value of a field given twice in disguise', { body: '{"grant":7,"gr\\u0061nt":"b"}' }, { grant: 'b' }],
@@ -122,6 +122,9 @@ describe('POST /gettoken', () => {
     ['a number beyond int32', '{"validitySeconds":2147483648}', ['validitySeconds']],
     ['infinity', '{"validitySeconds":1e400}', ['validitySeconds']],
     ['text for a flag', '{"fresh":"true"}', ['fresh']],
+    ['a lease to replace that is no text', '{"replace":true}', ['replace']],
+    ['a lease to replace without a name', '{"replace":""}', ['replace']],
+    ['a lease to replace of more than 1,024 characters', JSON.stringify({ replace: 'x'.repeat(1_025) }), ['replace']],
     ['a nested object', '{"grant":{"fresh":true}}', ['grant']],
     [
       'all faults at once',
@@ -172,7 +175,7 @@ describe('POST /gettoken', () => {
           if (result instanceof Failure) return;
           const { requests } = result as Awaited<ReturnType<typeof ask>>;
           for (const name of Object.keys(requests[0] ?? {})) {
-            expect(['grant', 'objectId', 'validitySeconds', 'fresh']).toContain(name);
+            expect(['grant', 'objectId', 'validitySeconds', 'fresh', 'replace']).toContain(name);
           }
         },
       ),

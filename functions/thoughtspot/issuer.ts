@@ -176,8 +176,9 @@ function makeServiceSession({ login }: Dialect, perform: Perform, sessions: Serv
   let inFlight: { readonly version: string; readonly session: Promise<ServiceSession> } | undefined;
 
   /** As a mint: a login may have made a session although its answer is lost, or holds none. */
-  async function logIn({ userName, password }: PasswordCredential, deadline: number): Promise<MintOutcome> {
-    const outcome = await perform(login, { userName, password: password() }, 'mint', deadline);
+  async function logIn(credential: PasswordCredential, deadline: number): Promise<MintOutcome> {
+    const { userName } = credential;
+    const outcome = await perform(login, { userName, password: credential.password() }, 'mint', deadline);
     if (!outcome.ok) return { outcome: outcome.certain ? 'not-minted' : 'unknown', failure: outcome.failure };
     const { token, lifetimeMs: longestLifetimeMs = DAY_MS } = outcome.value;
     if (token === undefined) {

@@ -31,16 +31,13 @@ const codeOf = (failing: Promise<unknown>) =>
 
 test('a session has its row before the login, and a live one with the bearer sealed after it', async () => {
   const world = makeWorld();
-  let before: unknown;
-  const { mint } = world.issuer;
-  world.issuer.mint = async (grant, deadline) => {
-    before = await world.rows();
-    return mint(grant, deadline);
-  };
+  const steps: string[] = [];
+  world.ledger.beforeCall = (call) => void steps.push(call);
+  world.issuer.mintFault = () => void steps.push('login');
   const { bearer, until } = await sandbox(world).open();
-  expect(before).toMatchObject([{ user: 'svc', state: 'reserved', rule: 'service-session' }]);
+  expect(steps).toEqual(['cutOffFor', 'reserve', 'login', 'transition', 'cutOffFor']);
   expect(await world.rows()).toMatchObject([
-    { user: 'svc', userName: 'Svc', state: 'live', sealed: true, shared: false },
+    { user: 'svc', userName: 'Svc', rule: 'service-session', state: 'live', sealed: true, shared: false },
   ]);
   expect(world.issuer.isLive(bearer)).toBe(true);
   expect(until).toBe(world.clock.now() + HOUR - 30 * SECOND);

@@ -124,7 +124,7 @@ module.exports = {
     {
       name: 'cdk-stays-in-infra',
       severity: 'error',
-      from: { pathNot: '^(infra|test/(infra|support))/' },
+      from: { pathNot: '^(infra|test/(infra|support|deploy))/' },
       to: { path: 'node_modules/(aws-cdk-lib|constructs|cdk-nag)/' },
     },
     { name: 'nothing-ships-test-code', severity: 'error', from: { pathNot: '^(test|bench)/' }, to: { path: '^test/' } },

@@ -64,7 +64,7 @@ export function concealingToken(
   };
 }
 
-/** Reads the text of a secret that is not ThoughtSpot's; empty if it has none. */
+/** Reads the text of a secret that is not ThoughtSpot's. Throws Failure as ReadSecret does. */
 export function wireSecretText(secretId: string, { signals }: Telemetry) {
   const readSecret = makeReadSecret(new SecretsManagerClient(AWS_CLIENT_OPTIONS), secretId);
   return async (deadline: number): Promise<string> => {

@@ -23,6 +23,7 @@ export type BrokerCode =
   | 'ledger-denied'
   | 'key-unavailable'
   | 'secret-unavailable'
+  | 'not-set-up'
   | 'misconfigured'
   | 'internal-error'
   /** The person was signed out after this access token was issued: only a new sign-in helps. */

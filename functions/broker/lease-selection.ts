@@ -6,7 +6,7 @@ import type { Revoker, RevokeSelection } from './use-cases.ts';
 
 type Searched = Pick<World, 'ledger' | 'issuer'> & Pick<Entitlements, 'usersOf'>;
 
-/** A token that no row of the ledger knows; without a session ThoughtSpot does not accept it any more. */
+/** A token that no row of the ledger knows; without a session ThoughtSpot does not accept it now. */
 export interface Unledgered {
   readonly token: string;
   readonly session: SessionInfo | undefined;
@@ -32,7 +32,7 @@ export async function selectLeases(
     case 'lease':
       return { leases: [await leaseFor(world, revoker, selection.leaseId, deadline)] };
     case 'token':
-      return leaseOfToken(world, revoker, selection.token, deadline);
+      return leasesOfToken(world, revoker, selection.token, deadline);
     case 'user':
       requireOperator(revoker);
       return { leases: leasesOfUsers(world, revoker, selection.userNames, asOf, deadline) };
@@ -78,44 +78,40 @@ function isOwn(lease: Lease, caller: Caller): boolean {
 /** Another caller's lease and no lease at all look the same to a caller that may not revoke for others. */
 async function leaseFor(world: Searched, revoker: Revoker, leaseId: string, deadline: number): Promise<Lease> {
   const lease = await world.ledger.byLeaseId(leaseId, deadline);
-  if (lease && (isOperator(revoker) || (revoker.kind === 'caller' && isOwn(lease, revoker.caller)))) return lease;
+  if (lease && mayRevoke(revoker, lease)) return lease;
   throw new Failure('lease-not-found');
 }
 
-async function leaseOfToken(world: Searched, revoker: Revoker, token: string, deadline: number): Promise<Selected> {
-  const digest = await world.ledger.digest(token);
-  if (revoker.kind === 'caller') {
-    const own =
-      (await withDigest(ownLeases(world, revoker.caller, deadline), digest)) ??
-      (await endedAlready(world, revoker.caller, digest, deadline));
-    if (own) return { leases: [own] };
+function mayRevoke(revoker: Revoker, lease: Lease): boolean {
+  return isOperator(revoker) || (revoker.kind === 'caller' && isOwn(lease, revoker.caller));
+}
+
+/**
+ * The rows of a token, found without ThoughtSpot wherever the ledger knows it: a caller's own unfinished ones strongly, any
+ * other by an index that may lag. Only an operator's token that both miss is taken to ThoughtSpot, to learn whose it is.
+ */
+async function leasesOfToken(world: Searched, revoker: Revoker, token: string, deadline: number): Promise<Selected> {
+  const { ledger } = world;
+  const digest = await ledger.digest(token);
+  if (revoker.kind === 'caller' && !isOperator(revoker)) {
+    const own = await those(ownLeases(world, revoker.caller, deadline), ({ tokenDigest }) => tokenDigest === digest);
+    if (own.length > 0) return { leases: own };
   }
-  // ThoughtSpot is not asked on behalf of a caller that may revoke only its own leases.
+  // A token that was revoked before counts as revoked again.
+  const indexed = await those(ledger.withDigest(digest, deadline), (lease) => mayRevoke(revoker, lease));
+  if (indexed.length > 0) return { leases: indexed };
   if (!isOperator(revoker)) throw new Failure('lease-not-found');
   const session = await world.issuer.sessionInfo(token, deadline);
   if (!session) return { token, session };
-  const rows = world.ledger.unfinishedOfUser(normaliseUser(session.userName), deadline);
-  const row = await withDigest(rows, digest);
-  return row ? { leases: [row] } : { token, session };
+  const rows = ledger.unfinishedOfUser(normaliseUser(session.userName), deadline);
+  const missed = await those(rows, ({ tokenDigest }) => tokenDigest === digest);
+  return missed.length > 0 ? { leases: missed } : { token, session };
 }
 
-/** A token that was revoked before counts as revoked again. */
-async function endedAlready(
-  world: Searched,
-  caller: Caller,
-  digest: string,
-  deadline: number,
-): Promise<Lease | undefined> {
-  for (const user of new Set(world.usersOf(caller).map(normaliseUser))) {
-    const lease = await world.ledger.withDigest(user, digest, deadline);
-    if (lease && isOwn(lease, caller)) return lease;
-  }
-  return undefined;
-}
-
-async function withDigest(leases: AsyncIterable<Lease>, digest: string): Promise<Lease | undefined> {
-  for await (const lease of leases) if (lease.tokenDigest === digest) return lease;
-  return undefined;
+async function those(leases: AsyncIterable<Lease>, meant: (lease: Lease) => boolean): Promise<readonly Lease[]> {
+  const found: Lease[] = [];
+  for await (const lease of leases) if (meant(lease)) found.push(lease);
+  return found;
 }
 
 /**

@@ -188,6 +188,28 @@ export interface SessionIssuer {
   sessionInfo(token: string, deadline: number): Promise<SessionInfo | undefined>;
 }
 
+/** A session of the service account that is open, with its row. `until`: epoch ms, to be used no longer. */
+export interface ServiceSession {
+  readonly bearer: string;
+  readonly row: LeaseKey;
+  readonly until: number;
+}
+
+/** Sessions of the service account, for a dialect that mints with one: none is without a row in the ledger. */
+export interface ServiceSessions {
+  /**
+   * Opens one by `issuer.mint`, which logs in. `orgId` is that of the mint that needs it. Throws Failure; then no session
+   * is alive without a row.
+   */
+  open(
+    account: { readonly userName: string; readonly orgId: number; readonly policyVersion: string },
+    issuer: SessionIssuer,
+    deadline: number,
+  ): Promise<ServiceSession>;
+  /** It is not used any more: `issuer` ends it now, without one the sweep does. Throws Failure. */
+  close(session: ServiceSession, deadline: number, issuer?: SessionIssuer): Promise<void>;
+}
+
 // --- the credential --------------------------------------------------------------------------------------------------
 
 /** The broker's power at ThoughtSpot. Redacts itself when printed. `version` names the secret's version. */
@@ -266,8 +288,11 @@ export interface TokenLedger {
   unfinishedOfCaller(caller: CallerId, deadline: number, known?: readonly LeaseKey[]): AsyncIterable<Lease>;
   /** The row behind a handle, or undefined if the handle is not ours or the row is gone. */
   byLeaseId(leaseId: string, deadline: number): Promise<Lease | undefined>;
-  /** The lease of a user whose token has that digest, in any state. */
-  withDigest(user: string, digest: string, deadline: number): Promise<Lease | undefined>;
+  /**
+   * Leases whose token has that digest, finished ones too, in no order: found by an index that may lag. Mostly one; more
+   * only if ThoughtSpot answers two mints with the same token.
+   */
+  withDigest(digest: string, deadline: number): AsyncIterable<Lease>;
   /** Keyed digest of a token, as in `Lease.tokenDigest`. */
   digest(token: string): Promise<string>;
   /** Puts generation `key.generation` on condition that it does not exist. False: another request has it. */

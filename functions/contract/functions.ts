@@ -3,6 +3,8 @@
  * id, function and log-group suffix, metric dimension, alarm prefix and runbook heading prefix.
  */
 
+import type { LEDGER_TABLE } from './table.ts';
+
 export type Trigger =
   | {
       readonly kind: 'http';
@@ -24,6 +26,8 @@ export interface FunctionContract {
   /** What its role may use; infra derives the least-privilege policies from it. */
   readonly may: {
     readonly ledger: 'none' | 'read' | 'write';
+    /** Indexes of the ledger that it queries. */
+    readonly indexes: readonly (keyof typeof LEDGER_TABLE.indexes)[];
     readonly seal: boolean;
     readonly secret: boolean;
     /** Whether it may read the prober's own secret, with which the prober signs in at the issuer. */
@@ -38,7 +42,7 @@ export const FUNCTIONS = {
     events: [],
     timeoutSeconds: 20,
     memoryMb: 512,
-    may: { ledger: 'write', seal: true, secret: true },
+    may: { ledger: 'write', indexes: ['unfinished'], seal: true, secret: true },
   },
   revoketoken: {
     entry: 'functions/revoketoken.ts',
@@ -46,7 +50,7 @@ export const FUNCTIONS = {
     events: ['schedule', 'deprovisioned', 'operator'],
     timeoutSeconds: 28,
     memoryMb: 512,
-    may: { ledger: 'write', seal: true, secret: true },
+    may: { ledger: 'write', indexes: ['caller', 'token', 'unfinished'], seal: true, secret: true },
   },
   sessioninfo: {
     entry: 'functions/sessioninfo.ts',
@@ -54,7 +58,7 @@ export const FUNCTIONS = {
     events: [],
     timeoutSeconds: 20,
     memoryMb: 512,
-    may: { ledger: 'read', seal: true, secret: true },
+    may: { ledger: 'read', indexes: ['caller', 'unfinished'], seal: true, secret: true },
   },
   leases: {
     entry: 'functions/leases.ts',
@@ -62,7 +66,7 @@ export const FUNCTIONS = {
     events: ['operator'],
     timeoutSeconds: 20,
     memoryMb: 256,
-    may: { ledger: 'read', seal: false, secret: true },
+    may: { ledger: 'read', indexes: ['due', 'unfinished'], seal: false, secret: true },
   },
   sweep: {
     entry: 'functions/sweep.ts',
@@ -70,7 +74,7 @@ export const FUNCTIONS = {
     events: [],
     timeoutSeconds: 60,
     memoryMb: 1_024,
-    may: { ledger: 'write', seal: true, secret: true },
+    may: { ledger: 'write', indexes: ['due'], seal: true, secret: true },
   },
   /** Deployed everywhere, scheduled where the environment has `prober`. */
   prober: {
@@ -79,7 +83,7 @@ export const FUNCTIONS = {
     events: [],
     timeoutSeconds: 60,
     memoryMb: 256,
-    may: { ledger: 'none', seal: false, secret: false, proberSecret: true },
+    may: { ledger: 'none', indexes: [], seal: false, secret: false, proberSecret: true },
   },
 } as const satisfies Record<string, FunctionContract>;
 

@@ -49,6 +49,13 @@ export const LEDGER_TABLE = {
       partitionKey: { name: 'callerDigest', type: 'S' },
       projection: 'KEYS_ONLY',
     },
+    /** Sparse: rows that have had a token, by its digest, finished ones too. What it finds is read again from the table. */
+    token: {
+      name: 'token',
+      scope: 'global',
+      partitionKey: { name: 'tokenDigest', type: 'S' },
+      projection: 'KEYS_ONLY',
+    },
     /**
      * Sparse: unfinished rows of a user, without the finished rows of a month. It never lags. It costs only two write units
      * per token, because its sort key does not change while a row is in it (docs/adr/0008).

@@ -34,7 +34,7 @@ export interface DynamoDbLedgerOptions extends HandlesOptions {
 
 /** Keys per strongly consistent batch read; DynamoDB takes up to 100. */
 const BATCH = 100;
-const { due: dueIndex, caller: callerIndex, unfinished: unfinishedIndex } = LEDGER_TABLE.indexes;
+const { due: dueIndex, caller: callerIndex, token: tokenIndex, unfinished: unfinishedIndex } = LEDGER_TABLE.indexes;
 
 const rowKey = z.object({ pk: z.string(), sk: z.string() });
 const writtenItem = z.object({ write: z.string() });
@@ -71,17 +71,18 @@ export function makeDynamoDbLedger(options: DynamoDbLedgerOptions): TokenLedger 
    * Rows that an index of keys finds, but for those `known`. It may lag, and a row may change in between: what counts is
    * the row as it is now.
    */
-  async function* unfinishedBy(query: Query, deadline: number, known: readonly LeaseKey[] = []): AsyncGenerator<Lease> {
+  async function* rowsBy(query: Query, deadline: number, known: readonly LeaseKey[] = []): AsyncGenerator<Lease> {
     const handles = await handlesNow(deadline);
     const asText = ({ pk, sk }: ItemKey) => `${pk}\n${sk}`;
     const leftOut = new Set(known.map((key) => asText(leaseItemKey(key))));
     for await (const items of table.pages({ ...query, limit: BATCH }, deadline)) {
       const keys = items.map((item) => parseItem(rowKey, item)).filter((key) => !leftOut.has(asText(key)));
-      for (const item of await table.getMany(keys, deadline)) {
-        const lease = leaseFrom(item, handles);
-        if (isUnfinished(lease.state)) yield lease;
-      }
+      for (const item of await table.getMany(keys, deadline)) yield leaseFrom(item, handles);
     }
+  }
+
+  async function* unfinishedBy(...by: Parameters<typeof rowsBy>): AsyncGenerator<Lease> {
+    for await (const lease of rowsBy(...by)) if (isUnfinished(lease.state)) yield lease;
   }
 
   return {
@@ -103,12 +104,9 @@ export function makeDynamoDbLedger(options: DynamoDbLedgerOptions): TokenLedger 
       return unfinishedBy(query, deadline);
     },
 
-    async withDigest(user, digest, deadline) {
-      const handles = await handlesNow(deadline);
-      const values = { pk: userPartition(user), digest };
-      const query = { where: '#pk = :pk', filter: '#tokenDigest = :digest', values };
-      for await (const [item] of table.pages(query, deadline)) if (item) return leaseFrom(item, handles);
-      return undefined;
+    withDigest(digest, deadline) {
+      const where = `#${tokenIndex.partitionKey.name} = :digest`;
+      return rowsBy({ index: tokenIndex, where, values: { digest } }, deadline);
     },
 
     async *unfinishedOfCaller(caller, deadline, known) {

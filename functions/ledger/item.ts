@@ -8,7 +8,8 @@
  * | data key | `key#<environment>` | hour, `2026-11-24T10`                     | data-keys         |
  *
  * A lease has its fields as attributes of the same names, and also: `token` (sealed, until it is finished),
- * `write` (the last write), `dueShard`, `callerDigest` (both only while unfinished), `retention` (once finished).
+ * `write` (the last write), `dueShard`, `callerDigest` (both only while unfinished), `retention` (once finished). Of its own
+ * fields `dueAt` and `tokenDigest` are keys of indexes.
  */
 import { createHash } from 'node:crypto';
 import * as z from 'zod/mini';

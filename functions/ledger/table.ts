@@ -27,7 +27,6 @@ export interface TableOptions extends AwsCallOptions {
 export interface Query {
   /** The key condition. */
   readonly where: string;
-  readonly filter?: string;
   readonly values: Item;
   /** The table itself where absent. A global index is not read strongly: it cannot be. */
   readonly index?: LedgerIndex;
@@ -93,13 +92,12 @@ export function makeTable(options: TableOptions): Table {
     return items;
   };
 
-  const page: Table['page'] = async ({ where, filter, values, index, newestFirst, limit, after }, deadline) => {
+  const page: Table['page'] = async ({ where, values, index, newestFirst, limit, after }, deadline) => {
     const command = new QueryCommand({
       TableName: name,
       IndexName: index?.name,
       KeyConditionExpression: where,
-      FilterExpression: filter,
-      ...attributesIn(`${where} ${filter ?? ''}`, values),
+      ...attributesIn(where, values),
       ConsistentRead: index?.scope !== 'global',
       ScanIndexForward: !newestFirst,
       Limit: limit,

@@ -20,8 +20,7 @@ const wholeNumber = (least: number, most: number): Reader<number> => [
   `a whole number, ${least} to ${most}`,
 ];
 const secretId = matching(/^[\w/+=.@:-]{1,2048}$/, 'the name or ARN of a secret');
-/** A scope token of RFC 6749, 3.3. */
-const scope = matching(/^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/, 'one scope, or none');
+const scope = matching(/^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/, 'one scope, or none'); // RFC 6749, 3.3
 const origin: Reader<string> = [
   secureOrigin,
   'an origin such as https://my.thoughtspot.cloud, without a path (http only for loopback)',
@@ -49,6 +48,10 @@ const VARIABLES = {
 type Values = { [V in EnvironmentVariable]: NonNullable<ReturnType<(typeof VARIABLES)[V][0]>> };
 const READERS: { readonly [V in EnvironmentVariable]: Reader<Values[V]> } = VARIABLES;
 
+/** Why a function refuses this value of a variable; undefined if it takes it. The stack asks too, before it deploys. */
+export const faultOfVariable = (variable: EnvironmentVariable, text = ''): string | undefined =>
+  text === '' ? 'is not set' : READERS[variable][0](text) === undefined ? `must be ${READERS[variable][1]}` : undefined;
+
 /** Exactly what contract/environment.ts gives a function, parsed and frozen. */
 export type Config<F extends FunctionName> = Readonly<Pick<Values, (typeof ENVIRONMENT)[F][number]>>;
 
@@ -59,10 +62,9 @@ export type Config<F extends FunctionName> = Readonly<Pick<Values, (typeof ENVIR
 export function readConfig<F extends FunctionName>(of: F, environment: NodeJS.ProcessEnv = process.env): Config<F> {
   const values = read(ENVIRONMENT[of], environment);
   if (holdsAll(of, values)) return Object.freeze(values);
-  const faults = ENVIRONMENT[of].flatMap((variable) => {
-    if (values[variable] !== undefined) return [];
-    return environment[variable] ? `${variable} must be ${READERS[variable][1]}` : `${variable} is not set`;
-  });
+  const faults = ENVIRONMENT[of]
+    .filter((variable) => values[variable] === undefined)
+    .map((variable) => `${variable} ${faultOfVariable(variable, environment[variable])}`);
   throw new Failure('misconfigured', { reason: `environment variables: ${faults.join('; ')}` });
 }
 
@@ -73,9 +75,7 @@ export function readTelemetryConfig(environment: NodeJS.ProcessEnv = process.env
 }
 
 /** The scope that a caller must hold; undefined where the environment says `none`. */
-export function scopeOf(configured: string): string | undefined {
-  return configured === 'none' ? undefined : configured;
-}
+export const scopeOf = (configured: string): string | undefined => (configured === 'none' ? undefined : configured);
 
 function read(variables: readonly EnvironmentVariable[], environment: NodeJS.ProcessEnv): Partial<Values> {
   const values: Partial<Values> = {};

@@ -161,12 +161,13 @@ export function makeMemoryLedger(options: MemoryLedgerOptions): MemoryLedger {
       yield* each(rows);
     },
 
-    withDigest: (user, digest, deadline) =>
-      call('withDigest', [user, digest], deadline, () => {
-        const rows = [...(users.get(user)?.values() ?? [])].flatMap((generations) => [...generations.values()]);
-        const row = rows.find(({ facts }) => facts.tokenDigest === digest);
-        return row && leaseOf(row);
-      }),
+    async *withDigest(digest, deadline) {
+      yield* await call('withDigest', [digest], deadline, async () => {
+        const found: Lease[] = [];
+        for await (const row of ledger.rows()) if (row.tokenDigest === digest) found.push(row);
+        return found;
+      });
+    },
 
     async *unfinishedOfCaller(caller, deadline, known = []) {
       const leftOut = new Set(known.map(find));

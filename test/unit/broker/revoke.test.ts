@@ -1,6 +1,6 @@
 import { Failure } from '../../../functions/broker/failure.ts';
 import type { RevokeSelection, Revoker } from '../../../functions/broker/use-cases.ts';
-import { asCaller, asOperator, EVENT, makeWorld } from '../../support/broker-world.ts';
+import { asCaller, asOperator, EVENT, makeWorld, type World } from '../../support/broker-world.ts';
 
 const code = async (promise: Promise<unknown>): Promise<string> => {
   try {
@@ -95,6 +95,14 @@ describe('a caller', () => {
     await process().revoke('ann', { kind: 'token', token });
     expect(await process().revoke('ann', { kind: 'token', token })).toEqual({ revoked: 1, pending: 0 });
     expect(await code(process().revoke('bob', { kind: 'token', token }))).toBe('lease-not-found');
+  });
+
+  test('finds a token among its unfinished rows, which the index need not show yet', async () => {
+    const { process, ledger, issuer } = makeWorld();
+    const { token } = await process().getToken('ann');
+    const late = { ...ledger, withDigest: async function* () {} };
+    const tally = await process({ ledger: late }).revoke('ann', { kind: 'token', token });
+    expect([tally, issuer.live()]).toEqual([{ revoked: 1, pending: 0 }, []]);
   });
 
   test("cannot distinguish another caller's lease from one that does not exist", async () => {
@@ -235,6 +243,56 @@ describe('an operator', () => {
     expect(await states(world)).toEqual(['bob live', 'bob revoked']);
     expect(world.issuer.isLive(token)).toBe(false);
     expect(await world.process().revoke(asOperator(), { kind: 'token', token })).toEqual({ revoked: 1, pending: 0 });
+  });
+
+  describe('ends a token whose row is found', () => {
+    const down = (): Promise<never> => Promise.reject(new Failure('upstream-unavailable'));
+
+    test.each<[string, (world: World) => void, object]>([
+      [
+        'while ThoughtSpot is down',
+        ({ issuer }) => void (issuer.revokeFault = () => 'down'),
+        { revoked: 0, pending: 1 },
+      ],
+      ['while its user is inactive', ({ issuer }) => void issuer.inactive.add('bob'), { revoked: 1, pending: 0 }],
+    ])('first in the ledger, %s, and it is not served again', async (_, disturb, tally) => {
+      const world = makeWorld();
+      const { process, issuer, clock } = world;
+      const { token } = await process().getToken('bob');
+      disturb(world);
+      const asking = process({ issuer: { ...issuer, sessionInfo: down } });
+      expect(await asking.revoke(asOperator(), { kind: 'token', token })).toEqual(tally);
+      expect(await states(world)).toEqual(['bob revoking']);
+      issuer.inactive.clear();
+      issuer.revokeFault = undefined;
+      expect(issuer.isLive(token)).toBe(true);
+      expect((await process().getToken('bob')).token).not.toBe(token);
+      await clock.advance(2_000);
+      await clock.drive(process().sweep());
+      expect([issuer.isLive(token), await states(world)]).toEqual([false, ['bob live', 'bob revoked']]);
+    });
+
+    test('strongly, where the index does not show it yet', async () => {
+      const world = makeWorld();
+      const { process, issuer, ledger } = world;
+      const { token } = await process().getToken('bob');
+      const late = { ...ledger, withDigest: async function* () {} };
+      const selection = { kind: 'token', token } as const;
+      const both = process({ ledger: late, issuer: { ...issuer, sessionInfo: down } });
+      expect(await code(both.revoke(asOperator(), selection))).toBe('upstream-unavailable');
+      expect(await process({ ledger: late }).revoke(asOperator(), selection)).toEqual({ revoked: 1, pending: 0 });
+      expect([issuer.isLive(token), await states(world)]).toEqual([false, ['bob revoked']]);
+    });
+
+    test('in every row, should two mints have been answered with one token', async () => {
+      const world = makeWorld();
+      const { process, issuer, clock } = world;
+      const { token } = await process().getToken('bob');
+      issuer.reply = (minted) => ({ ...minted, token });
+      await process().getToken('bob', { grant: 'other' });
+      await clock.drive(process().revoke(asOperator(), { kind: 'token', token }));
+      expect((await states(world)).filter((state) => state.endsWith('live'))).toEqual([]);
+    });
   });
 
   test('ends a live token that no row knows', async () => {

@@ -6,6 +6,7 @@ export type BrokerCode =
   | 'insufficient-scope'
   | 'user-not-provisioned'
   | 'lease-not-found'
+  | 'entitlement-conflict'
   | 'object-not-available'
   | 'mint-limit'
   | 'mint-in-progress'

@@ -126,6 +126,7 @@ export function requestOf(person: string, body?: object) {
     exp: 4_000_000_000,
     scope: 'broker:token',
     preferred_username: person,
+    name: person,
     email: `${person}@acme.example`,
     groups: ['analysts'],
     'https://broker.example/tenant': 'acme',

@@ -12,8 +12,8 @@ import { clock } from './wiring/system.ts';
 const { edge, ready } = start('leases', (config, telemetry) => {
   const { credentials, ledger } = wireLedger(config, telemetry, noDataKeys);
   warmUp(telemetry, credentials);
-  const listLeases = makeListLeases({ ledger, clock });
-  return { listLeases, route: leasesRoute(listLeases, scopeOf(config.SCOPE_REVOKE)) };
+  const listings = { listLeases: makeListLeases({ ledger, clock }), ledger };
+  return { listings, route: leasesRoute(listings, scopeOf(config.SCOPE_REVOKE)) };
 });
 
 const http = httpEntry(edge, async () => (await ready()).route);
@@ -21,7 +21,7 @@ const http = httpEntry(edge, async () => (await ready()).route);
 const noSignal = () => undefined;
 const direct = eventEntry(edge, noSignal, async (event, deadline) => {
   const listing = listingOf(event);
-  return page((await ready()).listLeases, listing.filter, listing.page, deadline);
+  return page((await ready()).listings, listing.filter, listing.page, deadline);
 });
 
 export const handler = (event: unknown, context: Context) =>

@@ -73,7 +73,7 @@ function handlers() {
     gettoken: gettokenRoute(makeGetToken(deps), scopes.token, clock),
     revoketoken: revoketokenRoute(makeRevokeTokens(deps), scopes, clock),
     sessioninfo: sessioninfoRoute(makeGetSessionInfo(deps), scopes.token),
-    leases: leasesRoute(makeListLeases(deps), scopes.revoke),
+    leases: leasesRoute({ listLeases: makeListLeases(deps), ledger }, scopes.revoke),
   };
   return {
     clock,

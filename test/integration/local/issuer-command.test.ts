@@ -9,7 +9,7 @@ test('npm run issuer is an issuer by itself: a discovery document under its own 
   issuer.stdout.on('data', (chunk: Buffer) => (said += String(chunk)));
   while (!said.includes('stops it')) await once(issuer.stdout, 'data');
   const [url = ''] = /http:\/\/127\.0\.0\.1:\d+/.exec(said) ?? [];
-  const discovery = await (await fetch(`${url}/.well-known/openid-configuration`)).json();
+  const discovery: unknown = await (await fetch(`${url}/.well-known/openid-configuration`)).json();
   expect(discovery).toMatchObject({ issuer: url });
   const body = new URLSearchParams({ grant_type: 'password', username: 'alice' });
   const answer = (await (await fetch(`${url}/token`, { method: 'POST', body })).json()) as { access_token: string };

@@ -2,6 +2,7 @@
 export type BrokerCode =
   | 'invalid-request'
   | 'unsupported-media-type'
+  | 'invalid-token'
   | 'not-entitled'
   | 'insufficient-scope'
   | 'user-not-provisioned'
@@ -23,6 +24,7 @@ export type BrokerCode =
   | 'ledger-denied'
   | 'key-unavailable'
   | 'secret-unavailable'
+  | 'issuer-unavailable'
   | 'misconfigured'
   | 'internal-error'
   /** The person was signed out after this access token was issued: only a new sign-in helps. */

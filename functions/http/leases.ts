@@ -1,6 +1,5 @@
 import * as z from 'zod/mini';
 import type { LeaseFilter, ListLeases } from '../broker/use-cases.ts';
-import { Failure } from '../broker/failure.ts';
 import { json } from './answer.ts';
 import { integer, object, orgId, readFields, text } from './fields.ts';
 import type { Route } from './http-entry.ts';
@@ -19,15 +18,11 @@ const PAGE = z.strictObject({ limit: z.optional(integer(1, MOST)), cursor: z.opt
 const QUERY = z.strictObject({ ...FILTER.shape, ...PAGE.shape });
 const EVENT = z.strictObject({ source: z.literal('operator'), filter: z.optional(object), ...PAGE.shape });
 
-/**
- * `GET /leases`: unfinished leases, one page, for operators; without a scope for them, for nobody. No token, sealed or
- * not, is in a lease.
- */
-export function leasesRoute(listLeases: ListLeases, scope: string | undefined): Route {
+/** `GET /leases`: unfinished leases, one page, for operators. No token, sealed or not, is in a lease. */
+export function leasesRoute(listLeases: ListLeases): Route {
   return {
-    scope,
+    scope: 'revoke',
     async answer({ event, deadline }) {
-      if (scope === undefined) throw new Failure('insufficient-scope');
       const given = Object.entries(event.queryStringParameters ?? {}).map(asNumber);
       const query = readFields(QUERY, Object.fromEntries(given));
       return json(200, await page(listLeases, query, query, deadline));

@@ -41,6 +41,8 @@ const issuerUrl = z.string(required('is missing; write the iss claim')).refine((
   return url?.protocol === 'https:' && url.search === '' && url.hash === '';
 }, 'must be https and exactly the iss claim; API Gateway reads <issuer>/.well-known/openid-configuration');
 
+const httpsUrl = z.string().refine((value) => URL.parse(value)?.protocol === 'https:', 'must be an https URL');
+
 const selection = z.union(
   [
     z.strictObject({ all: z.literal(true) }),
@@ -120,6 +122,15 @@ const environmentSchema = (development: boolean, region = 'the region') =>
         token: scope,
         revoke: scope.refine((value) => value !== 'none', 'operators always need a scope'),
       }),
+      /** What it signs with; API Gateway takes no other than these. */
+      algorithms: z
+        .array(z.enum(['RS256', 'RS384', 'RS512'], 'choose RS256, RS384 or RS512'))
+        .min(1)
+        .default(['RS256']),
+      /** Where its keys are. Left out, the functions ask its discovery document first, one round trip more. */
+      jwksUri: httpsUrl.optional(),
+      /** Set it where its access tokens have no `nonce`: a token with one is an ID token then, and is refused. */
+      refuseNonce: z.boolean().optional(),
     }),
     allowedOrigins: z
       .array(allowedOrigin(development))

@@ -25,6 +25,7 @@ export type BrokerCode =
   | 'key-unavailable'
   | 'secret-unavailable'
   | 'issuer-unavailable'
+  | 'not-set-up'
   | 'misconfigured'
   | 'internal-error'
   /** The person was signed out after this access token was issued: only a new sign-in helps. */

@@ -1,5 +1,6 @@
 /** Lambda gettoken: `POST /gettoken`, a ThoughtSpot token for the caller. */
 import { makeGetToken } from './broker/get-token.ts';
+import { makeServiceSessions } from './broker/service-session.ts';
 import { gettokenRoute } from './http/gettoken.ts';
 import { httpEntry } from './http/http-entry.ts';
 import { wireIdentity } from './wiring/identity.ts';
@@ -12,7 +13,8 @@ import { wireThoughtSpot } from './wiring/thoughtspot.ts';
 const { edge, ready } = start('gettoken', async (config, telemetry) => {
   const policy = await wirePolicy(config);
   const { credentials, dataKeys, ledger } = wireLedger(config, telemetry, wireDataKeys(config, telemetry));
-  const issuer = wireThoughtSpot(config, credentials, telemetry);
+  const sessions = makeServiceSessions({ ...telemetry, ledger, clock, randomness });
+  const issuer = wireThoughtSpot(config, credentials, { ...telemetry, sessions });
   const identity = wireIdentity(config, telemetry);
   warmUp(telemetry, credentials, dataKeys, issuer, identity);
   const settings = { repliesWithoutScope: config.THOUGHTSPOT_REPLIES_WITHOUT_SCOPE === 'true' };

@@ -15,10 +15,9 @@ import { SecretWatch } from './constructs/secret-watch.ts';
 import { ThoughtSpotSecret } from './constructs/thoughtspot-secret.ts';
 import { TokenApi } from './constructs/token-api.ts';
 import { TokenLedger } from './constructs/token-ledger.ts';
+import { stackName } from './deployed-stack.ts';
 import type { Environment } from './environments/environment.ts';
 import { functionVariables } from './function-variables.ts';
-
-export const stackName = (environment: string): string => `thoughtspot-broker-${environment}`;
 
 /** The whole broker of one environment. It only composes the constructs; every decision is in one of them. */
 export class BrokerStack extends Stack {
@@ -42,7 +41,8 @@ export class BrokerStack extends Stack {
       retain,
     });
     const proberSecret = new ProberSecret(this, 'prober-secret', {
-      secret: environment.prober?.secret ?? `thoughtspot-broker/${environment.name}/prober`,
+      // Without a prober its function is deployed but never runs; nothing is created for it.
+      secret: environment.prober?.secret ?? { import: `thoughtspot-broker/${environment.name}/prober` },
     });
     const egress =
       environment.fixedEgress && new FixedEgress(this, 'egress', { prefix, settings: environment.fixedEgress });
@@ -91,5 +91,6 @@ export class BrokerStack extends Stack {
     new CfnOutput(this, 'ApiUrl', { value: api.url });
     new CfnOutput(this, 'Issuer', { value: environment.issuer.url });
     new CfnOutput(this, 'SecretName', { value: secret.id });
+    new CfnOutput(this, 'LedgerTable', { value: ledger.table.tableName });
   }
 }

@@ -1,16 +1,16 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { parseArgs } from 'node:util';
-import { stackName } from './broker-stack.ts';
 import { PROJECT_ROOT } from './bundles.ts';
 import { SECRET_SHAPE } from './constructs/thoughtspot-secret.ts';
+import { regionIn, regionOfProfile, stackName, stackOutputs } from './deployed-stack.ts';
 import { loadEnvironment } from './environment-files.ts';
 import type { Environment, Target } from './environments/environment.ts';
+import { placeholders } from './placeholders.ts';
 
-/** `npm run synth|diff|deploy|destroy -- <environment>`: prints what it will change, then runs `cdk`. */
-const COMMANDS = ['synth', 'diff', 'deploy', 'destroy'] as const;
+/** `npm run bootstrap|synth|diff|deploy|destroy -- <environment>`: prints what it will change, then runs `cdk`. */
+const COMMANDS = ['bootstrap', 'synth', 'diff', 'deploy', 'destroy'] as const;
 type Command = (typeof COMMANDS)[number];
 
 export interface Request {
@@ -20,11 +20,14 @@ export interface Request {
   readonly accountKnown: boolean;
   readonly yes: boolean;
   readonly production: boolean;
+  /** Take over resources that an earlier stack of this name left behind. */
+  readonly importExisting: boolean;
 }
 
 const USAGE = `Usage: npm run ${COMMANDS.join('|')} -- <environment> [--account <12 digits>] [--region <region>] [--yes]
-  --yes         do not ask for confirmation (deploy, destroy)
-  --production  allow destroy for an environment whose purpose is production`;
+  --yes                        do not ask for confirmation (deploy, destroy)
+  --production                 allow destroy for an environment whose purpose is production
+  --import-existing-resources  take over what an earlier stack left behind (deploy)`;
 
 /** Parses the command line. Throws with the usage, the known environments, or every fault of the environment. */
 export function parseRequest(argv: readonly string[], env: Readonly<Record<string, string | undefined>>): Request {
@@ -36,6 +39,7 @@ export function parseRequest(argv: readonly string[], env: Readonly<Record<strin
       region: { type: 'string' },
       yes: { type: 'boolean', default: false },
       production: { type: 'boolean', default: false },
+      'import-existing-resources': { type: 'boolean', default: false },
     },
   });
   const [word, name, ...more] = positionals;
@@ -43,24 +47,29 @@ export function parseRequest(argv: readonly string[], env: Readonly<Record<strin
   if (command === undefined || more.length > 0) throw new Error(USAGE);
   const target: Target = {
     account: values.account ?? env['BROKER_ACCOUNT'] ?? env['CDK_DEFAULT_ACCOUNT'],
-    region: values.region ?? env['BROKER_REGION'] ?? env['CDK_DEFAULT_REGION'] ?? env['AWS_REGION'],
+    region: values.region ?? regionIn(env),
   };
   const accountKnown = target.account !== undefined;
   // Without an account, cdk uses that of the AWS credentials. synth needs no credentials, so it needs the account.
   const assumed = accountKnown || command === 'synth' ? target.account : '000000000000';
   const environment = loadEnvironment(name, { ...target, account: assumed });
-  return { command, environment, accountKnown, yes: values.yes, production: values.production };
+  const { yes, production, 'import-existing-resources': importExisting } = values;
+  return { command, environment, accountKnown, yes, production, importExisting };
 }
 
 /** What a command will change, as lines of text. */
 export function announcement({ command, environment, accountKnown }: Request): string {
   const { account, region, thoughtSpot, issuer, secret, policyFile, purpose } = environment;
   const origin = 'create' in secret ? `created empty if new: ${secret.create}` : `imported: ${secret.import}`;
+  const where = [
+    `  account      ${accountKnown ? account : 'that of your AWS credentials'}`,
+    `  region       ${region}`,
+  ];
+  if (command === 'bootstrap') return [`bootstrap the account and region of ${environment.name}`, ...where].join('\n');
   return [
     `${command} ${environment.name} (${purpose})`,
     `  stack        ${stackName(environment.name)}`,
-    `  account      ${accountKnown ? account : 'that of your AWS credentials'}`,
-    `  region       ${region}`,
+    ...where,
     `  ThoughtSpot  ${thoughtSpot.host} (${thoughtSpot.dialect})`,
     `  issuer       ${issuer.url}`,
     `  secret       ${origin}`,
@@ -68,17 +77,22 @@ export function announcement({ command, environment, accountKnown }: Request): s
   ].join('\n');
 }
 
-/** Why a destroy is refused, or undefined. */
+/** Why a command is refused, or undefined. */
 export function refusal({ command, environment, production }: Request): string | undefined {
-  if (command !== 'destroy' || environment.purpose !== 'production' || production) return undefined;
+  const { name, purpose } = environment;
+  const madeUp = command === 'deploy' ? placeholders(environment) : [];
+  if (madeUp.length > 0)
+    return `${name} still has made-up values. Replace them in infra/environments/${name}.ts:\n${madeUp.map((one) => `  - ${one}`).join('\n')}`;
+  if (command !== 'destroy' || purpose !== 'production' || production) return undefined;
   return (
-    `${environment.name} is production: add --production to destroy it. Its table, keys, secret and logs are kept. ` +
+    `${name} is production: add --production to destroy it. Its table, keys, secret and logs are kept. ` +
     `Its stack has termination protection, which you must switch off first.`
   );
 }
 
 /** What to do after a deployment, with the outputs of the stack. */
 export function nextSteps(environment: Environment, outputs: Readonly<Record<string, string>>): string {
+  const { name, region } = environment;
   const secret = outputs['SecretName'] ?? '<secret>';
   return [
     `API URL  ${outputs['ApiUrl'] ?? 'unknown'}`,
@@ -87,18 +101,24 @@ export function nextSteps(environment: Environment, outputs: Readonly<Record<str
     '',
     `Store the credential (once, and again when it changes). Write secret.json, readable only by you, as`,
     `  ${SECRET_SHAPE}`,
-    `  aws secretsmanager put-secret-value --region ${environment.region} --secret-id ${secret} --secret-string file://secret.json`,
+    `  aws secretsmanager put-secret-value --region ${region} --secret-id ${secret} --secret-string file://secret.json`,
     `  rm secret.json`,
     `Then check that everything works:`,
-    `  npm run doctor -- --env ${environment.name}`,
+    `  npm run doctor -- --env ${name} --region ${region}`,
   ].join('\n');
 }
 
+/** What to do after a deployment that failed. */
+export const AFTER_FAILURE =
+  'The deployment failed. If it was the first one of this environment: docs/deploy.md, "The first deployment failed".';
+
 /** Arguments for the cdk command line. */
-export function cdkArguments({ command, environment, yes }: Request): string[] {
+export function cdkArguments({ command, environment, yes, importExisting }: Request): string[] {
   const stack = stackName(environment.name);
   const output = ['--output', path.join('cdk.out', environment.name)];
   switch (command) {
+    case 'bootstrap':
+      return ['bootstrap', ...output];
     case 'synth':
       return ['synth', '--quiet', '--no-lookups', ...output];
     case 'diff':
@@ -107,17 +127,14 @@ export function cdkArguments({ command, environment, yes }: Request): string[] {
       return [
         'deploy',
         ...output,
-        '--outputs-file',
-        outputsFile(environment),
         ...(yes ? ['--require-approval', 'never'] : []),
+        ...(importExisting ? ['--import-existing-resources'] : []),
         stack,
       ];
     case 'destroy':
       return ['destroy', '--force', ...output, stack];
   }
 }
-
-const outputsFile = ({ name }: Environment): string => path.join('cdk.out', `${name}.outputs.json`);
 
 async function confirmed({ environment }: Request): Promise<boolean> {
   const lines = createInterface({ input: process.stdin, output: process.stdout });
@@ -127,7 +144,9 @@ async function confirmed({ environment }: Request): Promise<boolean> {
 }
 
 async function main(): Promise<number> {
-  const request = parseRequest(process.argv.slice(2), process.env);
+  const argv = process.argv.slice(2);
+  const region = regionIn(process.env) ?? (argv.includes('--region') ? undefined : await regionOfProfile());
+  const request = parseRequest(argv, { ...process.env, BROKER_REGION: region });
   const { command, environment } = request;
   console.log(announcement(request));
   const refused = refusal(request);
@@ -141,18 +160,22 @@ async function main(): Promise<number> {
       ...process.env,
       BROKER_ENVIRONMENT: environment.name,
       BROKER_REGION: environment.region,
+      AWS_REGION: environment.region,
       ...(request.accountKnown ? { BROKER_ACCOUNT: environment.account } : {}),
     },
   });
-  if (status !== 0) return status ?? 1;
+  if (status !== 0) {
+    if (command === 'deploy') console.error(AFTER_FAILURE);
+    return status ?? 1;
+  }
   if (command === 'synth')
     console.log(
       `Synthesized into cdk.out/${environment.name} in ${((Date.now() - started) / 1000).toFixed(1)} s; no finding of cdk-nag is open.`,
     );
-  const file = path.join(PROJECT_ROOT, outputsFile(environment));
-  if (command === 'deploy' && existsSync(file)) {
-    const outputs = JSON.parse(readFileSync(file, 'utf8')) as Record<string, Record<string, string>>;
-    console.log(`\n${nextSteps(environment, outputs[stackName(environment.name)] ?? {})}`);
+  if (command === 'deploy') {
+    // The deployment is done; that its outputs cannot be read does not make it a failure.
+    const outputs = await stackOutputs(environment.name, environment.region).catch(() => undefined);
+    console.log(`\n${nextSteps(environment, outputs ?? {})}`);
   }
   return 0;
 }

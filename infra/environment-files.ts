@@ -1,26 +1,83 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { parseEnvironment } from './environments/environment.ts';
+import type { Fault } from './environment-faults.ts';
+import { EnvironmentError, parseEnvironment } from './environments/environment.ts';
 import type { Environment, Target } from './environments/environment.ts';
+import { lineOf, syntaxFault } from './source-lines.ts';
 
 export const ENVIRONMENTS_FOLDER = path.join(import.meta.dirname, 'environments');
 
 /** Names of the environments: the files of infra/environments. */
-export function knownEnvironments(): string[] {
-  return readdirSync(ENVIRONMENTS_FOLDER)
+export function knownEnvironments(folder = ENVIRONMENTS_FOLDER): string[] {
+  return readdirSync(folder)
     .filter((file) => file.endsWith('.ts') && file !== 'environment.ts')
     .map((file) => path.basename(file, '.ts'))
     .sort();
 }
 
-/** Reads and parses one environment by name. Throws with the known names, or EnvironmentError with all faults. */
-export function loadEnvironment(name: string | undefined, target: Target): Environment {
-  const known = knownEnvironments();
+/**
+ * Reads and parses one environment by name. Throws with the known names, or EnvironmentError with all faults, each with
+ * file and line. A secret that another environment creates is a fault too: a file was copied and the name was left.
+ */
+export function loadEnvironment(name: string | undefined, target: Target, folder = ENVIRONMENTS_FOLDER): Environment {
+  const known = knownEnvironments(folder);
   if (name === undefined || !known.includes(name)) {
     const said = name === undefined ? 'No environment named' : `Unknown environment ${name}`;
     throw new Error(`${said}. Known: ${known.join(', ')}. To add one, copy infra/environments/dev.ts.`);
   }
-  const module = createRequire(import.meta.filename)(`./environments/${name}.ts`) as { default: unknown };
-  return parseEnvironment(name, module.default, target);
+  const source = readFileSync(path.join(folder, `${name}.ts`), 'utf8');
+  const place = ({ path: at, text }: Fault): string => {
+    // These two are not in the file.
+    if (at[0] === 'account' || at[0] === 'region') return text;
+    return `infra/environments/${name}.ts:${lineOf(source, at)} ${text}`;
+  };
+  const environment = parseEnvironment(name, valuesOf(name, source, folder), target, place);
+  const taken = known
+    .filter((other) => other !== name)
+    .flatMap((other) => secretsOf(other, folder).map((secret) => [secret, other] as const));
+  const faults = secretPaths(environment).flatMap(([at, secret]) => {
+    const [, owner] = taken.find(([others]) => others === secret) ?? [];
+    if (owner === undefined) return [];
+    return place({ path: at, text: `${at.join('.')}: ${secret} is the secret of ${owner}; give ${name} its own` });
+  });
+  if (faults.length > 0) throw new EnvironmentError(name, faults);
+  return environment;
+}
+
+/** The default export of an environment's file. Throws EnvironmentError with file and line if it cannot be run. */
+function valuesOf(name: string, source: string, folder: string): unknown {
+  const file = path.join(folder, `${name}.ts`);
+  try {
+    return (createRequire(import.meta.filename)(file) as { default?: unknown }).default;
+  } catch (error) {
+    const fault = syntaxFault(source);
+    const [, afterFile = '1'] = (error instanceof Error ? (error.stack ?? '') : '').split(`${file}:`);
+    const line = fault?.line ?? parseInt(afterFile, 10);
+    const problem = fault?.problem ?? (error instanceof Error ? error.message : String(error));
+    throw new EnvironmentError(name, [`infra/environments/${name}.ts:${line} ${problem}`]);
+  }
+}
+
+type SecretPath = readonly [path: readonly string[], secret: string];
+
+/** The secrets that an environment creates, with their paths. Importing one that others have is deliberate. */
+function secretPaths({ secret, prober }: Pick<Environment, 'secret' | 'prober'>): readonly SecretPath[] {
+  return [
+    ...('create' in secret ? [[['secret', 'create'], secret.create] as const] : []),
+    ...(prober && 'create' in prober.secret ? [[['prober', 'secret', 'create'], prober.secret.create] as const] : []),
+  ];
+}
+
+/** The secrets that another environment creates; none if its file is faulty, which is not this environment's fault. */
+function secretsOf(name: string, folder: string): readonly string[] {
+  try {
+    const environment = parseEnvironment(name, valuesOf(name, '', folder), {
+      account: '000000000000',
+      region: 'us-east-1',
+    });
+    return secretPaths(environment).map(([, secret]) => secret);
+  } catch {
+    return [];
+  }
 }

@@ -1,11 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { withoutMark } from '../functions/contract/shapes.ts';
 import type { Policy } from '../functions/policy/decide.ts';
 import { ENVIRONMENTS_FOLDER } from './environment-files.ts';
 import { EnvironmentError, UPSTREAM_BUDGET } from './environments/environment.ts';
 import type { Environment } from './environments/environment.ts';
-import { parseCases, runCases } from './policy/cases.ts';
+import { casesIn, runCases } from './policy/cases.ts';
 import { type CheckedPolicy, checkPolicyText } from './policy/check.ts';
 import { PolicyError } from './policy/policy-error.ts';
 
@@ -35,10 +34,35 @@ export function environmentPolicy(environment: Environment, folder = ENVIRONMENT
   return checked;
 }
 
+/** What an environment may do but probably should not: each with an id and a sentence. */
+export function warningsOf(
+  { issuer, revocationSchedules }: Environment,
+  { policy }: CheckedPolicy,
+): readonly (readonly [id: string, text: string])[] {
+  const longest = Math.max(...policy.rules.flatMap(({ grants }) => grants.map(({ validity }) => validity.maxSeconds)));
+  return [
+    ...(issuer.scopes.token === 'none'
+      ? [
+          [
+            'no-scope',
+            'issuer.scopes.token is "none": any token of the issuer with this audience is accepted, even an ID token.',
+          ] as const,
+        ]
+      : []),
+    ...revocationSchedules.flatMap(({ name, select }) => {
+      if (!('olderThanSeconds' in select) || select.olderThanSeconds <= longest) return [];
+      const text =
+        `revocationSchedules "${name}" selects tokens older than ${select.olderThanSeconds} s, and the policy grants ` +
+        `none for longer than ${longest} s: it never revokes anything.`;
+      return [['idle-schedule', text] as const];
+    }),
+  ];
+}
+
 function caseFaults(policy: Policy, file: string): string[] {
   if (!existsSync(file)) return [`has no cases; write ${path.basename(file)}, so that its meaning is tested too`];
   try {
-    const { results, untestedRules } = runCases(policy, parseCases(readJson(file)));
+    const { results, untestedRules } = runCases(policy, casesIn(readFileSync(file, 'utf8')));
     const failed = results.filter(({ passed }) => !passed);
     return [
       ...failed.map(({ name, differences }) => `case "${name}" fails: ${differences.join('; ')}`),
@@ -61,5 +85,4 @@ function rateFaults({ throttle, sweepRate }: Environment, { rules }: Policy): st
   ];
 }
 
-const readJson = (file: string): unknown => JSON.parse(withoutMark(readFileSync(file, 'utf8')));
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

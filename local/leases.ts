@@ -1,5 +1,6 @@
 /** `npm run leases -- list | revoke`: who holds tokens, and taking them back. */
 import { createInterface } from 'node:readline/promises';
+import { regionIn } from '../infra/deployed-stack.ts';
 import { demoAccessToken, readArguments, runCommand, UsageError } from './command.ts';
 import { LOOPBACK } from './network.ts';
 import {
@@ -29,8 +30,8 @@ Lists the leases that have not ended, or revokes them: in the ledger at once, at
 Which broker:
   (nothing)           the one that npm start runs on this machine, as its demo operator
   --url <url>         another one over HTTP, with --jwt: an access token that holds the revoke scope
-  --functions <name>  one in AWS, by the common beginning of its functions' names (thoughtspot-broker-dev), with your
-                      own AWS credentials
+  --env <name>        the one of a deployed environment, with your own AWS credentials
+  --region <region>   its region (default: AWS_REGION, AWS_DEFAULT_REGION, or that of the AWS profile)
 `;
 
 /** How often the remaining leases are counted while waiting, ms. */
@@ -50,18 +51,20 @@ const { values, positionals } = readArguments(
     'no-wait': { type: 'boolean' },
     url: { type: 'string' },
     jwt: { type: 'string' },
-    functions: { type: 'string' },
+    env: { type: 'string' },
+    region: { type: 'string' },
   },
   1,
 );
 
 async function connect(): Promise<OperatorBroker> {
-  const { url, jwt, functions } = values;
-  if (functions !== undefined) {
-    if (url !== undefined || jwt !== undefined)
-      throw new UsageError('Name one broker: --functions, or --url and --jwt.');
-    return brokerInAws(functions);
+  const { url, jwt, env, region } = values;
+  if (env !== undefined) {
+    if (url !== undefined || jwt !== undefined) throw new UsageError('Name one broker: --env, or --url and --jwt.');
+    if (!/^[a-z][a-z0-9-]{0,19}$/.test(env)) throw new UsageError(`--env ${env} is not the name of an environment.`);
+    return brokerInAws(env, region ?? regionIn(process.env));
   }
+  if (region !== undefined) throw new UsageError('--region is for --env.');
   if (url !== undefined && jwt === undefined)
     throw new UsageError('--url needs --jwt: an access token that holds the revoke scope.');
   const broker = (url ?? `http://${LOOPBACK}:${readBasePort(process.env)}`).replace(/\/$/, '');

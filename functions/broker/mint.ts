@@ -24,6 +24,8 @@ export const MINT_SETTINGS = {
   lifetimeToleranceMs: 5_000,
   /** Whether a token is released though ThoughtSpot's reply does not say for which org, of which kind or for which object. */
   repliesWithoutScope: false,
+  /** How long after its mint a token is left to live at most: from then on the sweep revokes it. */
+  longestUseMs: Number.POSITIVE_INFINITY,
   /** How long after our time-out ThoughtSpot may still carry out a mint whose reply we no longer wait for. */
   lingerMs: 60_000,
   /** Kept of the deadline for withholding: the live write and the check of the cut-offs end before. */
@@ -150,7 +152,7 @@ function issuedChange(
     to: 'live',
     from: ['reserved'],
     // A token that may live longer than was asked is not left to its own end: the sweep revokes it.
-    dueAt: Math.min(endsAt, asked),
+    dueAt: Math.min(endsAt, asked, receivedAt + settings.longestUseMs),
     token: minted.token,
     issuedAt: sentAt,
     expiresAt: sentAt + minted.lifetimeMs,

@@ -189,6 +189,28 @@ export interface SessionIssuer {
   sessionInfo(token: string, deadline: number): Promise<SessionInfo | undefined>;
 }
 
+/** A session of the service account that is open, with its row. `until`: epoch ms, to be used no longer. */
+export interface ServiceSession {
+  readonly bearer: string;
+  readonly row: LeaseKey;
+  readonly until: number;
+}
+
+/** Sessions of the service account, for a dialect that mints with one: none is without a row in the ledger. */
+export interface ServiceSessions {
+  /**
+   * Opens one by `issuer.mint`, which logs in. `orgId` is that of the mint that needs it. Throws Failure; then no session
+   * is alive without a row.
+   */
+  open(
+    account: { readonly userName: string; readonly orgId: number; readonly policyVersion: string },
+    issuer: SessionIssuer,
+    deadline: number,
+  ): Promise<ServiceSession>;
+  /** It is not used any more: `issuer` ends it now, without one the sweep does. Throws Failure. */
+  close(session: ServiceSession, deadline: number, issuer?: SessionIssuer): Promise<void>;
+}
+
 // --- the credential --------------------------------------------------------------------------------------------------
 
 /** The broker's power at ThoughtSpot. Redacts itself when printed. `version` names the secret's version. */

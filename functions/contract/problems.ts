@@ -93,6 +93,7 @@ export const PROBLEMS = {
   'key-unavailable': later(503, 'Key is unavailable', 'The key that seals tokens cannot be used; ask again later.'),
   'secret-unavailable': later(503, 'Secret is unavailable', 'The credential of the broker cannot be read; ask again.'),
   'issuer-unavailable': later(503, 'Issuer is unavailable', 'Access tokens cannot be verified now; ask again.'),
+  'not-set-up': later(503, 'Not set up yet', 'The credential of this broker has not been stored yet.'),
   misconfigured: problem(
     500,
     'Broker is misconfigured',

@@ -10,7 +10,8 @@ export const withoutMark = (text: string): string => text.replace(/^\ufeff/, '')
 
 export const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
+/** RFC 6761 reserves every name under `localhost` for the machine itself. */
+const LOOPBACK = /^(([a-z0-9-]+\.)*localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
 /** Whether a URL leads to this machine. */
 export function isLoopback({ hostname }: URL): boolean {

@@ -37,6 +37,7 @@ export const SIGNALS = {
   'upstream-mismatch': signal('page', 'Count', 'ThoughtSpot returned a token for another user, organisation or kind'),
   'orphan-seen': signal('page', 'Count', 'the reply to a mint was lost: a token may live that cannot be revoked'),
   'access-denied': signal('page', 'Count', 'KMS, DynamoDB or Secrets Manager denies the broker'),
+  'not-set-up': signal('none', 'Count', 'a secret has never had a value: a function waits for its first'),
   misconfigured: signal('page', 'Count', 'the broker is not set up correctly'),
   'internal-error': signal('page', 'Count', 'the broker failed in an unexpected way'),
   'schedule-failed': signal('page', 'Count', 'a revocation schedule or deprovision event could not be processed'),

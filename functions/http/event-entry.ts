@@ -2,9 +2,9 @@ import type { APIGatewayProxyEventV2WithJWTAuthorizer, Context } from 'aws-lambd
 import { Failure } from '../broker/failure.ts';
 import { isObject } from '../contract/shapes.ts';
 import type { SignalName } from '../contract/signals.ts';
-import { alarmOf, deadlineOf, type Edge } from './http-entry.ts';
+import { deadlineOf, signalOf, type Edge } from './http-entry.ts';
 
-export type EventHandler<Result> = (event: unknown, context: Context) => Promise<Result>;
+export type EventHandler<Result> = (event: unknown, context: Context) => Promise<Result | undefined>;
 
 /** Whether the gateway sent it; what else is in it is for the HTTP entry to judge. */
 export function isHttp(event: unknown): event is APIGatewayProxyEventV2WithJWTAuthorizer {
@@ -13,12 +13,13 @@ export function isHttp(event: unknown): event is APIGatewayProxyEventV2WithJWTAu
 
 /**
  * A Lambda handler for events that did not come through the gateway. A failure is thrown, so that Lambda counts it and,
- * where nobody waits for the result, delivers the event again; the signal that `signalOf` gives is emitted too. What is
- * thrown says what is wrong with the event and no more: Lambda prints it without our redaction.
+ * where nobody waits for the result, delivers the event again; the signal that `failedSignal` gives is emitted too. What is
+ * thrown says what is wrong with the event and no more: Lambda prints it without our redaction. In the first run, before
+ * the secret has a value, a schedule has nothing to do: it ends without a result, which is no failure and no alarm.
  */
 export function eventEntry<Result extends object>(
   { telemetry, clock }: Edge,
-  signalOf: (event: unknown) => SignalName | undefined,
+  failedSignal: (event: unknown) => SignalName | undefined,
   handle: (event: unknown, deadline: number) => Promise<Result>,
 ): EventHandler<Result> {
   return async (event, context) => {
@@ -30,13 +31,23 @@ export function eventEntry<Result extends object>(
       return result;
     } catch (error) {
       const code = error instanceof Failure ? error.code : 'internal-error';
-      for (const signal of [signalOf(event), alarmOf(code)]) if (signal !== undefined) telemetry.signals.emit(signal);
+      if (code === 'not-set-up' && isSchedule(event)) {
+        telemetry.signals.emit(code);
+        telemetry.log.warn('not set up yet', { error, durationMs: clock.now() - startedAt });
+        return undefined;
+      }
+      for (const signal of [failedSignal(event), signalOf(code)])
+        if (signal !== undefined) telemetry.signals.emit(signal);
       telemetry.log.error('event failed', { error, durationMs: clock.now() - startedAt });
       throw new Error(sentence(error));
     } finally {
       telemetry.end();
     }
   };
+}
+
+function isSchedule(event: unknown): boolean {
+  return isObject(event) && event['source'] === 'schedule';
 }
 
 function sentence(error: unknown): string {

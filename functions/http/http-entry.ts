@@ -118,16 +118,16 @@ function issuerOf({ routeKey }: APIGatewayProxyEventV2WithJWTAuthorizer): string
  */
 function report({ telemetry }: Edge, failure: Failure): void {
   const fields = { code: failure.code, reason: failure.reason };
-  const alarm = alarmOf(failure.code);
-  if (alarm !== undefined) telemetry.signals.emit(alarm);
-  if (alarm !== undefined || failure.cause !== undefined)
+  const signal = signalOf(failure.code);
+  if (signal !== undefined) telemetry.signals.emit(signal);
+  if ((signal !== undefined && signal !== 'not-set-up') || failure.cause !== undefined)
     telemetry.log.error('request failed', { ...fields, error: failure });
   else if (failure.reason !== undefined) telemetry.log.warn('request refused', fields);
 }
 
-/** The alarm of a failure of the broker itself; other alarms are raised where their failures are detected. */
-export function alarmOf(code: ProblemCode): 'misconfigured' | 'internal-error' | undefined {
-  return code === 'misconfigured' || code === 'internal-error' ? code : undefined;
+/** The signal of a failure of the broker itself; other signals are emitted where their failures are detected. */
+export function signalOf(code: ProblemCode): 'misconfigured' | 'internal-error' | 'not-set-up' | undefined {
+  return code === 'misconfigured' || code === 'internal-error' || code === 'not-set-up' ? code : undefined;
 }
 
 function routeOf(name: FunctionName): string | undefined {

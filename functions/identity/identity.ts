@@ -69,6 +69,7 @@ async function verified(token: string, issuer: IssuerSettings, keys: KeySet, now
 /** What is wrong with a token whatever its signature is; for operators, without a value of it. */
 function faultIn(header: JwtHeader, payload: JwtPayload, issuer: IssuerSettings, now: number): string | undefined {
   const { iss, aud, exp = 0, nbf = 0, client_id: clientId, token_use: use, typ } = payload;
+  const { typ: type = 'JWT' } = header;
   const audiences: readonly unknown[] = aud === undefined ? [clientId] : [aud].flat();
   const faults: readonly (readonly [boolean, string])[] = [
     [!issuer.algorithms.some((ours) => ours === header.alg), 'its algorithm is not one of its issuer'],
@@ -78,7 +79,7 @@ function faultIn(header: JwtHeader, payload: JwtPayload, issuer: IssuerSettings,
     [!issuer.audiences.some((ours) => audiences.includes(ours)), 'it is for another audience'],
     [exp * 1_000 <= now, 'it has expired, or never does'],
     [nbf * 1_000 > now + CLOCK_SKEW_MS, 'it is not valid yet'],
-    [!ACCESS_TOKEN.test(String(header['typ'] ?? 'jwt')), 'its type is not that of an access token'],
+    [typeof type !== 'string' || !ACCESS_TOKEN.test(type), 'its type is not that of an access token'],
     [payload['events'] !== undefined, 'it is a logout token'],
     // Cognito says so in `token_use`, Keycloak in `typ`.
     [use === 'id' || typ === 'ID', 'it is an ID token'],

@@ -3,6 +3,8 @@ import { secureUrl } from '../contract/shapes.ts';
 
 const text = z.string().check(z.minLength(1));
 const address = text.check(z.refine((value) => secureUrl(value) !== undefined));
+/** A scope token (RFC 6749, 3.3). */
+const scope = z.string().check(z.regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/));
 const issuer = z.strictObject({
   /** Part of the path of its routes, `/i/<name>/...`. The one without a name has the routes at the root. */
   name: z.exactOptional(text),
@@ -11,7 +13,7 @@ const issuer = z.strictObject({
   /** One of them is in the `aud` of a token, or is its `client_id` where it has no `aud`. */
   audiences: z.array(text).check(z.minLength(1)),
   /** What it calls the scope of callers (`none`: it has no such scope) and that of operators. */
-  scopes: z.strictObject({ token: text, revoke: text.check(z.refine((value) => value !== 'none')) }),
+  scopes: z.strictObject({ token: scope, revoke: scope.check(z.refine((value) => value !== 'none')) }),
   /** What it signs with; the gateway takes no others. */
   algorithms: z.array(z.enum(['RS256', 'RS384', 'RS512'])).check(z.minLength(1)),
   /** Where its keys are; left out: where its discovery document says. */

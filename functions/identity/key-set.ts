@@ -1,10 +1,10 @@
 /** The keys with which one issuer signs. */
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { isJwk, type JwkWithKid } from 'aws-jwt-verify/jwk';
-import type { Json } from 'aws-jwt-verify/safe-json-parse';
+import { isJsonObject, type Json } from 'aws-jwt-verify/safe-json-parse';
 import { Failure } from '../broker/failure.ts';
 import type { Clock, Log, Signals } from '../broker/ports.ts';
-import { isObject, secureUrl } from '../contract/shapes.ts';
+import { secureUrl } from '../contract/shapes.ts';
 import type { IssuerSettings } from './issuers.ts';
 import type { ReadJson } from './read-json.ts';
 
@@ -79,7 +79,7 @@ export function makeKeySet(issuer: IssuerSettings, { clock, signals, log, readJs
 /** Where the issuer says that its keys are (OpenID Connect Discovery 1.0, 4). */
 async function discover(issuer: string, readJson: ReadJson): Promise<string> {
   const document = await readJson(urlOf(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`));
-  if (isObject(document) && document['issuer'] === issuer && typeof document['jwks_uri'] === 'string')
+  if (isJsonObject(document) && document['issuer'] === issuer && typeof document['jwks_uri'] === 'string')
     return document['jwks_uri'];
   throw new Error('the discovery document is of another issuer, or names no jwks_uri');
 }
@@ -91,10 +91,10 @@ function urlOf(address: string): URL {
 }
 
 /** The RSA keys that sign, by id. What else is in the set is ignored (RFC 7517, 5). */
-function keysIn(set: unknown): ReadonlyMap<string, SigningKey> {
-  const listed: unknown = isObject(set) ? set['keys'] : undefined;
+function keysIn(set: Json): ReadonlyMap<string, SigningKey> {
+  const listed = isJsonObject(set) ? set['keys'] : undefined;
   if (!Array.isArray(listed)) throw new Error('the issuer answered with no key set');
-  return new Map((listed as readonly Json[]).flatMap(signingKey));
+  return new Map(listed.flatMap(signingKey));
 }
 
 function signingKey(jwk: Json): readonly (readonly [string, SigningKey])[] {

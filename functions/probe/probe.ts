@@ -29,7 +29,8 @@ const LOOK_EVERY_MS = 500;
 /**
  * The life of one token as a caller sees it, and the callers that the broker must refuse. Anything but the promised
  * answer emits `probe-failed` and is logged; nothing is thrown then, so that one problem raises one alarm. The token is a
- * fresh one and is revoked whatever else fails. Throws Failure if the prober's own secret cannot be read.
+ * fresh one and is revoked whatever else fails. Throws Failure if the prober's own secret cannot be read, and `not-set-up`
+ * while a secret has no value.
  */
 export function makeProbe(deps: ProbeDeps): (deadline: number) => Promise<ProbeReport> {
   const { brokerUrl, ask, clock, signals, log, conceal } = deps;
@@ -147,6 +148,7 @@ async function signIn(
 
 function expectStatus({ status, json }: Answered, wanted: number): void {
   if (status === wanted) return;
+  if (json['code'] === 'not-set-up') throw new Failure('not-set-up', { reason: 'the broker has no credential yet' });
   const code = typeof json['code'] === 'string' ? ` ${json['code']}` : '';
   throw new ProbeFailure(`answered ${status}${code} instead of ${wanted}`);
 }

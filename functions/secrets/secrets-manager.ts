@@ -16,8 +16,10 @@ export class AccessDenied extends Failure {
 }
 
 /**
- * Reads one stage of the secret within `timeoutMs`; undefined if there is no version in that stage.
- * Throws Failure `misconfigured` where the secret does not exist or holds no text, AccessDenied, or `secret-unavailable`.
+ * Reads one stage of the secret within `timeoutMs`; undefined if there is no version in the stage AWSPENDING. Throws Failure
+ * `not-set-up` where AWSCURRENT has none: that label can be moved but not removed, so the secret has never had a value
+ * (Secrets Manager API reference, UpdateSecretVersionStage). Throws `misconfigured` where the secret does not exist or holds
+ * no text, AccessDenied, or `secret-unavailable`.
  */
 export type ReadSecret = (stage: Stage, timeoutMs: number) => Promise<SecretVersion | undefined>;
 
@@ -34,10 +36,9 @@ export function makeReadSecret(client: Pick<SecretsManagerClient, 'send'>, secre
       if (error instanceof Failure) throw error;
       if (isNamed(error, 'ResourceNotFoundException')) {
         if (stage === 'AWSPENDING') return undefined;
-        throw new Failure('misconfigured', {
-          reason: 'the secret does not exist or has no current value',
-          cause: error,
-        });
+        if (hasNoValue(error))
+          throw new Failure('not-set-up', { reason: `the secret ${secretId} has no value yet`, retryAfterMs: 60_000 });
+        throw new Failure('misconfigured', { reason: 'the secret does not exist', cause: error });
       }
       // The stage is gone, or the secret is marked for deletion.
       if (isNamed(error, 'InvalidRequestException', 'InvalidParameterException')) {
@@ -50,6 +51,11 @@ export function makeReadSecret(client: Pick<SecretsManagerClient, 'send'>, secre
       throw new Failure('secret-unavailable', { reason: 'Secrets Manager did not answer', cause: error });
     }
   };
+}
+
+/** The secret is there, but not this stage of it: Secrets Manager has one name for both and says which in words. */
+function hasNoValue(error: unknown): boolean {
+  return error instanceof Error && error.message.includes('secret value for staging label');
 }
 
 function isNamed(error: unknown, ...names: readonly string[]): boolean {

@@ -1,7 +1,17 @@
 import { Failure } from '../broker/failure.ts';
-import type { Clock, Credential, CredentialSource, Grant, Log, MintOutcome, SessionIssuer } from '../broker/ports.ts';
+import type {
+  Clock,
+  Credential,
+  CredentialSource,
+  Grant,
+  Log,
+  MintOutcome,
+  ServiceSession,
+  ServiceSessions,
+  SessionIssuer,
+} from '../broker/ports.ts';
 import { auth20 } from './dialects/auth-2-0.ts';
-import type { Dialect, GettokenInput } from './dialects/dialect.ts';
+import { DAY_MS, type Dialect, type GettokenInput } from './dialects/dialect.ts';
 import { sessionV2 } from './dialects/session-v2.ts';
 import { defined } from './json-fields.ts';
 import type { Rejection } from './rejection.ts';
@@ -15,6 +25,8 @@ export interface SessionIssuerDeps extends Omit<CallDeps, 'transport'> {
   readonly host: string;
   readonly credentials: CredentialSource;
   readonly log: Log;
+  /** Absent in a function that does not mint. */
+  readonly sessions?: ServiceSessions;
 }
 
 export type ThoughtSpotIssuer = SessionIssuer & {
@@ -22,6 +34,11 @@ export type ThoughtSpotIssuer = SessionIssuer & {
   warm(): Promise<void>;
   /** Ends the service account's session, where there is one, and the connections. */
   close(): Promise<void>;
+};
+
+const NO_SESSIONS: ServiceSessions = {
+  open: () => Promise.reject(new Failure('misconfigured', { reason: 'this function mints nothing' })),
+  close: () => Promise.resolve(),
 };
 
 /** Time to end the service account's session in at shutdown, ms: Lambda grants 500 to 2,000. */
@@ -50,21 +67,21 @@ export function makeSessionIssuer(deps: SessionIssuerDeps): ThoughtSpotIssuer {
   const dialect = DIALECTS[deps.dialect];
   const transport = makeTransport(originOf(deps.host), () => clock.now());
   const perform = makePerform({ ...deps, transport });
-  const session = makeServiceSession(dialect, perform, clock);
+  const session = makeServiceSession(dialect, perform, deps.sessions ?? NO_SESSIONS, clock);
 
   async function mintWith(credential: Credential, grant: Grant, deadline: number): Promise<MintOutcome> {
     const reason = dialect.unsupported(grant, credential);
     if (reason !== undefined) return notMinted(new Failure('misconfigured', { reason }));
     const input = inputOf(credential, grant);
     if (!dialect.mintsWithSession || credential.kind !== 'password') return mintOnce(input, deadline);
-    const { bearer, fresh } = await session.open(credential, deadline);
+    const { bearer, fresh } = await session.open(credential, grant, issuer, deadline);
     const outcome = await mintOnce({ ...input, bearer }, deadline);
     // How the beta refuses a session that has ended is documented for 500 only: any other refusal may be that.
     if (!isRefused(outcome) && !(outcome.outcome === 'not-minted' && outcome.failure.code === 'upstream-invalid'))
       return outcome;
-    session.forget(bearer);
+    await session.forget(bearer, deadline);
     if (fresh) return outcome;
-    const next = await session.open(credential, deadline);
+    const next = await session.open(credential, grant, issuer, deadline);
     return mintOnce({ ...input, bearer: next.bearer }, deadline);
   }
 
@@ -89,7 +106,7 @@ export function makeSessionIssuer(deps: SessionIssuerDeps): ThoughtSpotIssuer {
     return replacement === undefined ? outcome : mintWith(replacement, grant, deadline);
   }
 
-  return {
+  const issuer: ThoughtSpotIssuer = {
     async mint(grant, deadline) {
       const outcome = await mintWithAny(grant, deadline).catch(notMinted);
       if (outcome.outcome === 'minted') return outcome;
@@ -113,11 +130,11 @@ export function makeSessionIssuer(deps: SessionIssuerDeps): ThoughtSpotIssuer {
 
     warm: () => transport.warm(),
     async close() {
-      const bearer = session.take();
-      if (bearer !== undefined) await transport.exchange(dialect.revoketoken.encode({ bearer }), GOODBYE_MS);
+      await session.close(issuer, clock.now() + GOODBYE_MS);
       await transport.close();
     },
   };
+  return issuer;
 }
 
 /**
@@ -153,24 +170,23 @@ function inputOf(credential: Credential, grant: Grant): GettokenInput {
 
 type PasswordCredential = Extract<Credential, { readonly kind: 'password' }>;
 
-/** A session is left alone this long before its end, ms. */
-const MARGIN_MS = 30_000;
+/** Keeps the session of the service account for its life, for a dialect that mints with a session. */
+function makeServiceSession({ login }: Dialect, perform: Perform, sessions: ServiceSessions, clock: Clock) {
+  let kept: (ServiceSession & { readonly version: string }) | undefined;
+  let inFlight: { readonly version: string; readonly session: Promise<ServiceSession> } | undefined;
 
-/** Logs the service account in once and keeps the session for its life, for a dialect that mints with a session. */
-function makeServiceSession({ login }: Dialect, perform: Perform, clock: Clock) {
-  let kept: { readonly version: string; readonly bearer: string; readonly until: number } | undefined;
-  let inFlight: { readonly version: string; readonly bearer: Promise<string> } | undefined;
-
-  async function logIn(credential: PasswordCredential, deadline: number): Promise<string> {
-    const { userName, version } = credential;
-    const startedAt = clock.now();
+  /** As a mint: a login may have made a session although its answer is lost, or holds none. */
+  async function logIn(credential: PasswordCredential, deadline: number): Promise<MintOutcome> {
+    const { userName } = credential;
     const outcome = await perform(login, { userName, password: credential.password() }, 'mint', deadline);
-    if (!outcome.ok) throw outcome.failure;
-    const { token, lifetimeMs = Number.POSITIVE_INFINITY } = outcome.value;
-    if (token === undefined)
-      throw new Failure('upstream-invalid', { reason: 'ThoughtSpot answered the login without a token' });
-    kept = { version, bearer: token, until: startedAt + lifetimeMs - MARGIN_MS };
-    return token;
+    if (!outcome.ok) return { outcome: outcome.certain ? 'not-minted' : 'unknown', failure: outcome.failure };
+    const { token, lifetimeMs: longestLifetimeMs = DAY_MS } = outcome.value;
+    if (token === undefined) {
+      const reason = 'ThoughtSpot answered the login without a token';
+      return { outcome: 'unknown', failure: new Failure('upstream-invalid', { reason }) };
+    }
+    const lifetimeMs = Math.min(longestLifetimeMs, DAY_MS);
+    return { outcome: 'minted', minted: { token, userName, lifetimeMs, longestLifetimeMs, tokenType: 'Bearer' } };
   }
 
   return {
@@ -178,27 +194,50 @@ function makeServiceSession({ login }: Dialect, perform: Perform, clock: Clock) 
      * The session that is kept, or a new one by one login for all who wait. `fresh`: it has just been made, so a refusal
      * is not for its age. Throws Failure.
      */
-    async open(credential: PasswordCredential, deadline: number): Promise<{ bearer: string; fresh: boolean }> {
-      const { version } = credential;
+    async open(credential: PasswordCredential, grant: Grant, issuer: SessionIssuer, deadline: number) {
+      const { version, userName } = credential;
       if (kept?.version === version && clock.now() < kept.until) return { bearer: kept.bearer, fresh: false };
-      if (inFlight?.version === version) return { bearer: await inFlight.bearer, fresh: true };
-      const bearer: Promise<string> = logIn(credential, deadline).finally(() => {
-        if (inFlight?.bearer === bearer) inFlight = undefined;
-      });
-      inFlight = { version, bearer };
-      return { bearer: await bearer, fresh: true };
+      if (inFlight?.version !== version) {
+        const old = kept;
+        const opening = async () => {
+          const { orgId, policyVersion } = grant;
+          const port = { ...issuer, mint: (_session: Grant, by: number) => logIn(credential, by) };
+          const session = await sessions.open({ userName, orgId, policyVersion }, port, deadline);
+          kept = { ...session, version };
+          return session;
+        };
+        const session: Promise<ServiceSession> = opening().finally(() => {
+          if (inFlight?.session === session) inFlight = undefined;
+        });
+        inFlight = { version, session };
+        // The sweep ends the one before: a mint that is under way may still use it.
+        if (old !== undefined) await leave(old, deadline);
+      }
+      return { bearer: (await inFlight.session).bearer, fresh: true };
     },
 
-    /** ThoughtSpot refused it: the next `open` logs in again. */
-    forget(bearer: string): void {
-      if (kept?.bearer === bearer) kept = undefined;
-    },
-
-    /** The bearer that is kept, if any; it is forgotten. */
-    take(): string | undefined {
-      const bearer = kept?.bearer;
+    /** ThoughtSpot refused it: the next `open` logs in again, and the sweep ends this one. */
+    async forget(bearer: string, deadline: number): Promise<void> {
+      if (kept?.bearer !== bearer) return;
+      const refused = kept;
       kept = undefined;
-      return bearer;
+      await leave(refused, deadline);
+    },
+
+    /** The sandbox ends. */
+    async close(issuer: SessionIssuer, deadline: number): Promise<void> {
+      const last = kept;
+      kept = undefined;
+      if (last !== undefined) await sessions.close(last, deadline, issuer).catch(ignoreFailure);
     },
   };
+
+  async function leave(session: ServiceSession, deadline: number): Promise<void> {
+    await sessions.close(session, deadline).catch(ignoreFailure);
+  }
+}
+
+/** The row stays live, and the sweep ends the session when it is due. */
+function ignoreFailure(error: unknown): void {
+  if (!(error instanceof Failure)) throw error;
 }

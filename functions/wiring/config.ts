@@ -18,10 +18,7 @@ const wholeNumber = (least: number, most: number): Reader<number> => [
   `a whole number, ${least} to ${most}`,
 ];
 const secretId = matching(/^[\w/+=.@:-]{1,2048}$/, 'the name or ARN of a secret');
-const origin: Reader<string> = [
-  secureOrigin,
-  'an origin such as https://my.thoughtspot.cloud, without a path (http only for loopback)',
-];
+const origin: Reader<string> = [secureOrigin, 'an https origin without a path (http only for loopback)'];
 
 const VARIABLES = {
   BROKER_ENVIRONMENT: matching(/^[a-z][a-z0-9-]{0,31}$/, 'a name in lower case of at most 32 characters'),
@@ -44,6 +41,10 @@ const VARIABLES = {
 type Values = { [V in EnvironmentVariable]: NonNullable<ReturnType<(typeof VARIABLES)[V][0]>> };
 const READERS: { readonly [V in EnvironmentVariable]: Reader<Values[V]> } = VARIABLES;
 
+/** Why a function refuses this value of a variable; undefined if it takes it. The stack asks too, before it deploys. */
+export const faultOfVariable = (variable: EnvironmentVariable, text = ''): string | undefined =>
+  text === '' ? 'is not set' : READERS[variable][0](text) === undefined ? `must be ${READERS[variable][1]}` : undefined;
+
 /** Exactly what contract/environment.ts gives a function, parsed and frozen. */
 export type Config<F extends FunctionName> = Readonly<Pick<Values, (typeof ENVIRONMENT)[F][number]>>;
 
@@ -54,10 +55,9 @@ export type Config<F extends FunctionName> = Readonly<Pick<Values, (typeof ENVIR
 export function readConfig<F extends FunctionName>(of: F, environment: NodeJS.ProcessEnv = process.env): Config<F> {
   const values = read(ENVIRONMENT[of], environment);
   if (holdsAll(of, values)) return Object.freeze(values);
-  const faults = ENVIRONMENT[of].flatMap((variable) => {
-    if (values[variable] !== undefined) return [];
-    return environment[variable] ? `${variable} must be ${READERS[variable][1]}` : `${variable} is not set`;
-  });
+  const faults = ENVIRONMENT[of]
+    .filter((variable) => values[variable] === undefined)
+    .map((variable) => `${variable} ${faultOfVariable(variable, environment[variable])}`);
   throw new Failure('misconfigured', { reason: `environment variables: ${faults.join('; ')}` });
 }
 

@@ -28,8 +28,7 @@ export function wireLedger(config: LedgerConfig, telemetry: Telemetry, keysOn: (
   const secrets = new SecretsManagerClient(AWS_CLIENT_OPTIONS);
   const secretId = config.THOUGHTSPOT_SECRET_ID;
   const credentials = makeCredentialSource({ ...telemetry, client: secrets, secretId, clock });
-  const client = new DynamoDBClient(AWS_CLIENT_OPTIONS);
-  const table = makeTable({ ...telemetry, client, name, clock, randomness });
+  const table = makeTable({ ...telemetry, client: new DynamoDBClient(AWS_CLIENT_OPTIONS), name, clock, randomness });
   const dataKeys = keysOn(table);
   const { digestKey } = credentials;
   const ledger = makeDynamoDbLedger({ table, shards, environment, dataKeys, digestKey, clock });
@@ -65,7 +64,7 @@ export function concealingToken(
   };
 }
 
-/** Reads the text of a secret that is not ThoughtSpot's; empty if it has none. */
+/** Reads the text of a secret that is not ThoughtSpot's. Throws Failure as ReadSecret does. */
 export function wireSecretText(secretId: string, { signals }: Telemetry) {
   const readSecret = makeReadSecret(new SecretsManagerClient(AWS_CLIENT_OPTIONS), secretId);
   return async (deadline: number): Promise<string> => {

@@ -1,5 +1,5 @@
 import { Failure } from '../broker/failure.ts';
-import type { CredentialSource, SessionIssuer } from '../broker/ports.ts';
+import type { CredentialSource, ServiceSessions, SessionIssuer } from '../broker/ports.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { makeSessionIssuer } from '../thoughtspot/issuer.ts';
 import type { Config } from './config.ts';
@@ -7,15 +7,16 @@ import type { Warmable } from './start.ts';
 import { clock, onShutdown, randomness } from './system.ts';
 
 type Mint = SessionIssuer['mint'];
+type Parts = Telemetry & { readonly sessions?: ServiceSessions };
 type WarmIssuer = SessionIssuer & Warmable;
 type IssuerConfig = Pick<Config<'sweep'>, 'THOUGHTSPOT_HOST' | 'THOUGHTSPOT_DIALECT'>;
 
-/** ThoughtSpot, as the domain sees it. */
-export function wireThoughtSpot(config: IssuerConfig, credentials: CredentialSource, telemetry: Telemetry): WarmIssuer {
+/** ThoughtSpot, as the domain sees it. `sessions`: of a function that mints. */
+export function wireThoughtSpot(config: IssuerConfig, credentials: CredentialSource, parts: Parts): WarmIssuer {
   const { THOUGHTSPOT_HOST: host, THOUGHTSPOT_DIALECT: dialect } = config;
-  const issuer = makeSessionIssuer({ ...telemetry, host, dialect, credentials, clock, randomness });
+  const issuer = makeSessionIssuer({ ...parts, host, dialect, credentials, clock, randomness });
   onShutdown(() => issuer.close());
-  return { ...issuer, mint: concealingMint(issuer, telemetry.conceal) };
+  return { ...issuer, mint: concealingMint(issuer, parts.conceal) };
 }
 
 /** After this no log line can contain a token that ThoughtSpot mints. */

@@ -1,4 +1,4 @@
-import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
+import { Duration, Validations } from 'aws-cdk-lib';
 import { Role, ServicePrincipal, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Alias, Architecture, Code, Function as LambdaFunction, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
 import type { IFunction, IVersion } from 'aws-cdk-lib/aws-lambda';
@@ -10,6 +10,7 @@ import { FUNCTIONS } from '../../functions/contract/functions.ts';
 import type { FunctionName } from '../../functions/contract/functions.ts';
 import type { Environment } from '../environments/environment.ts';
 import type { FixedEgress } from './fixed-egress.ts';
+import { removalOf } from './removal.ts';
 
 export interface BrokerFunctionProps {
   readonly name: FunctionName;
@@ -23,7 +24,7 @@ export interface BrokerFunctionProps {
 
 /**
  * A Lambda of the contract. It has its own role, which at first allows only its logs and traces, its own log group, and
- * reserved concurrency. All callers use the alias `live`, so that a deployment can shift traffic gradually.
+ * reserved concurrency if the environment says so. All callers use the alias `live`, so that a deployment can shift traffic gradually.
  */
 export class BrokerFunction extends Construct {
   readonly name: FunctionName;
@@ -37,12 +38,12 @@ export class BrokerFunction extends Construct {
     super(scope, name);
     this.name = name;
     const { memoryMb, timeoutSeconds } = FUNCTIONS[name];
-    const { reserved, provisioned } = environment.concurrency[name];
+    const { reserved, provisioned } = environment.concurrency?.[name] ?? {};
 
     this.logGroup = new LogGroup(this, 'logs', {
       logGroupName: `/aws/lambda/${prefix}-${name}`,
       retention: environment.logRetentionDays,
-      removalPolicy: environment.purpose === 'production' ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+      removalPolicy: removalOf(environment.purpose === 'production'),
     });
     this.role = new Role(this, 'role', {
       assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
@@ -61,7 +62,7 @@ export class BrokerFunction extends Construct {
       memorySize: memoryMb,
       timeout: Duration.seconds(timeoutSeconds),
       environment: { ...props.variables },
-      reservedConcurrentExecutions: reserved,
+      ...(reserved === undefined ? {} : { reservedConcurrentExecutions: reserved }),
       tracing: Tracing.ACTIVE,
       logGroup: this.logGroup,
       role: this.role,
@@ -83,6 +84,7 @@ export class BrokerFunction extends Construct {
     return this.alias as IFunction;
   }
 
+  /** Those of AWS's own policy AWSLambdaVPCAccessExecutionRole, whose other part is for logs. */
   #allowNetworkInterfaces(): void {
     this.role.addToPrincipalPolicy(
       new PolicyStatement({
@@ -92,6 +94,8 @@ export class BrokerFunction extends Construct {
           'DescribeNetworkInterfaces',
           'DeleteNetworkInterface',
           'DescribeSubnets',
+          'AssignPrivateIpAddresses',
+          'UnassignPrivateIpAddresses',
         ].map((action) => `ec2:${action}`),
         resources: ['*'],
       }),

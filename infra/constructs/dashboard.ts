@@ -1,5 +1,5 @@
 import { Duration } from 'aws-cdk-lib';
-import { Dashboard, GraphWidget, Metric, TextWidget } from 'aws-cdk-lib/aws-cloudwatch';
+import { Dashboard, GraphWidget, Metric, SingleValueWidget, TextWidget } from 'aws-cdk-lib/aws-cloudwatch';
 import { Construct } from 'constructs';
 import { METRIC_NAMESPACE, SIGNALS } from '../../functions/contract/signals.ts';
 import type { Response, SignalName } from '../../functions/contract/signals.ts';
@@ -13,7 +13,7 @@ export interface BrokerDashboardProps {
   readonly functions: readonly BrokerFunction[];
 }
 
-/** One row per function: what it did, which pages and tickets it raised, how it ran. */
+/** Whether the broker still waits for a secret, then one row per function: what it did, which pages and tickets it raised, how it ran. */
 export class BrokerDashboard extends Construct {
   constructor(scope: Construct, id: string, { prefix, environment, functions }: BrokerDashboardProps) {
     super(scope, id);
@@ -31,6 +31,31 @@ export class BrokerDashboard extends Construct {
             }),
         );
     const dashboard = new Dashboard(this, 'dashboard', { dashboardName: prefix });
+    dashboard.addWidgets(
+      new TextWidget({
+        markdown:
+          '## First run\n`not-set-up` counts what waits for a secret that has never had a value: store the credential ' +
+          '(docs/deploy.md). It is no alarm, and it ends with the first value.',
+        width: 16,
+        height: 3,
+      }),
+      new SingleValueWidget({
+        title: 'waiting for the first value',
+        width: 8,
+        height: 3,
+        metrics: functions.map(
+          (broker) =>
+            new Metric({
+              namespace: METRIC_NAMESPACE,
+              metricName: 'not-set-up' satisfies SignalName,
+              label: broker.name,
+              dimensionsMap: { environment, function: broker.name },
+              statistic: 'Sum',
+              period: FIVE_MINUTES,
+            }),
+        ),
+      }),
+    );
     for (const broker of functions) {
       const lambda = { period: FIVE_MINUTES };
       dashboard.addWidgets(new TextWidget({ markdown: `## ${broker.name}`, width: 24, height: 1 }));

@@ -1,8 +1,9 @@
-import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Duration, Stack } from 'aws-cdk-lib';
 import { AccountRootPrincipal, PolicyDocument, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IPrincipal } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
+import { removalOf } from './removal.ts';
 
 /**
  * The permissions that AWS lists for a key administrator (KMS developer guide), without CreateGrant. With CreateGrant an
@@ -53,7 +54,7 @@ export class GuardedKey extends Construct {
       description: props.description,
       enableKeyRotation: true,
       policy: new PolicyDocument({ statements }),
-      removalPolicy: props.retain ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+      removalPolicy: removalOf(props.retain),
       pendingWindow: Duration.days(props.retain ? 30 : 7),
     });
   }

@@ -1,9 +1,10 @@
-import { ArnFormat, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { ArnFormat, Stack } from 'aws-cdk-lib';
 import { Metric } from 'aws-cdk-lib/aws-cloudwatch';
 import { CfnRule } from 'aws-cdk-lib/aws-events';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { LogGroup, ResourcePolicy } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
+import { removalOf } from './removal.ts';
 import type { ThoughtSpotSecret } from './thoughtspot-secret.ts';
 
 export interface SecretWatchProps {
@@ -27,7 +28,7 @@ export class SecretWatch extends Construct {
       // EventBridge delivers to log groups under this prefix only.
       logGroupName: `/aws/events/${ruleName}`,
       retention: 365,
-      removalPolicy: retain ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+      removalPolicy: removalOf(retain),
     });
     new ResourcePolicy(this, 'delivery', {
       resourcePolicyName: ruleName,

@@ -1,10 +1,12 @@
-import { ArnFormat, Lazy, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
+import { ArnFormat, Lazy, Stack } from 'aws-cdk-lib';
 import { ArnPrincipal, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IRole } from 'aws-cdk-lib/aws-iam';
 import { CfnResourcePolicy, CfnRotationSchedule, CfnSecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import type { Environment } from '../environments/environment.ts';
 import { GuardedKey, viaService } from './guarded-key.ts';
+import { removalOf } from './removal.ts';
+import { acknowledgeRotationByHand } from './rotated-by-hand.ts';
 
 /** The format of the value that the operator stores. The description of the secret contains it too. */
 export const SECRET_SHAPE =
@@ -68,18 +70,12 @@ export class ThoughtSpotSecret extends Construct {
         description: `ThoughtSpot credential of the token broker. Shape: ${SECRET_SHAPE}`,
         kmsKeyId: this.#key.key.keyArn,
       });
-      secret.applyRemovalPolicy(retain ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY);
+      secret.applyRemovalPolicy(removalOf(retain));
       this.id = settings.create;
       this.arn = secret.ref;
       this.spellings = [settings.create, partialArn(settings.create), secret.ref];
       this.#refuseOthers();
-      if (!rotation)
-        Validations.of(secret).acknowledge({
-          id: 'AwsSolutions-SMG4',
-          reason:
-            'ThoughtSpot has no API to rotate a secret key: an administrator creates a new one and puts it here (see the runbook). ' +
-            'An environment may configure its own rotation function.',
-        });
+      if (!rotation) acknowledgeRotationByHand(secret);
     }
     if (rotation)
       new CfnRotationSchedule(this, 'rotation', {

@@ -1,4 +1,4 @@
-import { CfnOutput, Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { CfnOutput, Duration } from 'aws-cdk-lib';
 import {
   CorsHttpMethod,
   DomainName,
@@ -17,6 +17,7 @@ import { FUNCTIONS } from '../../functions/contract/functions.ts';
 import type { Trigger } from '../../functions/contract/functions.ts';
 import type { Environment } from '../environments/environment.ts';
 import type { BrokerFunction } from './broker-function.ts';
+import { removalOf } from './removal.ts';
 
 /** The fields of the access log: what was requested, the result and the latency, but no token, query string or header. */
 const ACCESS_LOG = {
@@ -73,7 +74,7 @@ export class TokenApi extends Construct {
     const accessLog = new LogGroup(this, 'access-log', {
       logGroupName: `/aws/apigateway/${prefix}`,
       retention: environment.logRetentionDays,
-      removalPolicy: environment.purpose === 'production' ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+      removalPolicy: removalOf(environment.purpose === 'production'),
     });
     const domain = customDomain && this.#domain(customDomain);
     const stage = new HttpStage(this, 'stage', {

@@ -1,4 +1,4 @@
-import { RemovalPolicy } from 'aws-cdk-lib';
+import {} from 'aws-cdk-lib';
 import { AttributeType, BillingMode, ProjectionType, Table, TableEncryption } from 'aws-cdk-lib/aws-dynamodb';
 import type { Attribute } from 'aws-cdk-lib/aws-dynamodb';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
@@ -8,6 +8,7 @@ import type { FunctionContract } from '../../functions/contract/functions.ts';
 import { LEDGER_INDEXES, LEDGER_TABLE } from '../../functions/contract/table.ts';
 import type { KeyAttribute } from '../../functions/contract/table.ts';
 import { GuardedKey, viaService } from './guarded-key.ts';
+import { removalOf } from './removal.ts';
 
 const READ = ['dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:Query'];
 /** No Scan, and no DeleteItem, since rows end by their time to live. Every write is one conditional write of one row. */
@@ -21,7 +22,8 @@ export interface TokenLedgerProps {
 
 /**
  * The table of leases and its two keys: one encrypts the table at rest, the other wraps the data keys that seal tokens,
- * so that a copy of the table, even decrypted by DynamoDB, opens no token.
+ * so that a copy of the table, even decrypted by DynamoDB, opens no token. CloudFormation names the table, so that one that
+ * outlived its stack is not in the way of the next.
  */
 export class TokenLedger extends Construct {
   readonly table: Table;
@@ -57,7 +59,6 @@ export class TokenLedger extends Construct {
       retain,
     });
     this.table = new Table(this, 'table', {
-      tableName: `${prefix}-ledger`,
       partitionKey: attribute(LEDGER_TABLE.partitionKey),
       sortKey: attribute(LEDGER_TABLE.sortKey),
       timeToLiveAttribute: LEDGER_TABLE.timeToLive,
@@ -66,7 +67,7 @@ export class TokenLedger extends Construct {
       encryption: TableEncryption.CUSTOMER_MANAGED,
       encryptionKey: this.#tableKey.key,
       deletionProtection: retain,
-      removalPolicy: retain ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+      removalPolicy: removalOf(retain),
     });
     for (const index of LEDGER_INDEXES) {
       const { name: indexName, partitionKey, sortKey, projection } = index;

@@ -2,7 +2,7 @@ import type { ProblemCode } from '../../functions/contract/problems.ts';
 
 /** The result of one check. It contains no secret, so it can be printed and stored. */
 export interface Check {
-  readonly section: 'ThoughtSpot' | 'broker';
+  readonly section: 'environment' | 'ThoughtSpot' | 'broker';
   readonly name: string;
   readonly status: 'passed' | 'failed' | 'skipped';
   readonly ms: number;

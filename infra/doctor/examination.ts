@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import { Failure } from '../../functions/broker/failure.ts';
 import type { Environment } from '../environments/environment.ts';
 import { examineBroker } from './broker.ts';
@@ -10,7 +9,8 @@ import { credentialInSecret, credentialInVariables, credentialOf } from './crede
 import type { FoundCredential } from './credential.ts';
 import type { IsAlive } from './dead.ts';
 import { demoCluster, demoJwt } from './demo.ts';
-import { readIfThere, UsageError } from './options.ts';
+import { examineEnvironment, secretIdOf } from './environment.ts';
+import { UsageError } from './options.ts';
 import type { Options } from './options.ts';
 
 export interface Examination {
@@ -31,11 +31,12 @@ export async function examineAll(
   const environment = options.environment === undefined ? undefined : await load(options.environment, options.region);
   const host = options.host ?? environment?.thoughtSpot.host ?? '';
   const dialect = options.dialect ?? environment?.thoughtSpot.dialect ?? 'auth-2.0';
-  const broker = options.broker ?? (environment && deployedUrl(environment.name));
   const origins = options.origins ?? environment?.allowedOrigins ?? [];
   const checks: Check[] = [];
   const atThoughtSpot = examiner('ThoughtSpot', checks, interrupted);
   const atBroker = examiner('broker', checks, interrupted);
+  const deployed = environment && (await examineEnvironment(examiner('environment', checks, interrupted), environment));
+  const broker = options.broker ?? deployed?.url;
 
   const examineTheBroker = async (isAlive?: IsAlive) => {
     if (broker === undefined) {
@@ -81,8 +82,12 @@ async function findCredential(
       return [`the demo ${byPassword ? 'account' : 'key'} of the simulator`, userFor(found, demo.user, demo.orgId)];
     }
     if (environment) {
-      const { secret, region } = environment;
-      const stored = await credentialInSecret('create' in secret ? secret.create : secret.import, region);
+      if (!options.readSecret)
+        throw new Skipped(
+          'ThoughtSpot is not examined: set THOUGHTSPOT_SECRET_KEY (or THOUGHTSPOT_USERNAME and THOUGHTSPOT_PASSWORD) ' +
+            'and give --user, or as a reader of the secret --read-secret',
+        );
+      const stored = await credentialInSecret(secretIdOf(environment), environment.region);
       return [`from ${stored.source}`, userFor(stored)];
     }
     throw new UsageError(
@@ -103,19 +108,11 @@ function attempt<Value>(work: () => Value): Value {
 /** Loaded on demand, because the schema of environments also loads the CDK. */
 async function load(name: string, region: string | undefined): Promise<Environment> {
   const { loadEnvironment } = await import('../environment-files.ts');
+  const { regionOfProfile } = await import('../deployed-stack.ts');
   try {
     // Any account is accepted here, because the checks do not use it.
-    return loadEnvironment(name, { account: '000000000000', region });
+    return loadEnvironment(name, { account: '000000000000', region: region ?? (await regionOfProfile()) });
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
   }
-}
-
-const outputs = z.record(z.string(), z.object({ ApiUrl: z.string() }));
-
-/** Address of the broker after the last deployment from this folder. */
-function deployedUrl(environment: string): string | undefined {
-  const text = readIfThere('cdk.out', `${environment}.outputs.json`);
-  if (text === undefined) return undefined;
-  return Object.values(outputs.parse(JSON.parse(text)))[0]?.ApiUrl.replace(/\/$/, '');
 }

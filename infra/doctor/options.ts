@@ -3,6 +3,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { secureUrl } from '../../functions/contract/shapes.ts';
 import type { DialectName } from '../../functions/thoughtspot/rejection.ts';
+import { regionIn } from '../deployed-stack.ts';
 
 export const USAGE = `Checks whether ThoughtSpot and the broker work together, and says what to do if they do not.
 
@@ -18,12 +19,14 @@ export const USAGE = `Checks whether ThoughtSpot and the broker work together, a
   --broker <url>          broker to examine too (default with --env: the deployed one)
   --jwt <token>           access token of a caller of the broker; - reads it from stdin (default: BROKER_JWT)
   --unentitled-jwt <token>  access token of a caller who must be refused (default: BROKER_UNENTITLED_JWT)
-  --region <region>       region of the environment (default: AWS_REGION)
+  --region <region>       region of the environment (default: AWS_REGION, AWS_DEFAULT_REGION, or that of the AWS profile)
   --json                  print machine-readable output
   --help                  print this text
 
-The credential comes from THOUGHTSPOT_SECRET_KEY, or from THOUGHTSPOT_USERNAME and THOUGHTSPOT_PASSWORD. If these are not
-set, --env reads the environment's secret (only roles in secret.readers may read it; an attempt by others raises an alarm).
+  --read-secret           take the credential from the environment's secret. Only roles in secret.readers may read it; an
+                          attempt by others raises an alarm
+The credential comes from THOUGHTSPOT_SECRET_KEY, or from THOUGHTSPOT_USERNAME and THOUGHTSPOT_PASSWORD. With --env and without
+a credential the doctor leaves ThoughtSpot out, and looks whether the secret has a value, without reading it.
 The doctor creates one token for 60 s at ThoughtSpot and one through the broker. To see what a token can become, it makes of
 the first one a token of 24 hours and a browser session, if ThoughtSpot lets it. It ends all of them, also when it fails
 or is interrupted. It prints no secret.
@@ -43,6 +46,8 @@ export interface Options {
   readonly jwt: string | undefined;
   readonly unentitledJwt: string | undefined;
   readonly region: string | undefined;
+  /** Whether the environment's secret may be read. */
+  readonly readSecret: boolean;
   readonly json: boolean;
   readonly help: boolean;
 }
@@ -65,7 +70,8 @@ export function parseOptions(argv: readonly string[], variables: Variables, read
     broker: origin('--broker', values.broker),
     jwt: filled(jwt === '-' ? readStdin() : jwt),
     unentitledJwt: filled(values['unentitled-jwt'] ?? variables['BROKER_UNENTITLED_JWT']),
-    region: values.region ?? variables['BROKER_REGION'] ?? variables['CDK_DEFAULT_REGION'] ?? variables['AWS_REGION'],
+    region: values.region ?? regionIn(variables),
+    readSecret: values['read-secret'],
     json: values.json,
     help: values.help,
   };
@@ -87,6 +93,7 @@ function parse(argv: readonly string[]) {
         jwt: text,
         'unentitled-jwt': text,
         region: text,
+        'read-secret': { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },

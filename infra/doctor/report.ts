@@ -18,6 +18,7 @@ export function reportLines(examination: Examination): readonly string[] {
   ];
   const count = (status: Check['status']) => checks.filter((check) => check.status === status).length;
   return [
+    ...(checks.some(({ section: of }) => of === 'environment') ? section('Environment', 'environment') : []),
     ...section(`ThoughtSpot ${host} (${dialect})`, 'ThoughtSpot'),
     ...section(`Broker ${broker ?? ''}`.trim(), 'broker'),
     `${count('passed')} passed, ${count('failed')} failed, ${count('skipped')} skipped`,

@@ -1,6 +1,9 @@
 import type { EnvironmentInput } from './environment.ts';
 
-/** For developers: local front ends may call the API, and `npm run destroy -- dev` removes everything. */
+/**
+ * For developers: local front ends may call the API, and `npm run destroy -- dev` removes everything. It reserves no
+ * concurrency, so that an account with a limit of 10 can deploy it.
+ */
 export default {
   purpose: 'development',
   logLevel: 'DEBUG',
@@ -19,14 +22,6 @@ export default {
   sweepRate: 5,
   dueShards: 16,
   throttle: { ratePerSecond: 10, burst: 20 },
-  concurrency: {
-    gettoken: { reserved: 5 },
-    revoketoken: { reserved: 5 },
-    sessioninfo: { reserved: 5 },
-    leases: { reserved: 2 },
-    sweep: { reserved: 1 },
-    prober: { reserved: 1 },
-  },
   deployment: 'all-at-once',
   logRetentionDays: 7,
   alarms: { email: 'broker-dev@example.com' },

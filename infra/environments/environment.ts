@@ -1,6 +1,14 @@
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { z } from 'zod';
+import { Failure } from '../../functions/broker/failure.ts';
+import type { EnvironmentVariable } from '../../functions/contract/environment.ts';
 import { FUNCTION_NAMES } from '../../functions/contract/functions.ts';
+import { isLoopback } from '../../functions/contract/shapes.ts';
+import { revocationOf } from '../../functions/http/revocation-events.ts';
+import { faultOfVariable } from '../../functions/wiring/config.ts';
+import { stackName } from '../deployed-stack.ts';
+import { faultsOf, optionalPathsOf } from '../environment-faults.ts';
+import type { Fault } from '../environment-faults.ts';
 import { isCron, isRate, isTimeZone } from '../schedule-expression.ts';
 
 /**
@@ -20,10 +28,23 @@ const RETENTION_DAYS = Object.values(RetentionDays)
 
 const required = (problem: string) => ({ error: problem });
 
-const httpsOrigin = z.string(required('is missing; write https://<host>')).refine((value) => {
-  const url = URL.parse(value);
-  return url?.protocol === 'https:' && url.origin === value;
-}, 'must be an origin such as https://host.example: https, no path, no trailing slash');
+/** What the functions will read: refused here if they would refuse it (functions/wiring/config.ts). */
+const readBy =
+  (variable: EnvironmentVariable) =>
+  (value: string | number, context: { addIssue: (problem: string) => void }): void => {
+    const fault = faultOfVariable(variable, String(value));
+    if (fault !== undefined) context.addIssue(fault);
+  };
+
+/** https; in development also http to this machine, as an emulator of AWS or a simulator of ThoughtSpot has it. */
+const isSecure = (url: URL, development: boolean): boolean =>
+  url.protocol === 'https:' || (development && url.protocol === 'http:' && isLoopback(url));
+
+const secureOrigin = (development: boolean) =>
+  z.string(required('is missing; write https://<host>')).refine((value) => {
+    const url = URL.parse(value);
+    return url !== null && isSecure(url, development) && url.origin === value;
+  }, 'must be an origin such as https://host.example: https, no path, no trailing slash');
 
 const allowedOrigin = (development: boolean) =>
   z.string().superRefine((value, context) => {
@@ -32,16 +53,20 @@ const allowedOrigin = (development: boolean) =>
     else if (url?.origin !== value)
       context.addIssue('is not an origin; write only scheme, host and port, as in https://app.example.com');
     else if (url.protocol !== 'https:' && !development) context.addIssue('must be https outside development');
-    else if (url.protocol !== 'https:' && !(url.protocol === 'http:' && url.hostname === 'localhost'))
-      context.addIssue('must be https; http is for http://localhost:<port> only');
+    else if (!isSecure(url, development)) context.addIssue('must be https; http is for http://localhost:<port> only');
   });
 
-const issuerUrl = z.string(required('is missing; write the iss claim')).refine((value) => {
-  const url = URL.parse(value);
-  return url?.protocol === 'https:' && url.search === '' && url.hash === '';
-}, 'must be https and exactly the iss claim; API Gateway reads <issuer>/.well-known/openid-configuration');
+const issuerUrl = (development: boolean) =>
+  z.string(required('is missing; write the iss claim')).refine((value) => {
+    const url = URL.parse(value);
+    return url !== null && isSecure(url, development) && url.search === '' && url.hash === '';
+  }, 'must be https and exactly the iss claim; API Gateway reads <issuer>/.well-known/openid-configuration');
 
-const httpsUrl = z.string().refine((value) => URL.parse(value)?.protocol === 'https:', 'must be an https URL');
+const keysUrl = (development: boolean) =>
+  z.string().refine((value) => {
+    const url = URL.parse(value);
+    return url !== null && isSecure(url, development);
+  }, 'must be the https URL of the key set; left out, it is read from the discovery document');
 
 const selection = z.union(
   [
@@ -53,41 +78,76 @@ const selection = z.union(
   'select exactly one of { all: true }, { orgId }, { userName }, { olderThanSeconds }',
 );
 
-const schedule = z.strictObject({
-  name: z.string().regex(/^[a-z0-9-]{1,40}$/, 'use 1 to 40 of a-z, 0-9 and -'),
-  expression: z
-    .string()
-    .refine(
-      (value) => isCron(value) || isRate(value),
-      'is not a valid schedule; write cron(minute hour day month weekday year) with ? for either day or weekday, ' +
-        'or rate(n minutes|hours|days)',
-    ),
-  timeZone: z.string().refine(isTimeZone, 'is not an IANA time zone; write for example Europe/Berlin or UTC'),
-  select: selection,
+/** As revoketoken itself will read it (functions/http/revocation-events.ts). */
+const readableSelection = selection.superRefine((select, context) => {
+  const event = { source: 'schedule', name: 'any', scheduledTime: '2026-01-01T00:00:00Z', select };
+  try {
+    revocationOf(event, { now: () => Date.now(), sleep: () => Promise.resolve() });
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    for (const { field, detail } of error.errors)
+      context.addIssue({ code: 'custom', path: [field], message: detail, input: select });
+  }
 });
+
+/** EventBridge Scheduler's limit for the name of a schedule. */
+const LONGEST_SCHEDULE_NAME = 64;
+/** The name of a revocation schedule in AWS. */
+export const scheduleName = (environment: string, name: string): string => `${stackName(environment)}-revoke-${name}`;
+
+const scheduleIn = (environment: string) => {
+  const left = LONGEST_SCHEDULE_NAME - scheduleName(environment, '').length;
+  return z.strictObject({
+    name: z
+      .string()
+      .regex(/^[a-z0-9-]+$/, 'use a-z, 0-9 and -')
+      .max(left, `has more than ${left} characters, which is all that "${scheduleName(environment, '')}" leaves of 64`),
+    expression: z
+      .string()
+      .refine(
+        (value) => isCron(value) || isRate(value),
+        'is not a valid schedule; write cron(minute hour day month weekday year) with ? for either day or weekday, ' +
+          'or rate(n minutes|hours|days)',
+      ),
+    timeZone: z.string().refine(isTimeZone, 'is not an IANA time zone; write for example Europe/Berlin or UTC'),
+    select: readableSelection,
+  });
+};
 
 const arn = (service: string) =>
   z.string().regex(new RegExp(`^arn:aws[a-z-]*:${service}:`), `must be an ARN: arn:aws:${service}:...`);
 
 const concurrency = z
   .strictObject({
-    reserved: z.int('must be a whole number of sandboxes').positive('0 would switch the function off'),
+    reserved: z.int('must be a whole number of sandboxes').positive('0 would switch the function off').optional(),
     provisioned: z.int().positive().optional(),
   })
-  .refine(({ reserved, provisioned = 0 }) => provisioned <= reserved, {
+  .refine(({ reserved = Infinity, provisioned = 0 }) => provisioned <= reserved, {
     path: ['provisioned'],
     error: 'exceeds reserved; raise reserved or lower provisioned',
   });
 
-const concurrencyPerFunction = Object.fromEntries(FUNCTION_NAMES.map((name) => [name, concurrency])) as Record<
-  (typeof FUNCTION_NAMES)[number],
-  typeof concurrency
->;
+const concurrencyPerFunction = Object.fromEntries(
+  FUNCTION_NAMES.map((name) => [name, concurrency.optional()]),
+) as Record<(typeof FUNCTION_NAMES)[number], z.ZodOptional<typeof concurrency>>;
 
-const scope = z.string().regex(/^[\x21-\x7e]+$/, 'a scope has no spaces; write it as it is in the token');
+/** As the functions read it (functions/identity/issuers.ts). */
+const scope = z
+  .string(required('is missing; write the scope as it is in the token'))
+  .regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/, 'must be one scope, or none');
+
+/** A secret of Secrets Manager: a new one, or one that is there. `readers`: ARNs of further roles that may read it. */
+const newSecret = z.string().regex(/^[\w/+=.@-]{1,200}$/, 'use 1 to 200 of A-Z, a-z, 0-9 and /_+=.@-');
+const importedSecret = z.strictObject({ import: z.string().superRefine(readBy('THOUGHTSPOT_SECRET_ID')) });
+
+interface Surroundings {
+  readonly name: string;
+  readonly development: boolean;
+  readonly region: string;
+}
 
 /** Rules that depend on another value read it from the raw input, so that all faults are reported at once. */
-const environmentSchema = (development: boolean, region = 'the region') =>
+const environmentSchema = ({ name, development, region }: Surroundings) =>
   z.strictObject({
     name: z.string().regex(/^[a-z][a-z0-9-]{0,19}$/, 'use 1 to 20 of a-z, 0-9 and -; resource names contain it'),
     account: z
@@ -96,14 +156,18 @@ const environmentSchema = (development: boolean, region = 'the region') =>
       )
       .regex(/^\d{12}$/, 'an AWS account has 12 digits'),
     region: z
-      .string(required('is missing; pass -- --region <region>, or set CDK_DEFAULT_REGION or AWS_REGION'))
+      .string(
+        required(
+          'is missing; pass -- --region <region>, set AWS_REGION or AWS_DEFAULT_REGION, or give your AWS profile one',
+        ),
+      )
       .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'is not an AWS region such as eu-central-1'),
     /** development: http://localhost may call. production: data and keys outlive the stack, destroy needs a flag. */
     purpose: z.enum(['development', 'staging', 'production'], 'choose development, staging or production'),
     logLevel: z.enum(['DEBUG', 'INFO', 'WARN', 'ERROR'], 'choose DEBUG, INFO, WARN or ERROR'),
     thoughtSpot: z
       .strictObject({
-        host: httpsOrigin,
+        host: secureOrigin(development),
         dialect: z.enum(['auth-2.0', 'session-v2'], 'choose auth-2.0, or session-v2 for the beta API of 2021'),
         /** Releases tokens though ThoughtSpot's reply does not say for which org, kind or object: nothing else checks those. */
         repliesWithoutScope: z.boolean('write true or false').default(false),
@@ -113,7 +177,7 @@ const environmentSchema = (development: boolean, region = 'the region') =>
         error: 'must be true with session-v2: its replies name neither org nor kind, so the broker cannot check them',
       }),
     issuer: z.strictObject({
-      url: issuerUrl,
+      url: issuerUrl(development),
       audiences: z
         .array(z.string().min(1))
         .min(1, 'name at least one; otherwise any token of the issuer would be accepted'),
@@ -128,7 +192,7 @@ const environmentSchema = (development: boolean, region = 'the region') =>
         .min(1)
         .default(['RS256']),
       /** Where its keys are. Left out, the functions ask its discovery document first, one round trip more. */
-      jwksUri: httpsUrl.optional(),
+      jwksUri: keysUrl(development).optional(),
       /** Set it where its access tokens have no `nonce`: a token with one is an ID token then, and is refused. */
       refuseNonce: z.boolean().optional(),
     }),
@@ -139,16 +203,13 @@ const environmentSchema = (development: boolean, region = 'the region') =>
     policyFile: z.string().regex(/^[\w.-]+\.json$/, 'name a JSON file in infra/environments'),
     /** `readers`: ARNs of further roles that may read the secret, such as a rotation or a break-glass role. */
     secret: z.union(
-      [
-        z.strictObject({ create: z.string().regex(/^[\w/+=.@-]{1,200}$/), readers: z.array(arn('iam')).optional() }),
-        z.strictObject({ import: z.string().min(1) }),
-      ],
+      [z.strictObject({ create: newSecret, readers: z.array(arn('iam')).optional() }), importedSecret],
       'write { create: <name> } for a new, empty secret, or { import: <name or complete ARN> }',
     ),
     /** Your own rotation function. Without it, rotate by hand as the runbook describes. */
     rotation: z.strictObject({ functionArn: arn('lambda'), everyDays: z.int().min(1).max(1000) }).optional(),
     revocationSchedules: z
-      .array(schedule)
+      .array(scheduleIn(name))
       .max(50)
       .refine(
         (all) => new Set(all.map(({ name }) => name)).size === all.length,
@@ -156,21 +217,28 @@ const environmentSchema = (development: boolean, region = 'the region') =>
       ),
     /** Source of the `user.deprovisioned` events; it is matched exactly. */
     deprovisionedEvents: z.strictObject({ source: z.string().min(1), eventBusName: z.string().optional() }).optional(),
-    sweepRate: z
-      .number()
-      .positive('must be above 0, or the sweep sends nothing')
-      .max(UPSTREAM_BUDGET, `ThoughtSpot accepts ${UPSTREAM_BUDGET} calls per second in total`),
+    /** Revocations per second that the sweep may send to ThoughtSpot, which accepts 100 calls per second in all. */
+    sweepRate: z.number().superRefine(readBy('SWEEP_RATE')),
     /** Never lower it while there are live leases. */
-    dueShards: z.int().min(1).max(256),
+    dueShards: z.number().superRefine(readBy('LEDGER_DUE_SHARDS')),
     throttle: z.strictObject({ ratePerSecond: z.int().positive(), burst: z.int().positive() }),
     /**
-     * If present, the prober runs every five minutes. `secret`: name or ARN of your secret with the prober's client at the
-     * issuer (docs/deploy.md).
+     * If present, the prober runs every five minutes. `secret`: of the prober's client at the issuer (docs/deploy.md),
+     * encrypted with AWS's own key.
      */
     prober: z
-      .strictObject({ secret: z.string().regex(/^[\w/+=.@:-]{1,200}$/, 'write the name or the ARN of a secret') })
+      .strictObject({
+        secret: z.union(
+          [z.strictObject({ create: newSecret }), importedSecret],
+          'write { create: <name> } for a new, empty secret, or { import: <name or complete ARN> }',
+        ),
+      })
       .optional(),
-    concurrency: z.strictObject(concurrencyPerFunction),
+    /**
+     * Sandboxes that a function may have at once (`reserved`) and that are kept warm (`provisioned`). Without `reserved` it
+     * takes what the account has left, and other functions can leave it none.
+     */
+    concurrency: z.strictObject(concurrencyPerFunction).optional(),
     deployment: z.enum(['canary', 'all-at-once'], 'choose canary (10 % for five minutes) or all-at-once'),
     logRetentionDays: z
       .number()
@@ -225,14 +293,23 @@ export interface Target {
   readonly region?: string | undefined;
 }
 
-/** Parses the values of one environment. Throws EnvironmentError with all faults. */
-export function parseEnvironment(name: string, values: unknown, target: Target): Environment {
+/**
+ * Parses the values of one environment. Throws EnvironmentError with all faults; `place` says where in the file a fault is.
+ */
+export function parseEnvironment(
+  name: string,
+  values: unknown,
+  target: Target,
+  place: (fault: Fault) => string = ({ text }) => text,
+): Environment {
   const record: Record<string, unknown> = typeof values === 'object' && values !== null ? { ...values } : {};
-  const schema = environmentSchema(record['purpose'] === 'development', target.region);
+  const development = record['purpose'] === 'development';
+  const schema = environmentSchema({ name, development, region: target.region ?? 'the region' });
   const result = schema.safeParse({ ...record, name, account: target.account, region: target.region });
   if (result.success) return result.data;
-  throw new EnvironmentError(
-    name,
-    result.error.issues.map((issue) => `${issue.path.map(String).join('.')}: ${issue.message}`),
-  );
+  throw new EnvironmentError(name, result.error.issues.flatMap((issue) => faultsOf(issue, schema)).map(place));
 }
+
+/** Paths of everything that an environment may leave out, or write in one of several ways. */
+export const optionalPaths = (): readonly string[] =>
+  optionalPathsOf(environmentSchema({ name: 'any', development: false, region: 'any' }));

@@ -15,10 +15,15 @@ export default {
   secret: { create: 'thoughtspot-broker/prod' },
   revocationSchedules: [
     { name: 'end-of-day', expression: 'cron(0 20 ? * MON-FRI *)', timeZone: 'Europe/Berlin', select: { all: true } },
-    { name: 'older-than-a-day', expression: 'rate(1 hour)', timeZone: 'UTC', select: { olderThanSeconds: 86_400 } },
+    {
+      name: 'older-than-40-minutes',
+      expression: 'rate(5 minutes)',
+      timeZone: 'UTC',
+      select: { olderThanSeconds: 2_400 },
+    },
   ],
   deprovisionedEvents: { source: 'com.example.identity' },
-  prober: { secret: 'thoughtspot-broker/prod/prober' },
+  prober: { secret: { create: 'thoughtspot-broker/prod/prober' } },
   sweepRate: 20,
   dueShards: 16,
   throttle: { ratePerSecond: 50, burst: 100 },

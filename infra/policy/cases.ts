@@ -1,5 +1,6 @@
 /** A policy's own tests: claims, and the grant or refusal that its author expects. They are in a file next to the policy. */
 import * as z from 'zod/mini';
+import { withoutMark } from '../../functions/contract/shapes.ts';
 import type { Policy } from '../../functions/policy/decide.ts';
 import { canonicalJson } from '../../functions/policy/fingerprint.ts';
 import { ClaimJson, ClaimsJson, decideFor, explain, RequestJson } from './explain.ts';
@@ -21,6 +22,7 @@ const Expected = z.union([
     provisioning: z.optional(ClaimJson),
   }),
 ]);
+const EMPTY = 'has no case; write at least one, with claims and what you expect';
 const CasesDocument = z.strictObject({
   description: z.optional(z.string()),
   cases: z
@@ -33,7 +35,7 @@ const CasesDocument = z.strictObject({
         expect: Expected,
       }),
     )
-    .check(z.minLength(1)),
+    .check(z.minLength(1, EMPTY)),
 });
 export type PolicyCase = z.infer<typeof CasesDocument>['cases'][number];
 
@@ -53,8 +55,24 @@ export interface CasesReport {
 export function parseCases(document: unknown): readonly PolicyCase[] {
   const parsed = CasesDocument.safeParse(document);
   if (parsed.success) return parsed.data.cases;
-  const places = parsed.error.issues.map(({ path, code }) => `${path.map(String).join('.') || 'document'} (${code})`);
+  const places = parsed.error.issues.map(({ path, code, message }) =>
+    message === EMPTY
+      ? `${path.map(String).join('.')} ${EMPTY}`
+      : `${path.map(String).join('.') || 'document'} (${code})`,
+  );
   throw new Error(`The cases are malformed at: ${places.join(', ')}`);
+}
+
+/** Parses the text of a cases document. Throws an Error that says what is wrong with it, in words. */
+export function casesIn(text: string): readonly PolicyCase[] {
+  if (text.trim() === '') throw new Error(`The file is empty: write { "cases": [...] } with at least one case`);
+  let document: unknown;
+  try {
+    document = JSON.parse(withoutMark(text));
+  } catch (cause) {
+    throw new Error(`The cases are not JSON: ${cause instanceof Error ? cause.message : ''}`, { cause });
+  }
+  return parseCases(document);
 }
 
 export function runCases(policy: Policy, cases: readonly PolicyCase[]): CasesReport {

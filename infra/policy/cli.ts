@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { withoutMark } from '../../functions/contract/shapes.ts';
-import { parseCases, runCases } from './cases.ts';
+import { casesIn, runCases } from './cases.ts';
 import { checkPolicyText } from './check.ts';
 import { explain, parseQuestion } from './explain.ts';
 import { lintPolicy } from './lint.ts';
@@ -146,7 +146,7 @@ function testFile(file: string, casesFile = file.replace(/\.json$/, '.cases.json
     const problem = `has no cases: write ${relative(casesFile)} with one case for every rule and at least one refusal`;
     return { file: relative(file), passed: false, problem, results: [], untestedRules: [] };
   }
-  const report = runCases(checkPolicyText(read(file)).policy, parseCases(readJson(casesFile)));
+  const report = runCases(checkPolicyText(read(file)).policy, casesIn(read(casesFile)));
   const passed = report.results.every((result) => result.passed) && report.untestedRules.length === 0;
   return { file: relative(file), passed, ...report };
 }

@@ -42,6 +42,9 @@ export async function startSecretsManager(port = 0) {
       const arn = `arn:aws:secretsmanager:${REGION}:${ACCOUNT}:secret:${name}-Local1`;
       const secret = { arn, name, versions: new Map<string, Version>() };
       secrets.set(name, secret);
+      // Without a value it is as CloudFormation creates it: empty.
+      if (text(input, 'SecretString') === undefined && text(input, 'SecretBinary') === undefined)
+        return { ARN: arn, Name: name };
       return addVersion(secret, input);
     },
     PutSecretValue: (input) => addVersion(find(required(input, 'SecretId')), input),
@@ -96,6 +99,11 @@ export async function startSecretsManager(port = 0) {
       const input = { SecretString: value, ...(stages && { VersionStages: stages }) };
       const operation = secrets.has(name) ? 'PutSecretValue' : 'CreateSecret';
       operations[operation]?.({ ...input, Name: name, SecretId: name });
+    },
+    /** Makes it a secret that has never had a value. */
+    empty(name: string): void {
+      secrets.delete(name);
+      operations['CreateSecret']?.({ Name: name });
     },
     /** What every version of a secret holds, old ones too. */
     values(name: string): readonly string[] {

@@ -3,6 +3,7 @@
  * the functions with the operator's own credentials. Either way the functions decide; nobody touches the table.
  */
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { stackName } from '../../infra/deployed-stack.ts';
 import { ask, CommandError, refusalText } from '../command.ts';
 
 export interface ListedLease {
@@ -68,10 +69,16 @@ export function brokerOverHttp(url: string, accessToken: string): OperatorBroker
   };
 }
 
-/** `prefix` is what the stack's function names begin with, such as `thoughtspot-broker-dev`. */
-export function brokerInAws(prefix: string, client = new LambdaClient({})): OperatorBroker {
+/**
+ * The broker of an environment in AWS. Like every caller it invokes the alias `live`, which a deployment moves to new code,
+ * never the newest code itself. Without a region it is that of the AWS profile.
+ */
+export function brokerInAws(environment: string, region: string | undefined): OperatorBroker {
+  const client = new LambdaClient(region === undefined ? {} : { region });
+  const prefix = stackName(environment);
   async function invoke(name: string, event: object): Promise<unknown> {
-    const command = new InvokeCommand({ FunctionName: `${prefix}-${name}`, Payload: JSON.stringify(event) });
+    const FunctionName = `${prefix}-${name}`;
+    const command = new InvokeCommand({ FunctionName, Qualifier: 'live', Payload: JSON.stringify(event) });
     const { FunctionError: failure, Payload: payload } = await client.send(command).catch((error: unknown) => {
       const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
       throw new CommandError(`${prefix}-${name} could not be invoked. ${reason}`);

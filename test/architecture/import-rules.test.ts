@@ -24,7 +24,7 @@ const PLANTS: readonly (readonly [rule: string, file: string, imports: string])[
   ['entries-only-wire', 'functions/planted-entry.ts', './broker/failure.ts'],
   ['only-wiring-builds-adapters', 'functions/http/planted-adapter.ts', '../secrets/planted-leaf.ts'],
   ['nobody-imports-entries', 'local/planted-entry.ts', '../functions/planted-entry.ts'],
-  ['infra-shares-names-not-code', 'infra/planted.ts', '../functions/broker/failure.ts'],
+  ['infra-shares-names-not-code', 'infra/planted.ts', '../functions/broker/use-cases.ts'],
   ['authors-judge-with-the-functions-own-decision', 'infra/policy/planted.ts', '../../functions/broker/use-cases.ts'],
   [
     'no-function-runs-the-session-controller',

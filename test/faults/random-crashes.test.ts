@@ -4,7 +4,7 @@
  */
 import type { IssuedToken, RevokeSelection } from '../../functions/broker/use-cases.ts';
 import { drain, released, unaccounted } from '../support/accounting.ts';
-import { asOperator, EVENT, makeWorld, type Process, userOf, type World } from '../support/broker-world.ts';
+import { asCaller, asOperator, EVENT, makeWorld, type Process, userOf, type World } from '../support/broker-world.ts';
 import { crashAt } from '../support/crashing-process.ts';
 import { type Chance, chance, seeds } from '../support/seeded.ts';
 
@@ -25,6 +25,7 @@ function step(random: Chance, world: World): Step {
     'fresh',
     'mine',
     'lease',
+    'token',
     'user',
     'org',
     'all',
@@ -44,6 +45,11 @@ function step(random: Chance, world: World): Step {
       const leaseId = leases.length > 0 ? random.pick(leases) : 'none';
       return { name: 'a lease is revoked', act: (process) => process.revoke(asOperator(), { kind: 'lease', leaseId }) };
     }
+    case 'token': {
+      const token = world.issuer.tokens.length > 0 ? random.pick(world.issuer.tokens).token : 'none';
+      const revoker = random.maybe(0.5) ? asOperator() : asCaller(who);
+      return { name: `${token} is revoked`, act: (process) => process.revoke(revoker, { kind: 'token', token }) };
+    }
     case 'sweep':
       return { name: 'sweep', act: (process) => process.sweep() };
     case 'info':
@@ -62,10 +68,13 @@ function step(random: Chance, world: World): Step {
 
 /** Changes the weather at ThoughtSpot. */
 function weather(random: Chance, { issuer }: World): void {
-  const mint = random.pick([undefined, undefined, undefined, 'lost', 'refused', 'throws', 'wrong'] as const);
+  const mint = random.pick([undefined, undefined, undefined, 'lost', 'refused', 'throws', 'wrong', 'other'] as const);
   const revoke = random.pick([undefined, undefined, 'down', 'busy', 'lost', 'refused'] as const);
-  issuer.mintFault = mint === undefined || mint === 'wrong' ? undefined : () => mint;
-  issuer.reply = mint === 'wrong' ? (minted) => ({ ...minted, orgId: 77 }) : undefined;
+  issuer.mintFault = mint === undefined || mint === 'wrong' || mint === 'other' ? undefined : () => mint;
+  const lie = mint === 'wrong' ? { orgId: 77 } : mint === 'other' ? { userName: random.pick(['', 'eve']) } : {};
+  issuer.reply = (minted) => ({ ...minted, ...lie });
+  issuer.inactive.clear();
+  if (random.maybe(0.3)) issuer.inactive.add(random.pick(['ann', 'bob', 'svc']));
   issuer.revokeFault = revoke === undefined ? undefined : () => revoke;
   issuer.mintMs = random.below(3) * 700;
   issuer.revokeMs = random.below(3) * 300;
@@ -95,6 +104,7 @@ async function history(seed: number): Promise<{ readonly story: string[]; readon
     await world.clock.advance(random.pick([0, 1, 900, 20_000, 80_000, 220_000]));
   }
   if (random.maybe(0.7)) world.issuer.revokeFault = undefined;
+  world.issuer.inactive.clear();
   return { story, problems: await drain(world) };
 }
 

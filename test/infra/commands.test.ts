@@ -1,4 +1,12 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { CURRENTLY_RECOMMENDED_FLAGS } from 'aws-cdk-lib/cx-api';
 import { announcement, cdkArguments, nextSteps, parseRequest, refusal } from '../../infra/commands.ts';
+import { regionIn } from '../../infra/deployed-stack.ts';
+import { parseOptions } from '../../infra/doctor/options.ts';
+import { synthesizedEnvironments } from '../support/synthesized.ts';
 
 const region = { AWS_REGION: 'eu-central-1' };
 
@@ -21,7 +29,7 @@ test('without an account, deploy uses that of the credentials and says so', () =
 
 test.each([
   ['an unknown environment lists the known ones', ['synth', 'qa'], 'Known: dev, prod, staging'],
-  ['an unknown command shows the usage', ['explode', 'dev'], 'Usage: npm run synth|diff|deploy|destroy'],
+  ['an unknown command shows the usage', ['explode', 'dev'], 'Usage: npm run bootstrap|synth|diff|deploy|destroy'],
   ['synth without an account says how to name one', ['synth', 'dev'], 'account: is missing'],
 ])('%s', (_name, argv, expected) => {
   expect(() => parseRequest(argv, region)).toThrow(expected);
@@ -31,7 +39,6 @@ test('destroy refuses production unless told so by flag', () => {
   expect(refusal(parseRequest(['destroy', 'prod'], region))).toContain('add --production');
   expect(refusal(parseRequest(['destroy', 'prod', '--production'], region))).toBeUndefined();
   expect(refusal(parseRequest(['destroy', 'dev'], region))).toBeUndefined();
-  expect(refusal(parseRequest(['deploy', 'prod'], region))).toBeUndefined();
 });
 
 test('synth never looks anything up, and only --yes skips the approval of a deployment', () => {
@@ -51,7 +58,92 @@ test('after a deployment come the outputs and the exact commands that follow', (
     'https://api.example',
     'https://login.example/',
     'aws secretsmanager put-secret-value --region eu-central-1 --secret-id thoughtspot-broker/dev --secret-string file://secret.json',
-    'npm run doctor -- --env dev',
+    'npm run doctor -- --env dev --region eu-central-1',
   ])
     expect(text).toContain(part);
+  // It works as it stands: the doctor takes every option in it.
+  const [, command = ''] = /npm run doctor -- (.*)/.exec(text) ?? [];
+  expect(parseOptions(command.split(' '), {}, () => '')).toMatchObject({ environment: 'dev', region: 'eu-central-1' });
+});
+
+test('deploy refuses an environment whose values are made up, and names them; the other commands do not', () => {
+  expect(refusal(parseRequest(['deploy', 'dev'], region))).toBe(
+    'dev still has made-up values. Replace them in infra/environments/dev.ts:\n' +
+      '  - thoughtSpot.host: https://dev.thoughtspot.example\n' +
+      '  - issuer.url: https://login.dev.example.com/\n' +
+      '  - allowedOrigins.1: https://app.dev.example.com\n' +
+      '  - alarms.email: broker-dev@example.com',
+  );
+  for (const command of ['bootstrap', 'synth', 'diff', 'destroy'])
+    expect(refusal(parseRequest([command, 'dev', '--account', '111122223333'], region))).toBeUndefined();
+});
+
+test('bootstrap prepares the account and region of an environment', () => {
+  const request = parseRequest(['bootstrap', 'prod', '--account', '111122223333'], region);
+  expect(announcement(request)).toBe(
+    'bootstrap the account and region of prod\n  account      111122223333\n  region       eu-central-1',
+  );
+  expect(cdkArguments(request)).toEqual(['bootstrap', '--output', 'cdk.out/prod']);
+});
+
+test('what an earlier stack left behind is taken over only when asked for', () => {
+  const importing = ['deploy', 'prod', '--import-existing-resources'];
+  expect(cdkArguments(parseRequest(importing, region))).toContain('--import-existing-resources');
+  expect(cdkArguments(parseRequest(['deploy', 'prod'], region))).not.toContain('--import-existing-resources');
+});
+
+describe('the region', () => {
+  test.each([
+    ['of our own commands', { BROKER_REGION: 'eu-west-1', AWS_REGION: 'eu-west-2' }, 'eu-west-1'],
+    ['of the SDKs', { AWS_REGION: 'eu-west-2', AWS_DEFAULT_REGION: 'eu-west-3' }, 'eu-west-2'],
+    ['of the AWS CLI', { AWS_REGION: '', AWS_DEFAULT_REGION: 'eu-west-3' }, 'eu-west-3'],
+    ['that nothing names', {}, undefined],
+  ])('%s', (_name, variables, expected) => {
+    expect(regionIn(variables)).toBe(expected);
+  });
+
+  test('of an AWS profile counts', () => {
+    const folder = mkdtempSync(path.join(os.tmpdir(), 'profile-'));
+    const file = path.join(folder, 'config');
+    writeFileSync(file, '[default]\nregion = eu-west-1\n[profile work]\nregion = eu-south-2\n');
+    const run = (profile?: string) =>
+      spawnSync(process.execPath, ['infra/commands.ts', 'destroy', 'prod', '--account', '111122223333'], {
+        env: {
+          PATH: process.env['PATH'],
+          AWS_CONFIG_FILE: file,
+          AWS_SHARED_CREDENTIALS_FILE: path.join(folder, 'none'),
+          ...(profile === undefined ? {} : { AWS_PROFILE: profile }),
+        },
+        encoding: 'utf8',
+      }).stdout;
+    expect(run()).toContain('region       eu-west-1');
+    expect(run('work')).toContain('region       eu-south-2');
+    rmSync(folder, { recursive: true });
+  });
+});
+
+test('cdk itself, without an environment, is told the commands of the project', () => {
+  const { stderr, status } = spawnSync(process.execPath, ['infra/app.ts'], {
+    env: { PATH: process.env['PATH'] },
+    encoding: 'utf8',
+  });
+  expect(stderr).toContain('run npm run bootstrap, synth, diff, deploy or destroy -- <environment>');
+  expect(status).toBe(1);
+});
+
+test('every feature flag that the CDK recommends is set in cdk.json, and nothing else is', () => {
+  const { context } = JSON.parse(readFileSync('cdk.json', 'utf8')) as { context: Record<string, unknown> };
+  const { 'cli-telemetry': _telemetry, ...flags } = context;
+  expect(flags).toEqual(CURRENTLY_RECOMMENDED_FLAGS);
+});
+
+test('the app has these flags however it is started', () => {
+  for (const { assembly } of synthesizedEnvironments()) {
+    const { artifacts } = JSON.parse(readFileSync(path.join(assembly, 'manifest.json'), 'utf8')) as {
+      artifacts: Record<string, { type: string; properties: { flags: Record<string, { userValue?: unknown }> } }>;
+    };
+    const [report] = Object.values(artifacts).filter(({ type }) => type === 'cdk:feature-flag-report');
+    const set = Object.entries(report?.properties.flags ?? {}).map(([name, { userValue }]) => [name, userValue]);
+    expect(Object.fromEntries(set)).toMatchObject(CURRENTLY_RECOMMENDED_FLAGS);
+  }
 });

@@ -1,55 +1,11 @@
-import { execFile, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { createServer } from 'node:http';
 import type { RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
-import type { Check } from '../../infra/doctor/checklist.ts';
 import { startLocalBroker, type LocalBroker } from '../../local/local-broker.ts';
 import type { Simulator } from '../../local/thoughtspot/simulator.ts';
 import { leaksIn } from '../support/canaries.ts';
-
-const SCRIPT = join(__dirname, '..', '..', 'infra', 'doctor.ts');
-
-interface Outcome {
-  readonly code: number;
-  readonly text: string;
-}
-
-/** The command as a process of its own; `stdin` is closed after the text. */
-function doctor(
-  args: readonly string[],
-  variables: Record<string, string> = {},
-  stdin = '',
-  started: (doctor: ChildProcess) => void = () => undefined,
-): Promise<Outcome> {
-  return new Promise((resolve) => {
-    const env = {
-      PATH: process.env['PATH'],
-      HOME: process.env['HOME'],
-      AWS_EC2_METADATA_DISABLED: 'true',
-      ...variables,
-    };
-    const child = execFile(process.execPath, [SCRIPT, ...args], { env }, (error, stdout, stderr) =>
-      resolve({ code: typeof error?.code === 'number' ? error.code : error ? -1 : 0, text: stdout + stderr }),
-    );
-    child.stdin?.end(stdin);
-    started(child);
-  });
-}
-
-interface Report {
-  readonly healthy: boolean;
-  readonly checks: readonly Check[];
-}
-async function report(args: readonly string[], variables: Record<string, string> = {}): Promise<Outcome & Report> {
-  const outcome = await doctor([...args, '--json'], variables);
-  return { ...outcome, ...(JSON.parse(outcome.text) as Report) };
-}
-/** Matchers are `any` to the compiler. */
-const containing = (text: string): unknown => expect.stringContaining(text);
-const matching = (pattern: RegExp): unknown => expect.stringMatching(pattern);
-const named = (checks: readonly Check[], name: string, section: Check['section'] = 'ThoughtSpot') =>
-  checks.find((check) => check.name === name && check.section === section);
+import { containing, doctor, matching, named, report } from '../support/doctor.ts';
 
 let broker: LocalBroker;
 let simulator: Simulator;
@@ -107,28 +63,6 @@ describe('a healthy cluster and broker', () => {
       expect(simulator.state().tokens).toEqual([]);
     }
   });
-
-  test("the environment's secret is read, checked as the functions check it, and used", async () => {
-    const stored = (document: object) => broker.aws.secrets.put('thoughtspot-broker/dev', JSON.stringify(document));
-    const variables = {
-      AWS_ENDPOINT_URL_SECRETS_MANAGER: broker.aws.secrets.url,
-      AWS_ACCESS_KEY_ID: 'test',
-      AWS_SECRET_ACCESS_KEY: 'test',
-      AWS_REGION: 'eu-central-1',
-    };
-    const args = ['--env', 'dev', '--host', simulator.url, '--user', 'alice', '--org', '1', '--origin', broker.url];
-    const missing = await report(args, variables);
-    expect(named(missing.checks, 'credential')).toMatchObject({
-      status: 'failed',
-      cure: containing('Store a value'),
-    });
-    stored({ secretKey: simulator.secretKey(), digestKey: 'short' });
-    const malformed = await report(args, variables);
-    expect(named(malformed.checks, 'credential')?.detail).toContain('digestKey');
-    expect(leaksIn(malformed.text, { key: simulator.secretKey() })).toEqual([]);
-    stored({ secretKey: simulator.secretKey(), digestKey: Buffer.alloc(32, 7).toString('base64') });
-    expect(await report(args, variables)).toMatchObject({ code: 0, healthy: true });
-  }, 30_000);
 });
 
 describe('what a token of 60 s can become', () => {

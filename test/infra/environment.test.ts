@@ -1,14 +1,23 @@
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { ENVIRONMENTS_FOLDER, knownEnvironments, loadEnvironment } from '../../infra/environment-files.ts';
-import { EnvironmentError, parseEnvironment } from '../../infra/environments/environment.ts';
+import { EnvironmentError, optionalPaths, parseEnvironment } from '../../infra/environments/environment.ts';
 import dev from '../../infra/environments/dev.ts';
 import prod from '../../infra/environments/prod.ts';
-import { environmentPolicy } from '../../infra/environment-policy.ts';
-import { isCron, isRate, isTimeZone } from '../../infra/schedule-expression.ts';
+import { environmentPolicy, warningsOf } from '../../infra/environment-policy.ts';
+import { placeholders } from '../../infra/placeholders.ts';
+
+import { synthesizedEnvironments } from '../support/synthesized.ts';
 
 const target = { account: '111122223333', region: 'eu-central-1' };
+
+/** The paths of all values, those of a list's items without their numbers. */
+function optionsIn(value: unknown, at: readonly string[] = []): readonly string[] {
+  if (Array.isArray(value)) return [at.join('.'), ...value.flatMap((item) => optionsIn(item, at))];
+  if (typeof value !== 'object' || value === null) return [at.join('.')];
+  return [at.join('.'), ...Object.entries(value).flatMap(([key, inner]) => optionsIn(inner, [...at, key]))];
+}
 
 function faultsOf(attempt: () => unknown): readonly string[] {
   try {
@@ -53,6 +62,18 @@ const faulty: [string, object, { account?: string; region?: string }, string][] 
     { issuer: { ...prod.issuer, url: 'http://login.example' } },
     target,
     'issuer.url: must be https',
+  ],
+  [
+    'an address of keys that is not secure',
+    { issuer: { ...prod.issuer, jwksUri: 'http://login.example/keys' } },
+    target,
+    'issuer.jwksUri: must be the https URL of the key set',
+  ],
+  [
+    'an algorithm that the gateway does not take',
+    { issuer: { ...prod.issuer, algorithms: ['ES256'] } },
+    target,
+    'issuer.algorithms.0: choose RS256, RS384 or RS512',
   ],
   ['no audience', { issuer: { ...prod.issuer, audiences: [] } }, target, 'issuer.audiences: name at least one'],
   [
@@ -103,14 +124,65 @@ const faulty: [string, object, { account?: string; region?: string }, string][] 
     target,
     'logRetentionDays: CloudWatch keeps logs for one of 1, 3, 5, 7',
   ],
-  ['a sweep beyond the budget', { sweepRate: 101 }, target, 'sweepRate: ThoughtSpot accepts 100 calls'],
+  ['a sweep beyond the budget', { sweepRate: 101 }, target, 'sweepRate: must be a whole number, 1 to 100'],
+  ['a sweep rate that the sweep refuses', { sweepRate: 2.5 }, target, 'sweepRate: must be a whole number, 1 to 100'],
+  ['shards that the ledger refuses', { dueShards: 257 }, target, 'dueShards: must be a whole number, 1 to 256'],
+  [
+    'a scope that no token can hold',
+    { issuer: { ...prod.issuer, scopes: { token: 'broker:"token', revoke: 'broker:revoke' } } },
+    target,
+    'issuer.scopes.token: must be one scope, or none',
+  ],
+  [
+    'an imported secret that is none',
+    { secret: { import: 'the secret of {"prod"}' } },
+    target,
+    'secret: write { create: <name> } for a new, empty secret, or { import: <name or complete ARN> }',
+  ],
+  [
+    'an imported secret of the prober that is none',
+    { prober: { secret: { import: 'a b' } } },
+    target,
+    'prober.secret: write { create: <name> }',
+  ],
+  [
+    'a selection that revoketoken refuses',
+    { revocationSchedules: [{ ...schedule, select: { orgId: 2 ** 31 } }] },
+    target,
+    'revocationSchedules.0.select.orgId: must be at most 2147483647',
+  ],
+  [
+    'an age that revoketoken refuses',
+    { revocationSchedules: [{ ...schedule, select: { olderThanSeconds: 1e9 } }] },
+    target,
+    'revocationSchedules.0.select.olderThanSeconds: must be at most 31536000',
+  ],
+  [
+    'a schedule whose name in AWS would be too long',
+    { revocationSchedules: [{ ...schedule, name: 'x'.repeat(34) }] },
+    target,
+    'revocationSchedules.0.name: has more than 33 characters, which is all that "thoughtspot-broker-prod-revoke-" leaves of 64',
+  ],
+  ['a misspelt key', { sweeprate: 20 }, target, 'sweeprate: is not a key of an environment; did you mean sweepRate?'],
+  [
+    'a misspelt key within',
+    { throttle: { ratePerSecond: 1, brust: 1, burst: 1 } },
+    target,
+    'throttle.brust: is not a key of an environment; did you mean burst?',
+  ],
+  [
+    'a misspelt key in a list',
+    { revocationSchedules: [{ ...schedule, timezone: 'UTC' }] },
+    target,
+    'revocationSchedules.0.timezone: is not a key of an environment; did you mean timeZone?',
+  ],
+  ['a key like no other', { colour: 'blue' }, target, 'colour: is not a key of an environment'],
   [
     'more provisioned than reserved',
     { concurrency: { ...prod.concurrency, sweep: { reserved: 1, provisioned: 2 } } },
     target,
     'concurrency.sweep.provisioned: exceeds reserved',
   ],
-  ['a function left without concurrency', { concurrency: { gettoken: { reserved: 1 } } }, target, 'concurrency.sweep'],
   [
     'a zone elsewhere',
     { fixedEgress: { cidr: '10.0.0.0/24', zones: ['us-east-1a'] } },
@@ -118,7 +190,12 @@ const faulty: [string, object, { account?: string; region?: string }, string][] 
     'fixedEgress.zones.0: must be a zone of eu-central-1',
   ],
   ['alarms that reach nobody', { alarms: {} }, target, 'alarms: write { email: <address> }'],
-  ['a name that nobody reads', { allowedOrigin: ['https://a.example'] }, target, 'Unrecognized key: "allowedOrigin"'],
+  [
+    'a name that nobody reads',
+    { allowedOrigin: ['https://a.example'] },
+    target,
+    'allowedOrigin: is not a key of an environment; did you mean allowedOrigins?',
+  ],
 ];
 
 test.each(faulty)('%s is refused with path, reason and fix', (_what, change, where, expected) => {
@@ -139,11 +216,122 @@ test('every fault is told at once, those that depend on other values too', () =>
   );
 });
 
-test('http is for localhost in development only', () => {
+test.each(['http://localhost:5173', 'http://127.0.0.1:8788', 'http://thoughtspot.localhost:8788'])(
+  '%s is taken in development only, as origin, as ThoughtSpot and as issuer',
+  (origin) => {
+    const local = {
+      allowedOrigins: [origin],
+      thoughtSpot: { host: origin, dialect: 'auth-2.0' },
+      issuer: { ...dev.issuer, url: origin },
+    };
+    expect(faultsOf(() => parseEnvironment('dev', { ...dev, ...local }, target))).toEqual([]);
+    expect(faultsOf(() => parseEnvironment('prod', { ...prod, ...local }, target))).toHaveLength(3);
+  },
+);
+
+test('http is not taken from elsewhere, whatever the name begins or ends with', () => {
   const origins = (origin: string) =>
     faultsOf(() => parseEnvironment('dev', { ...dev, allowedOrigins: [origin] }, target));
-  expect(origins('http://localhost:5173')).toEqual([]);
-  expect(origins('http://app.example.com')).toHaveLength(1);
+  for (const origin of ['http://app.example.com', 'http://localhost.example.com', 'http://notlocalhost:1'])
+    expect(origins(origin)).toHaveLength(1);
+});
+
+test('an account with a limit of 10 can deploy dev: it reserves no concurrency', () => {
+  expect(parseEnvironment('dev', dev, target).concurrency).toBeUndefined();
+  const some = { ...prod, concurrency: { sweep: { reserved: 1 } } };
+  expect(parseEnvironment('prod', some, target).concurrency).toEqual({ sweep: { reserved: 1 } });
+});
+
+describe('a file of an environment', () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'environments-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const source = readFileSync(path.join(ENVIRONMENTS_FOLDER, 'dev.ts'), 'utf8')
+    .replace(/^import .*\n/, '')
+    .replace(' satisfies EnvironmentInput', '');
+  const lineIn = (text: string, part: string) => text.slice(0, text.indexOf(part)).split('\n').length;
+  const load = (text: string, name = `broken-${Math.random().toString(36).slice(2, 8)}`) => {
+    writeFileSync(path.join(folder, `${name}.ts`), text);
+    return faultsOf(() => loadEnvironment(name, target, folder));
+  };
+
+  test.each([
+    ['sweepRate: 5', 'sweepRate: 500', 'sweepRate: must be a whole number'],
+    ['sweepRate: 5', 'sweeprate: 5', 'sweeprate: is not a key of an environment; did you mean sweepRate?'],
+    ["'http://localhost:5173'", "\n    'http://app.example.com'", 'allowedOrigins.0: must be https'],
+    ["'cron(0 20", "'corn(0 20", 'revocationSchedules.0.expression: is not a valid schedule'],
+    ["dialect: 'auth-2.0'", "dialect: 'auth-1.0'", 'thoughtSpot.dialect: choose auth-2.0'],
+  ])('names file and line: %s as %s', (from, to, fault) => {
+    const text = source.replace(from, to);
+    const [said = 'nothing'] = load(text).filter((one) => one.includes(fault));
+    expect(said).toMatch(new RegExp(`^infra/environments/broken-\\w+\\.ts:${lineIn(text, to.trim())} \\w`));
+  });
+
+  test('of which a value is missing is faulty where the object around it begins', () => {
+    const text = source.replace("  purpose: 'development',\n", '');
+    expect(load(text).join('\n')).toMatch(/\.ts:\d+ purpose: choose development/);
+  });
+
+  test('that is no TypeScript, or that stops, names the line of that', () => {
+    expect(load('export default {\n  purpose: "development\n};\n').join()).toMatch(
+      /broken-\w+\.ts:2 Unterminated string/,
+    );
+    expect(load('const a = 1;\nexport default { purpose: missing };\n').join()).toMatch(
+      /broken-\w+\.ts:2 missing is not defined/,
+    );
+  });
+
+  test('that was copied with its secret is told whose secret that is', () => {
+    writeFileSync(path.join(folder, 'first.ts'), source);
+    const [said] = load(source, 'second');
+    expect(said).toMatch(
+      /^infra\/environments\/second\.ts:\d+ secret\.create: thoughtspot-broker\/dev is the secret of \w+; give second its own$/,
+    );
+    expect(
+      load(source.replace("create: 'thoughtspot-broker/dev'", "import: 'thoughtspot-broker/dev'"), 'third'),
+    ).toEqual([]);
+  });
+});
+
+test('made-up values are found by their reserved names, and real ones are not', () => {
+  expect(placeholders(parseEnvironment('prod', prod, target)).map((one) => one.split(':')[0])).toEqual([
+    'thoughtSpot.host',
+    'issuer.url',
+    'allowedOrigins.0',
+    'alarms.email',
+    'deprovisionedEvents.source',
+  ]);
+  const real = {
+    thoughtSpot: { host: 'https://acme.thoughtspot.cloud', dialect: 'auth-2.0' },
+    issuer: { ...prod.issuer, url: 'https://example.acme.com/' },
+    allowedOrigins: ['https://app.acme.com'],
+    alarms: { email: 'on-call@acme.com' },
+    deprovisionedEvents: { source: 'com.acme.example' },
+  };
+  expect(placeholders(parseEnvironment('prod', { ...prod, ...real }, target))).toEqual([]);
+});
+
+test('a schedule that selects only tokens older than any token can be is warned of', () => {
+  const policy = environmentPolicy(loadEnvironment('prod', target));
+  const warned = (select: object) =>
+    warningsOf(parseEnvironment('prod', { ...prod, revocationSchedules: [{ ...schedule, select }] }, target), policy);
+  expect(warned({ olderThanSeconds: 3_600 })).toEqual([]);
+  expect(warned({ olderThanSeconds: 3_601 })).toEqual([
+    [
+      'idle-schedule',
+      expect.stringContaining(
+        '"nightly" selects tokens older than 3601 s, and the policy grants none for longer than 3600 s',
+      ),
+    ],
+  ]);
+  for (const name of knownEnvironments()) {
+    const environment = loadEnvironment(name, target);
+    expect(warningsOf(environment, environmentPolicy(environment))).toEqual([]);
+  }
+});
+
+test('every option of an environment is synthesized by some test', () => {
+  const used = new Set(synthesizedEnvironments().flatMap(({ environment }) => optionsIn(environment)));
+  expect(optionalPaths().filter((option) => !used.has(option))).toEqual([]);
 });
 
 describe('a policy is refused at synth', () => {
@@ -165,6 +353,10 @@ describe('a policy is refused at synth', () => {
     expect(faultsOf(() => environmentPolicy({ ...environment, policyFile: 'gone.json' }, folder)).join()).toContain(
       'does not exist',
     );
+    expect(check('hollow', JSON.stringify(source), '{ "cases": [] }')).toContain(
+      'its cases cannot be run (The cases are malformed at: cases has no case; write at least one',
+    );
+    expect(check('blank', JSON.stringify(source), '\n')).toContain('The file is empty: write { "cases": [...] }');
     expect(check('text', 'rules: all')).toContain('is not JSON');
     expect(check('empty', '{"rules":[{}]}')).toMatch(/policyFile empty\.json: .*rules/);
   });
@@ -214,48 +406,5 @@ describe('a policy is refused at synth', () => {
       'lower the throttle to 40 or switch reuse on',
     );
     expect(check('mints', text, cases, { ratePerSecond: 40, burst: 100 })).not.toContain('lower the throttle');
-  });
-});
-
-describe('schedule expressions', () => {
-  test.each([
-    'cron(0 20 ? * MON-FRI *)',
-    'cron(0/15 * * * ? *)',
-    'cron(30 6 L * ? 2030)',
-    'cron(0 0 1,15 JAN-JUN ? *)',
-    'cron(0 9 ? * 2#1 *)',
-    'cron(0 9 15W * ? *)',
-  ])('%s is a cron', (text) => {
-    expect(isCron(text)).toBe(true);
-  });
-  test.each([
-    'cron(0 20 * * * *)',
-    'cron(0 20 ? * ? *)',
-    'cron(60 0 * * ? *)',
-    'cron(0 24 * * ? *)',
-    'cron(0 0 32 * ? *)',
-    'cron(0 0 * 13 ? *)',
-    'cron(0 0 ? * 8 *)',
-    'cron(0 0 * * ?)',
-    'cron(5-1 0 * * ? *)',
-    'cron(0/0 0 * * ? *)',
-    '0 20 * * ?',
-    'cron()',
-  ])('%s is none', (text) => {
-    expect(isCron(text)).toBe(false);
-  });
-  test('rates are whole numbers of minutes, hours or days', () => {
-    expect(
-      ['rate(1 minute)', 'rate(12 hours)', 'rate(0 days)', 'rate(1.5 hours)', 'rate(5 seconds)'].map(isRate),
-    ).toEqual([true, true, false, false, false]);
-  });
-  test('time zones have names, so that they know summer time', () => {
-    expect(['Europe/Berlin', 'UTC', '+01:00', 'Mars/Olympus', ''].map(isTimeZone)).toEqual([
-      true,
-      true,
-      false,
-      false,
-      false,
-    ]);
   });
 });

@@ -25,9 +25,13 @@ function parts(synthesized: Synthesized) {
     tableKey: `\${${id(synthesized, 'AWS::KMS::Key', 'ledgertablekey')}}`,
     sealKey: `\${${id(synthesized, 'AWS::KMS::Key', 'ledgersealkey')}}`,
     secret: imported
-      ? 'arn:<AWS::Partition>:secretsmanager:eu-central-1:111122223333:secret:shared/thoughtspot-AbCdEf'
+      ? 'arn:aws:secretsmanager:eu-central-1:111122223333:secret:shared/thoughtspot-AbCdEf'
       : `\${${id(synthesized, 'AWS::SecretsManager::Secret', 'secret')}}`,
-    proberSecret: `arn:<AWS::Partition>:secretsmanager:eu-central-1:111122223333:secret:thoughtspot-broker/${synthesized.name === 'every-option' || synthesized.name === 'imported-secret' ? 'prod' : synthesized.name}/prober-AbCdEf`,
+    // Created where the environment says so; otherwise found by its name.
+    proberSecret:
+      synthesized.environment.prober && 'create' in synthesized.environment.prober.secret
+        ? `\${${id(synthesized, 'AWS::SecretsManager::Secret', 'probersecret')}}`
+        : `arn:aws:secretsmanager:eu-central-1:111122223333:secret:thoughtspot-broker/${synthesized.name}/prober-AbCdEf`,
     live: (name: FunctionName) => `\${${id(synthesized, 'AWS::Lambda::Alias', `${name}live`)}}`,
     sealContext: {
       'kms:EncryptionContext:purpose': 'ledger-data-key',
@@ -107,6 +111,20 @@ describe.each(environments)('least privilege in $name', (synthesized) => {
       ['logs:DeleteLogGroup', `arn:aws:logs:${REGION}:111122223333:log-group:any`],
     ];
     expect(denied.filter(([action, resource, context]) => may(name, action, resource, context))).toEqual([]);
+  });
+
+  test('in a VPC every function has the network actions of AWSLambdaVPCAccessExecutionRole, and otherwise none', () => {
+    const network = [
+      'CreateNetworkInterface',
+      'DescribeNetworkInterfaces',
+      'DescribeSubnets',
+      'DeleteNetworkInterface',
+      'AssignPrivateIpAddresses',
+      'UnassignPrivateIpAddresses',
+    ].map((action) => `ec2:${action}`);
+    const inVpc = synthesized.environment.fixedEgress !== undefined;
+    for (const name of FUNCTION_NAMES)
+      expect(network.filter((action) => may(name, action, '*'))).toEqual(inVpc ? network : []);
   });
 
   test('the scheduler may invoke its targets and hand over dead letters, nothing else', () => {

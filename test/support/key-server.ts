@@ -1,4 +1,5 @@
 /** An issuer as the functions see it: its discovery document and its keys, without a network. */
+import type { Json } from 'aws-jwt-verify/safe-json-parse';
 import type { ReadJson } from '../../functions/identity/read-json.ts';
 import { makeSigningKeys, type SigningKeys } from './signing.ts';
 
@@ -8,7 +9,7 @@ export interface KeyServer {
   readonly reads: string[];
   /** The keys that it publishes. */
   keys: readonly SigningKeys[];
-  /** Answers by address, instead of its own; a function fails as it throws. */
+  /** Answers by address, instead of its own. */
   readonly answers: Map<string, unknown>;
   /** Nobody reaches it. */
   down: boolean;
@@ -19,6 +20,8 @@ export const JWKS_URI = `${ISSUER_URL}/keys`;
 /** Where discovery finds the address of the keys. */
 export const DISCOVERY = `${ISSUER_URL}/.well-known/openid-configuration`;
 
+const overTheWire = (value: unknown): Json => JSON.parse(JSON.stringify(value)) as Json;
+
 export function makeKeyServer(...keys: readonly SigningKeys[]): KeyServer {
   const server: KeyServer = {
     reads: [],
@@ -28,10 +31,11 @@ export function makeKeyServer(...keys: readonly SigningKeys[]): KeyServer {
     readJson: async ({ href }) => {
       server.reads.push(href);
       if (server.down) throw new Error('connect ECONNREFUSED');
-      if (server.answers.has(href)) return server.answers.get(href);
-      if (href === DISCOVERY) return { issuer: ISSUER_URL, jwks_uri: JWKS_URI };
-      if (href === JWKS_URI) return { keys: server.keys.map(({ jwk }) => jwk) };
-      throw new Error(`nothing is at ${href}`);
+      const own: Record<string, unknown> = {
+        [DISCOVERY]: { issuer: ISSUER_URL, jwks_uri: JWKS_URI },
+        [JWKS_URI]: { keys: server.keys.map(({ jwk }) => jwk) },
+      };
+      return overTheWire(server.answers.has(href) ? server.answers.get(href) : own[href]);
     },
   };
   return server;

@@ -4,8 +4,8 @@ export type Stage = 'AWSCURRENT' | 'AWSPENDING';
 type Stored = { readonly version: string; readonly text: string } | Error | undefined;
 
 /** An error as the SDK throws it, with this name. */
-export function awsError(name: string): Error {
-  return Object.assign(new Error(`${name} (test)`), { name });
+export function awsError(name: string, message = `${name} (test)`): Error {
+  return Object.assign(new Error(message), { name });
 }
 
 /** One secret with its stages, behind the SDK's `send`. Reads wait at the `gate` if there is one. */
@@ -20,7 +20,10 @@ export function secretStore(initial: Partial<Record<Stage, Stored>>) {
     const stored = stages[stage];
     await gate?.();
     if (stored instanceof Error) throw stored;
-    if (stored === undefined) throw awsError('ResourceNotFoundException');
+    if (stored === undefined) {
+      const message = `Secrets Manager can't find the specified secret value for staging label: ${stage}`;
+      throw awsError('ResourceNotFoundException', message);
+    }
     return { VersionId: stored.version, SecretString: stored.text, $metadata: {} };
   };
   return {

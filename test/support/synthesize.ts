@@ -6,6 +6,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Validations } from 'aws-cdk-lib';
 import type { IConstruct } from 'constructs';
+import { FUNCTION_NAMES } from '../../functions/contract/functions.ts';
 import { makeBrokerApp } from '../../infra/broker-app.ts';
 import { bundleFunctions } from '../../infra/bundles.ts';
 import { knownEnvironments, loadEnvironment } from '../../infra/environment-files.ts';
@@ -21,9 +22,16 @@ const everyOption = parseEnvironment(
   {
     ...prod,
     secret: { create: 'thoughtspot-broker/every-option', readers: ['arn:aws:iam::111122223333:role/rotation'] },
+    prober: { secret: { create: 'thoughtspot-broker/every-option/prober' } },
     rotation: { functionArn: 'arn:aws:lambda:eu-central-1:111122223333:function:rotate', everyDays: 90 },
-    concurrency: { ...prod.concurrency, gettoken: { reserved: 50, provisioned: 2 } },
+    concurrency: Object.fromEntries(FUNCTION_NAMES.map((name) => [name, { reserved: 5, provisioned: 2 }])),
+    revocationSchedules: [
+      ...prod.revocationSchedules,
+      { name: 'org', expression: 'rate(1 day)', timeZone: 'UTC', select: { orgId: 7 } },
+      { name: 'user', expression: 'rate(1 day)', timeZone: 'UTC', select: { userName: 'kiosk' } },
+    ],
     alarms: { topicArn: 'arn:aws:sns:eu-central-1:111122223333:on-call' },
+    issuer: { ...prod.issuer, jwksUri: 'https://login.example.com/keys', refuseNonce: true },
     customDomain: {
       name: 'tokens.example.com',
       certificateArn: 'arn:aws:acm:eu-central-1:111122223333:certificate/00000000-0000-4000-8000-000000000000',
@@ -39,6 +47,7 @@ const importedSecret = parseEnvironment(
     purpose: 'staging',
     issuer: { ...prod.issuer, scopes: { token: 'none', revoke: 'broker:revoke' } },
     secret: { import: 'shared/thoughtspot' },
+    prober: { secret: { import: 'thoughtspot-broker/imported-secret/prober' } },
     deprovisionedEvents: { source: 'com.example.identity', eventBusName: 'identity' },
   },
   target,
@@ -53,8 +62,9 @@ const environments: Environment[] = [
 for (const environment of environments) {
   const own = path.join(folder, environment.name);
   mkdirSync(own, { recursive: true });
-  const bundles = await bundleFunctions(path.join(own, 'bundles'), environmentPolicy(environment));
-  const app = makeBrokerApp(environment, bundles, path.join(own, 'assembly'));
+  const policy = environmentPolicy(environment);
+  const bundles = await bundleFunctions(path.join(own, 'bundles'), policy);
+  const app = makeBrokerApp(environment, policy, bundles, path.join(own, 'assembly'));
   app.synth();
   writeFileSync(path.join(own, 'environment.json'), JSON.stringify(environment));
   writeFileSync(path.join(own, 'acknowledged.json'), JSON.stringify(app.node.findAll().flatMap(acknowledged)));

@@ -24,7 +24,7 @@ export interface Synthesized {
   readonly bundles: string;
   /** Findings that are acknowledged: id and reason. */
   readonly acknowledged: ReadonlyMap<string, string>;
-  /** Findings that are not acknowledged, including warnings. */
+  /** Findings that are not acknowledged, including warnings, but for our own warnings of what an environment chose. */
   readonly open: readonly string[];
 }
 
@@ -95,7 +95,9 @@ function read(folder: string, name: string): Synthesized {
     assembly,
     bundles: path.join(folder, 'bundles'),
     acknowledged: new Map(json('acknowledged.json') as [string, string][]),
-    open: report.pluginReports.flatMap(({ violations }) => violations.map((v) => `${v.ruleName}: ${v.description}`)),
+    open: report.pluginReports
+      .flatMap(({ violations }) => violations.map((v) => `${v.ruleName}: ${v.description}`))
+      .filter((finding) => !finding.startsWith('Annotation::thoughtspot-broker:')),
   };
 }
 

@@ -1,7 +1,9 @@
 import { Failure } from '../../../functions/broker/failure.ts';
 import type { Clock, Credential, CredentialSource, Grant, Rights } from '../../../functions/broker/ports.ts';
+import { makeServiceSessions } from '../../../functions/broker/service-session.ts';
 import { makeSessionIssuer, type ThoughtSpotIssuer } from '../../../functions/thoughtspot/issuer.ts';
 import type { DialectName } from '../../../functions/thoughtspot/rejection.ts';
+import { makeMemoryLedger, type MemoryLedger } from '../../support/memory-ledger.ts';
 
 export const SECRET_KEY = 'canary-secret-key-0f2b';
 export const OTHER_SECRET_KEY = 'canary-secret-key-next';
@@ -67,6 +69,8 @@ export class LeapingClock implements Clock {
 
 export interface Rig {
   readonly issuer: ThoughtSpotIssuer;
+  /** Has a row for each session of the service account. */
+  readonly ledger: MemoryLedger;
   readonly clock: LeapingClock;
   readonly signals: string[];
   /** Every log line and its fields. */
@@ -102,8 +106,18 @@ export function rig(host: string, options: RigOptions = {}): Rig {
       return give<Credential | undefined>(options.replacement);
     },
   };
+  const ledger = makeMemoryLedger({ clock });
+  const world = {
+    ledger,
+    clock,
+    randomness: Math.random,
+    signals: { emit: () => undefined },
+    audit: { record: () => undefined },
+    log: { info: log, warn: log, error: log },
+  };
   const issuer = makeSessionIssuer({
     host,
+    sessions: makeServiceSessions(world),
     dialect: options.dialect ?? 'auth-2.0',
     credentials,
     clock,
@@ -111,7 +125,7 @@ export function rig(host: string, options: RigOptions = {}): Rig {
     signals: { emit: (signal) => void signals.push(signal) },
     log: { info: log, warn: log, error: log },
   });
-  return { issuer, clock, signals, logged, refused, by: (ms = 5_000) => clock.now() + ms };
+  return { issuer, ledger, clock, signals, logged, refused, by: (ms = 5_000) => clock.now() + ms };
 }
 
 /** Answers of ThoughtSpot as its specification shows them (wire facts 3.2, 3.3). */

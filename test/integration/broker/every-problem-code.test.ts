@@ -139,6 +139,11 @@ const PROVOKE: Record<ProblemCode, () => Promise<Answered>> = {
     gettoken?.replace({ variables });
     return answer;
   },
+  'not-set-up': () => {
+    const message = "Secrets Manager can't find the specified secret value for staging label: AWSCURRENT";
+    broker.aws.secrets.faults.inject(() => ({ kind: 'error', type: 'ResourceNotFoundException', message }));
+    return afresh(() => seen.ask(somebody()));
+  },
   misconfigured: async () => {
     const good = broker.aws.secrets.values(SECRET_ID).at(-1) ?? secret();
     broker.aws.secrets.put(SECRET_ID, '{"secretKey":"only half of a secret"}');

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { startLocalBroker, type LocalBroker, type LocalBrokerOptions } from '../../../local/local-broker.ts';
 import { DEFAULT_POLICY } from '../../../local/settings.ts';
 import { witness, type Witness } from '../../support/broker-witness.ts';
-import { startRevokeProxy, type ProxyAnswer } from '../../support/revoke-proxy.ts';
+import { startMintProxy } from '../../support/mint-proxy.ts';
 
 async function withBroker(options: LocalBrokerOptions, run: (broker: LocalBroker, seen: Witness) => Promise<void>) {
   const broker = await startLocalBroker({ sweepEveryMs: null, ...options });
@@ -77,33 +77,44 @@ test('a user is inactive while the token is revoked, and active again: the token
   });
 });
 
-const refusal = (debug: string) => ({ error: { message: { code: 10002, debug } } });
-
-test.each<readonly [string, ProxyAnswer]>([
-  ['400 "could not be revoked"', { status: 400, body: refusal('The token could not be revoked.') }],
-  ['400 "Invalid CSRF token"', { status: 400, body: refusal('Invalid CSRF token') }],
-  ['400 "The token was revoked already"', { status: 400, body: refusal('The token was revoked already') }],
-  ['401 without a body', { status: 401 }],
-  ['401 in JSON that is not ThoughtSpot’s', { status: 401, body: { message: 'Unauthorized: token expired' } }],
-  ['200 with an error in JSON', { status: 200, body: refusal('The token could not be revoked.') }],
-  ['200 with a page', { status: 200, body: '<!doctype html><html>Sign in' }],
-])('%s confirms nothing: the revocation is pending until ThoughtSpot confirms', async (_name, answer) => {
-  const proxy = await startRevokeProxy();
-  try {
-    await withBroker({ variables: { THOUGHTSPOT_HOST: proxy.url } }, async (broker, seen) => {
-      proxy.target = broker.simulator?.url ?? '';
+test.each(['400-not-revoked', '400-csrf', '401-empty', '200-error', '200-false'] as const)(
+  '%s confirms nothing: the revocation is pending until ThoughtSpot confirms',
+  async (revokeAnswer) => {
+    await withBroker({}, async (broker, seen) => {
       await seen.ask('alice');
-      proxy.answer = () => answer;
+      broker.simulator?.set({ revokeAnswer });
       expect(await seen.ask('alice', '/revoketoken')).toMatchObject(pending);
       expect([await seen.statesOf('alice'), seen.liveTokens('alice').length]).toEqual([['revoking'], 1]);
-      proxy.answer = undefined;
+      broker.simulator?.set({ revokeAnswer: 'confirmed' });
       seen.shiftClocks(LATER_MS);
       await broker.sweep();
       expect([await seen.statesOf('alice'), seen.liveTokens('alice')]).toEqual([['revoked'], []]);
     });
-  } finally {
-    await proxy.close();
-  }
+  },
+);
+
+test.each([
+  ['ThoughtSpot is down', { outage: 'error', outageStatus: 503 }, 'ACTIVE', pending],
+  ['its user is inactive', {}, 'INACTIVE', done],
+] as const)('an operator revokes a token while %s: it is not served again', async (_name, storm, status, tally) => {
+  await withBroker({}, async (broker, seen) => {
+    const { json } = await seen.ask('alice');
+    broker.simulator?.set(storm);
+    broker.simulator?.setUserStatus('alice', status);
+    expect(await seen.ask('ops', '/revoketoken', { body: { token: json['token'] } })).toMatchObject(tally);
+    expect(await seen.statesOf('alice')).toEqual(['revoking']);
+    broker.simulator?.set({ outage: 'none' });
+    broker.simulator?.setUserStatus('alice', 'ACTIVE');
+    expect(seen.liveTokens('alice')).toHaveLength(1);
+    const again = await seen.ask('alice');
+    expect([again.status, again.json['token'] === json['token']]).toEqual([200, false]);
+    seen.shiftClocks(LATER_MS);
+    await broker.sweep();
+    expect([[...(await seen.statesOf('alice'))].sort(), seen.liveTokens('alice').length]).toEqual([
+      ['live', 'revoked'],
+      1,
+    ]);
+  });
 });
 
 test.each([
@@ -131,23 +142,21 @@ test.each([
   });
 });
 
-test.each(['valid_for_username', 'wrong'])(
-  'a token whose reply has no name, or a wrong one (%s), is revoked',
-  async (kind) => {
-    const proxy = await startRevokeProxy();
-    try {
-      await withBroker({ variables: { THOUGHTSPOT_HOST: proxy.url } }, async (broker, seen) => {
-        proxy.target = broker.simulator?.url ?? '';
-        proxy.alter = ({ valid_for_username: _name, ...answer }) =>
-          kind === 'wrong' ? { ...answer, valid_for_username: 'nobody' } : answer;
-        expect(await seen.ask('alice')).toMatchObject({ status: 502, code: 'upstream-mismatch' });
-        expect([await seen.statesOf('alice'), seen.liveTokens()]).toEqual([['revoked'], []]);
-      });
-    } finally {
-      await proxy.close();
-    }
-  },
-);
+test.each([
+  ['no user', {}],
+  ['a user who does not exist', { valid_for_username: 'nobody' }],
+])('a token whose reply names %s is revoked', async (_name, named) => {
+  const proxy = await startMintProxy(({ valid_for_username: _user, ...answer }) => ({ ...answer, ...named }));
+  try {
+    await withBroker({ variables: { THOUGHTSPOT_HOST: proxy.url } }, async (broker, seen) => {
+      proxy.target = broker.simulator?.url ?? '';
+      expect(await seen.ask('alice')).toMatchObject({ status: 502, code: 'upstream-mismatch' });
+      expect([await seen.statesOf('alice'), seen.liveTokens()]).toEqual([['revoked'], []]);
+    });
+  } finally {
+    await proxy.close();
+  }
+});
 
 test("somebody else's token that cannot be revoked at once is revoked later, in the name that ThoughtSpot takes", async () => {
   await withBroker({}, async (broker, seen) => {

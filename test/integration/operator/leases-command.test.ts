@@ -87,7 +87,7 @@ describe('npm run leases', () => {
     [['list', 'alice'], 2, /Unexpected argument 'alice'/],
     [['list', '--all'], 2, /--all is for revoke/],
     [['revoke', '--all', '--state', 'orphaned', '--yes'], 2, /--state is for list/],
-    [['list', '--functions', 'broker-dev'], 2, /Name one broker/],
+    [['list', '--env', 'dev'], 2, /Name one broker/],
     [['list', '--state', 'gone'], 1, /state: is not a state of a lease/],
     [['list', '--colour'], 2, /Unknown option/],
   ])('%j ends with %i and says what to do', async (args, code, words) => {
@@ -106,7 +106,7 @@ describe('npm run leases', () => {
   });
 });
 
-describe('npm run leases --functions', () => {
+describe('npm run leases --env', () => {
   const invoked: { path: string; event: unknown }[] = [];
   let lambda: Server;
   let env: Record<string, string>;
@@ -139,14 +139,17 @@ describe('npm run leases --functions', () => {
   });
   afterAll(() => lambda.close());
 
-  test('invokes the functions of an environment with the operator’s own credentials', async () => {
+  test('invokes the alias live of the functions of an environment, with the operator’s own credentials', async () => {
     await mint('bob');
-    const listed = await leases(['list', '--user', 'bob', '--functions', 'broker-dev'], env);
+    const listed = await leases(['list', '--user', 'bob', '--env', 'dev'], env);
     expect(listed.stdout).toMatch(/^bob +1 +full +live/m);
-    const revoked = await leases(['revoke', '--user', 'bob', '--yes', '--functions', 'broker-dev'], env);
+    const revoked = await leases(['revoke', '--user', 'bob', '--yes', '--env', 'dev'], env);
     expect(revoked).toMatchObject({ code: 0 });
     expect(new Set(invoked.map(({ path }) => path.split('/')[3]))).toEqual(
-      new Set(['broker-dev-leases', 'broker-dev-revoketoken']),
+      new Set(['thoughtspot-broker-dev-leases', 'thoughtspot-broker-dev-revoketoken']),
+    );
+    expect(invoked.map(({ path }) => new URL(path, 'http://x').searchParams.get('Qualifier'))).toEqual(
+      invoked.map(() => 'live'),
     );
     expect(broker.simulator?.state().tokens).toEqual([]);
   });

@@ -33,6 +33,15 @@ describe('an event without a caller', () => {
     expect(signals.map(([name]) => name)).toEqual(['sweep-failed', ...(alarm === undefined ? [] : [alarm])]);
   });
 
+  test('in the first run a schedule ends without a failure and without an alarm; anybody else is told', async () => {
+    const { handler, signals, lines } = entry(() => Promise.reject(new Failure('not-set-up')));
+    expect(await handler({ source: 'schedule', name: 'sweep' }, lambdaContext())).toBeUndefined();
+    expect(signals.map(([name]) => name)).toEqual(['not-set-up']);
+    expect(lines).toMatchObject([{ level: 'warn', message: 'not set up yet' }]);
+    for (const event of [{ source: 'operator' }, { 'detail-type': 'user.deprovisioned' }])
+      await expect(handler(event, lambdaContext())).rejects.toThrow('not-set-up: see the log');
+  });
+
   test('alarms for nothing where somebody waits for the answer and nothing is of our own making', async () => {
     const { handler, signals } = entry(() => Promise.reject(new Failure('invalid-request')), []);
     await handler({}, lambdaContext()).catch(() => undefined);

@@ -63,6 +63,14 @@ describe('the credential', () => {
     expect(keyOf(await source.current(FAR))).toBe('key-a');
   });
 
+  test('that has never had a value is the first run, which ends with the first value', async () => {
+    const { source, store, counted } = world({});
+    await expect(source.current(FAR)).rejects.toMatchObject({ code: 'not-set-up', retryAfterMs: 60_000 });
+    expect(counted('access-denied')).toBe(0);
+    store.put('AWSCURRENT', version('a'));
+    expect(keyOf(await source.current(FAR))).toBe('key-a');
+  });
+
   test('that is malformed is a misconfiguration, also where an older one is cached', async () => {
     const { source, store, clock } = world({ AWSCURRENT: version('a') });
     await source.current(FAR);

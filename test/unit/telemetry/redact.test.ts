@@ -26,6 +26,25 @@ describe('what nobody registered', () => {
   });
 
   test.each([
+    'gettoken: no answer',
+    'revoketoken: ThoughtSpot refused',
+    'getToken: timeout',
+    'token: not accepted',
+    'the password: is missing',
+    'basic authentication failed, a bearer token is needed',
+  ])('the words of "%s" stay', (sentence) => {
+    expect(redact(sentence)).toBe(sentence);
+  });
+
+  test.each(['token: notaword', 'token=no', 'refreshToken: abc', 'password:no1', '"token":"the"', 'Bearer tokenish'])(
+    'what looks like a value in "%s" does not',
+    (text) => {
+      expect(redact(text)).toMatch(/\[redacted\]/);
+      expect(redact(text)).not.toMatch(/notaword|=no$|abc|no1|"the"|ish/);
+    },
+  );
+
+  test.each([
     ['token'],
     ['authToken'],
     ['access_token'],

@@ -109,6 +109,7 @@ describe('the environment', () => {
     ['ISSUERS', issuers({ audiences: [''] })],
     ['ISSUERS', issuers({ scopes: { token: 'none' } })],
     ['ISSUERS', issuers({ scopes: { token: 'none', revoke: 'none' } })],
+    ['ISSUERS', issuers({ scopes: { token: 'broker:token other', revoke: 'broker:revoke' } })],
     ['ISSUERS', issuers({ algorithms: [] })],
     ['ISSUERS', issuers({ algorithms: ['HS256'] })],
     ['ISSUERS', issuers({ algorithms: ['none'] })],

@@ -1,0 +1,83 @@
+import { stackName, stackOutputs } from '../deployed-stack.ts';
+import type { Environment } from '../environments/environment.ts';
+import { Finding, Skipped } from './checklist.ts';
+import type { Examine } from './checklist.ts';
+
+const TIMEOUT_MS = 10_000;
+
+/** Name or ARN of the environment's secret. */
+export function secretIdOf({ secret }: Pick<Environment, 'secret'>): string {
+  return 'create' in secret ? secret.create : secret.import;
+}
+
+/**
+ * Examines what is between the parts: the stack, whether its secret has a value (by its description, which raises no
+ * alarm), and whether the issuer calls itself what the environment calls it. Resolves with the address of the broker.
+ */
+export async function examineEnvironment(
+  examine: Examine,
+  environment: Environment,
+): Promise<{ readonly url: string | undefined }> {
+  const { name, region, issuer } = environment;
+  const outputs = await examine('stack', async () => {
+    const found = await stackOutputs(name, region).catch((error: unknown) => {
+      throw new Skipped(`CloudFormation cannot be asked (${nameOf(error)}): sign in to AWS, or give --broker <url>`);
+    });
+    if (found === undefined)
+      throw new Finding(`there is no stack ${stackName(name)} in ${region}`, `Deploy it: npm run deploy -- ${name}.`);
+    return [`${stackName(name)} in ${region}`, found];
+  });
+  await examine('secret has a value', async () => {
+    const id = secretIdOf(environment);
+    if (await hasValue(id, region)) return [id, undefined];
+    throw new Finding(
+      `first run: ${id} has no value yet, and until it has one every request is answered 503 not-set-up`,
+      'Store the credential as docs/deploy.md describes (4. Store the credential).',
+    );
+  });
+  await examine('issuer', async () => {
+    const stated = await issuerOf(issuer.url);
+    if (stated === issuer.url) return [stated, undefined];
+    throw new Finding(
+      `the issuer calls itself ${stated}, the environment calls it ${issuer.url}`,
+      'Write issuer.url to the letter as the issuer does (often a slash at the end is missing), and deploy: the gateway refuses every token otherwise.',
+    );
+  });
+  return { url: outputs?.['ApiUrl']?.replace(/\/$/, '') };
+}
+
+/** Whether a value was ever stored. Throws Finding or Skipped. */
+async function hasValue(secretId: string, region: string): Promise<boolean> {
+  const { DescribeSecretCommand, SecretsManagerClient } = await import('@aws-sdk/client-secrets-manager');
+  const client = new SecretsManagerClient({ region, maxAttempts: 2 });
+  try {
+    const { VersionIdsToStages = {} } = await client.send(new DescribeSecretCommand({ SecretId: secretId }));
+    return Object.values(VersionIdsToStages).some((stages) => stages.includes('AWSCURRENT'));
+  } catch (error) {
+    if (nameOf(error) === 'ResourceNotFoundException')
+      throw new Finding(`there is no secret ${secretId} in ${region}`, 'Deploy the environment, which creates it.');
+    throw new Skipped(`Secrets Manager does not say (${nameOf(error)})`);
+  } finally {
+    client.destroy();
+  }
+}
+
+/** What an issuer calls itself in its discovery document (OpenID Connect Discovery 1.0, section 4). Throws Finding. */
+async function issuerOf(url: string): Promise<string> {
+  const discovery = `${url.replace(/\/$/, '')}/.well-known/openid-configuration`;
+  try {
+    const answer = await fetch(discovery, { redirect: 'manual', signal: AbortSignal.timeout(TIMEOUT_MS) });
+    const document = (await answer.json()) as { issuer?: unknown };
+    if (answer.ok && typeof document.issuer === 'string') return document.issuer;
+  } catch {
+    // Said below: no answer, or none in JSON.
+  }
+  throw new Finding(
+    `there is no discovery document at ${discovery}`,
+    'Check issuer.url: it is the `iss` claim of an access token, to the letter.',
+  );
+}
+
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : 'unknown';
+}

@@ -1,0 +1,30 @@
+import type { Environment } from './environments/environment.ts';
+
+/** Names that are reserved for examples (RFC 2606). */
+const MADE_UP = /(^|\.)(example|invalid|example\.(com|net|org))$/;
+
+/**
+ * The values of an environment that are still made up, each with its path. Such an environment can be synthesized and
+ * compared, but there is nothing behind these names that it could be deployed for.
+ */
+export function placeholders(environment: Environment): readonly string[] {
+  const { thoughtSpot, issuer, allowedOrigins, alarms, customDomain, deprovisionedEvents } = environment;
+  const hosts: readonly (readonly [path: string, value: string, host: string])[] = [
+    ['thoughtSpot.host', thoughtSpot.host, new URL(thoughtSpot.host).hostname],
+    ['issuer.url', issuer.url, new URL(issuer.url).hostname],
+    ...allowedOrigins.map((origin, index) => [`allowedOrigins.${index}`, origin, new URL(origin).hostname] as const),
+    ...('email' in alarms ? [['alarms.email', alarms.email, alarms.email.split('@').at(-1) ?? ''] as const] : []),
+    ...(customDomain ? [['customDomain.name', customDomain.name, customDomain.name] as const] : []),
+    // Sources of events are written the other way round.
+    ...(deprovisionedEvents
+      ? [
+          [
+            'deprovisionedEvents.source',
+            deprovisionedEvents.source,
+            deprovisionedEvents.source.split('.').slice(0, 2).reverse().join('.'),
+          ] as const,
+        ]
+      : []),
+  ];
+  return hosts.filter(([, , host]) => MADE_UP.test(host)).map(([path, value]) => `${path}: ${value}`);
+}

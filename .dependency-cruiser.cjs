@@ -114,7 +114,19 @@ module.exports = {
     ]),
     only('simulator-is-an-independent-oracle', '^local/thoughtspot/', ['^local/thoughtspot/']),
     only('client-stands-alone', '^client/', ['^client/']),
-    { name: 'client-has-no-packages', severity: 'error', from: { path: '^client/' }, to: { pathNot: '^client/' } },
+    // The bindings get React from the page; the build is no part of the package.
+    {
+      name: 'client-has-no-packages',
+      severity: 'error',
+      from: { path: '^client/', pathNot: '^client/build\\.ts$' },
+      to: { pathNot: ['^client/', '^node_modules/@types/react/', '^node_modules/react/'] },
+    },
+    {
+      name: 'only-the-bindings-know-react',
+      severity: 'error',
+      from: { path: '^client/', pathNot: '^client/react\\.tsx$' },
+      to: { path: 'node_modules/(@types/)?react/' },
+    },
     {
       name: 'aws-sdk-stays-in-its-room',
       severity: 'error',

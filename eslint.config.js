@@ -13,7 +13,8 @@ export default tseslint.config(
   {
     ignores: [
       'node_modules',
-      'dist',
+      '**/dist',
+      'examples',
       'cdk.out',
       '.cache',
       'coverage',

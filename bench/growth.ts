@@ -28,6 +28,8 @@ const callerOf = (person: string): Caller => ({
     iss: ISSUER,
     sub: `user-${person}`,
     preferred_username: person,
+    name: person,
+    email: `${person}@acme.example`,
     groups: ['analysts'],
     'https://broker.example/tenant': 'acme',
   },

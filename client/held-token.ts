@@ -1,4 +1,4 @@
-import { fieldOf, TokenError } from './token-error.ts';
+import { fieldOf, notAToken } from './token-error.ts';
 
 /** A token and what the broker says about it; times in epoch ms of this page's clock. */
 export interface HeldToken {
@@ -14,26 +14,20 @@ export interface HeldToken {
 const HARD_MARGIN_MS = 30_000;
 
 /** Until when the token may be handed out, epoch ms. */
-export const servableUntil = (token: HeldToken): number => token.expiresAt - HARD_MARGIN_MS;
+export const servableUntil = (token: HeldToken | undefined): number => (token?.expiresAt ?? 0) - HARD_MARGIN_MS;
 
 /** Parses the broker's answer to gettoken, or what another tab passes on. Throws TokenError for anything else. */
 export function parseToken(body: unknown): HeldToken {
-  const field = (name: string) => fieldOf(body, name);
-  const [token, leaseId, userName] = [field('token'), field('leaseId'), field('userName')];
-  const [orgId, expiresAt, refreshAfter] = [field('orgId'), field('expiresAt'), field('refreshAfter')];
-  if (
-    typeof token !== 'string' ||
-    token === '' ||
-    typeof leaseId !== 'string' ||
-    typeof userName !== 'string' ||
-    typeof orgId !== 'number' ||
-    typeof expiresAt !== 'number' ||
-    typeof refreshAfter !== 'number'
-  ) {
-    throw new TokenError('invalid-answer', 'The broker answered something that is not a token.');
+  const token = { token: '', leaseId: '', userName: '', orgId: 0, expiresAt: 0, refreshAfter: 0 };
+  for (const [name, like] of Object.entries(token)) {
+    const value = fieldOf(body, name);
+    if (typeof value !== typeof like || value === '') throw notAToken();
+    Reflect.set(token, name, value);
   }
   // The broker's clock is authoritative; the clock of this page may be wrong by hours.
-  const servedAt = field('servedAt');
+  const servedAt = fieldOf(body, 'servedAt');
   const offset = typeof servedAt === 'number' ? servedAt - Date.now() : 0;
-  return { token, leaseId, userName, orgId, expiresAt: expiresAt - offset, refreshAfter: refreshAfter - offset };
+  token.expiresAt -= offset;
+  token.refreshAfter -= offset;
+  return token;
 }

@@ -1,3 +1,5 @@
+import { fieldOf } from './token-error.ts';
+
 /**
  * Whose access token it is: a text that is the same for every token of one person in one session (`iss`, `sub`, and `sid`
  * where there is one). A token that is no JWT with a subject is its own identity: nobody can tell whose it is, so every
@@ -8,10 +10,8 @@ export function identityOf(accessToken: string): string {
   try {
     const payload = accessToken.split('.')[1] ?? '';
     const claims: unknown = JSON.parse(atob(payload.replace(/-/g, '+').replace(/_/g, '/')));
-    if (typeof claims === 'object' && claims !== null) {
-      const names = ['iss', 'sub', 'sid'].map((name): unknown => Reflect.get(claims, name));
-      if (typeof names[1] === 'string') return JSON.stringify(names);
-    }
+    const sub = fieldOf(claims, 'sub');
+    if (typeof sub === 'string') return JSON.stringify([fieldOf(claims, 'iss'), sub, fieldOf(claims, 'sid')]);
   } catch {
     // Not a JWT.
   }
@@ -19,4 +19,4 @@ export function identityOf(accessToken: string): string {
 }
 
 /** Whether the identity names a person; no access token begins like one that does (RFC 6750, 2.1). */
-export const isKnown = (identity: string | undefined): boolean => identity?.startsWith('[') === true;
+export const isKnown = (identity: string | undefined): boolean => /^\[/.test(identity ?? '');

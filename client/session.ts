@@ -3,10 +3,11 @@
  * user gets another session, and whatever is still under way for this one is thrown away.
  */
 import type { Post } from './broker.ts';
-import { clearSdk, isAccepted, tokenOfSdk } from './embed-sdk.ts';
+import { clearSdk, isDead, tokenOfSdk } from './embed-sdk.ts';
 import { type HeldToken, parseToken, servableUntil } from './held-token.ts';
+import { sleep } from './time-limit.ts';
 import { joinTabs, type Tabs } from './tabs.ts';
-import { isRefusal, jittered, mayPass, retryDelay, signedOut, TokenError, wantsNewAccessToken } from './token-error.ts';
+import { backOff, isBrief, isRefusal, mayPass, signedOut, TokenError, wantsNewAccessToken } from './token-error.ts';
 
 /** How long a caller without any token is kept waiting while the broker is busy or out of reach, ms. */
 const PATIENCE_MS = 60_000;
@@ -19,9 +20,18 @@ const LONGEST_TIMER_MS = 3_600_000;
 /** Embeds of one page ask one after the other. For so long the token that the first one got is taken to be new, ms. */
 const WAVE_MS = 60_000;
 
-export interface SessionState {
-  readonly status: 'fetching' | 'live' | 'stale' | 'failed' | 'sign-in-required';
-  readonly held?: HeldToken | undefined;
+/** What a page may show of the token. Never the token itself. */
+export interface TokenState {
+  /**
+   * `stale`: the last refresh failed, and the token still serves. `failed`: there is no token; `error` says why.
+   * `sign-in-required`: the broker does not accept the access token, and a newer one was no better.
+   */
+  readonly status: 'idle' | 'fetching' | 'live' | 'stale' | 'failed' | 'sign-in-required' | 'signed-out';
+  readonly leaseId?: string;
+  readonly userName?: string;
+  readonly orgId?: number;
+  readonly expiresAt?: number;
+  readonly refreshAfter?: number;
   readonly error?: TokenError;
 }
 
@@ -32,8 +42,8 @@ export interface SessionWorld {
   readonly send: typeof fetch;
   readonly post: Post;
   /** Makes sure that this session still is the page's. Rejects with TokenError if it is not, or if nobody can tell. */
-  enter(options: { readonly refresh: boolean }): Promise<unknown>;
-  publish(state: SessionState): void;
+  enter(refresh: boolean): Promise<unknown>;
+  publish(state: TokenState): void;
   /** Another tab, or another provider of this page, signed the user out. */
   onSignedOut(): void;
 }
@@ -42,12 +52,11 @@ export interface Session {
   readonly identity: string;
   /** The page's newest access token for this identity. */
   accessToken: string;
-  /** A token for the embed SDK; see TokenProvider. */
-  token(): Promise<string>;
-  /** Asks again unless the token is young. Never rejects: the state tells. */
-  retry(): Promise<void>;
-  /** What `token` gives where the page could not say who is signed in: the token that is held, or `problem`. */
-  fallBack(problem: TokenError): Promise<string>;
+  /**
+   * A token for the embed SDK; see TokenProvider. `again`: ask the broker although the token is young. `problem`: the page
+   * could not say who is signed in, so that there is only what is held.
+   */
+  token(again: boolean, problem?: TokenError): Promise<string>;
   /** Ends the session: whoever waits gets `reason`. */
   end(reason: TokenError): void;
   /** Ends the session in every tab, and for every grant. */
@@ -59,71 +68,78 @@ export interface Session {
 export function makeSession(identity: string, accessToken: string, world: SessionWorld): Session {
   const { endpoint, grant, timeoutMs, post } = world;
   let held: HeldToken | undefined;
-  /** The request that is under way, its retries included: `flight` for those who wait, `work` for the sign-out. */
+  /** The request that is under way, its retries included. */
   let flight: Promise<void> | undefined;
-  let work: Promise<void> | undefined;
-  let abandon: (reason: TokenError) => void = () => undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let ended: TokenError | undefined;
+  /** The lease whose token has to be replaced: no answer that names it will do. */
+  let unwanted: string | undefined;
   let failures = 0;
-  let lastAnswerAt = -Infinity;
-  /** From when on a newer token is asked for in the background, epoch ms; undefined: not by itself. */
-  let dueAt: number | undefined;
+  let lastAnswerAt = 0;
+  /** From when on a newer token is asked for in the background, epoch ms. */
+  let dueAt = Infinity;
   /** The token that went to an embed in place of another one, and when. */
   let wave: { readonly leaseId: string; readonly since: number } | undefined;
-  const controller = new AbortController();
+  let endWith: (reason: TokenError) => void = () => undefined;
+  const over = new Promise<never>((_, reject) => (endWith = reject));
+  over.catch(() => undefined);
 
-  const tabs: Tabs = joinTabs(
-    { endpoint, grant: grant ?? '', identity, timeoutMs },
-    {
-      token(token) {
-        if (!ended && token.leaseId !== held?.leaseId && token.expiresAt >= (held?.expiresAt ?? 0)) hold(token);
-      },
-      current: () => (isServable() ? held : undefined),
-      signedOut: () => world.onSignedOut(),
+  const tabs: Tabs = joinTabs(endpoint, grant ?? '', identity, timeoutMs, {
+    token(token) {
+      if (!ended && ![held?.leaseId, unwanted].includes(token.leaseId) && token.expiresAt >= (held?.expiresAt ?? 0))
+        hold(token);
     },
-  );
+    current: () => (isServable() ? held : undefined),
+    signedOut: () => world.onSignedOut(),
+  });
   const throwIfEnded = (): void => {
     if (ended) throw ended;
   };
-  const isServable = (): boolean => held !== undefined && Date.now() < servableUntil(held);
+  const isServable = (): boolean => Date.now() < servableUntil(held);
   const isYoung = (): boolean =>
-    held !== undefined &&
-    (Date.now() < held.refreshAfter || (isServable() && Date.now() < lastAnswerAt + LEAST_BETWEEN_MS));
+    held?.leaseId !== unwanted &&
+    (Date.now() < (held?.refreshAfter ?? 0) || (isServable() && Date.now() < lastAnswerAt + LEAST_BETWEEN_MS));
+
+  function publish(status: TokenState['status'], error?: TokenError): void {
+    if (ended) return;
+    const { token: _, ...facts } = status === 'live' || status === 'stale' ? (held ?? {}) : {};
+    world.publish({ status, ...facts, ...(error && { error }) });
+  }
 
   function hold(next: HeldToken): void {
     held = next;
     failures = 0;
-    world.publish({ status: 'live', held });
+    unwanted = undefined;
+    publish('live');
     // Jitter keeps many pages, opened in the same minute, from asking in the same second.
     const life = Math.max(0, servableUntil(next) - next.refreshAfter);
     schedule(next.refreshAfter + Math.random() * Math.min(life / 2, 10_000));
   }
 
-  function schedule(at: number | undefined): void {
+  function schedule(at: number): void {
     clearTimeout(timer);
-    dueAt = at === undefined ? undefined : Math.max(at, lastAnswerAt + LEAST_BETWEEN_MS);
-    if (dueAt !== undefined) timer = setTimeout(wake, Math.min(Math.max(0, dueAt - Date.now()), LONGEST_TIMER_MS));
+    dueAt = Math.max(at, lastAnswerAt + LEAST_BETWEEN_MS);
+    timer = setTimeout(wake, Math.min(dueAt - Date.now(), LONGEST_TIMER_MS));
   }
 
   /** Runs when the timer fires, and when a page wakes: timers stand still while a computer sleeps, the clock does not. */
   function wake(): void {
-    if (ended || dueAt === undefined || globalThis.document?.visibilityState === 'hidden') return;
+    if (ended || document.visibilityState === 'hidden') return;
     if (Date.now() < dueAt) schedule(dueAt);
     else void refresh();
   }
 
   /** A network that is back, or a page that is seen again, is worth an attempt before its time. */
   function wakeNow(): void {
-    if (failures > 0 && dueAt !== undefined) schedule(Date.now());
+    if (failures > 0 && dueAt < Infinity) schedule(Date.now());
     wake();
   }
-  globalThis.addEventListener?.('visibilitychange', wakeNow, true);
-  globalThis.addEventListener?.('online', wakeNow);
+  addEventListener('visibilitychange', wakeNow, true);
+  addEventListener('online', wakeNow);
 
   async function refresh(): Promise<void> {
     try {
-      await world.enter({ refresh: false });
+      await world.enter(false);
     } catch (error) {
       if (!ended && error instanceof TokenError) fail(error);
       return;
@@ -140,71 +156,66 @@ export function makeSession(identity: string, accessToken: string, world: Sessio
       clearSdk();
     }
     const status = isServable() ? 'stale' : problem.status === 401 ? 'sign-in-required' : 'failed';
-    const wait = Math.max(problem.retryAfterMs ?? 0, jittered(Math.min(1_000 * 2 ** failures, LONGEST_WAIT_MS)));
-    const end = isServable() && held ? servableUntil(held) : Infinity;
-    schedule(mayPass(problem) ? Math.min(Date.now() + wait, end) : undefined);
-    world.publish({ status, held: status === 'stale' ? held : undefined, error: problem });
+    const wait = backOff(problem, failures + 1, LONGEST_WAIT_MS);
+    const end = isServable() ? servableUntil(held) : Infinity;
+    schedule(mayPass(problem) ? Math.min(Date.now() + wait, end) : Infinity);
+    publish(status, problem);
   }
 
-  /** One request at a time; `replace`: the lease whose token will not do. Resolves once another token is held. */
-  async function newest(replace?: string): Promise<void> {
-    await join(replace);
+  /** One request at a time. Resolves once a token is held that will do. */
+  async function newest(): Promise<void> {
+    await join();
     // The request that was under way may not have known that this token will not do.
-    if (replace !== undefined && held?.leaseId === replace) await join(replace);
+    if (unwanted !== undefined && held?.leaseId === unwanted) await join();
   }
 
-  function join(replace: string | undefined): Promise<void> {
-    flight ??= new Promise((resolve, reject) => {
-      abandon = reject;
-      work = fetchToken(replace)
-        .catch((error: TokenError) => {
-          if (!ended) fail(error);
-          reject(error);
-        })
-        .then(() => {
-          flight = undefined;
-          resolve();
-        });
-    });
-    return flight;
+  function join(): Promise<void> {
+    flight ??= fetchToken()
+      .catch((error: TokenError) => {
+        if (!ended) fail(error);
+        throw error;
+      })
+      .finally(() => (flight = undefined));
+    return Promise.race([flight, over]);
   }
 
-  async function fetchToken(replace: string | undefined): Promise<void> {
+  async function fetchToken(): Promise<void> {
     throwIfEnded();
-    if (!isServable()) world.publish({ status: 'fetching' });
-    const body = { ...(grant === undefined ? {} : { grant }), ...(replace === undefined ? {} : { replace }) };
-    await insist(isServable() ? 0 : PATIENCE_MS, controller.signal, async () => {
+    if (!isServable()) publish('fetching');
+    // Fields that are undefined are not sent.
+    const body = { grant, replace: unwanted };
+    await insist(isServable() ? 0 : PATIENCE_MS, over, async () => {
       if (held === undefined) await tabs.askForToken();
       // Another tab may have got a token while this one waited for its turn.
-      if (ended || (held && held.leaseId !== replace && isYoung())) return;
+      if (ended || (held && isYoung())) return;
       const next = parseToken(await post('/gettoken', session.accessToken, body));
       if (ended) return;
       lastAnswerAt = Date.now();
       hold(next);
-      tabs.share(next);
+      tabs.tell({ token: next });
     });
     throwIfEnded();
   }
 
-  /** Repeats `attempt`, each in turn with other tabs, until it succeeds or `patienceMs` are over; then rejects. */
-  async function insist(patienceMs: number, stop: AbortSignal | undefined, attempt: () => Promise<unknown>) {
+  /** Repeats `attempt`, each in turn with other tabs, until it succeeds, `patienceMs` have passed or `stop` settles. */
+  async function insist(patienceMs: number, stop: Promise<never> | undefined, attempt: () => Promise<unknown>) {
     const giveUpAt = Date.now() + patienceMs;
     for (let attempts = 0, renewed = false; ; attempts += 1) {
       try {
         return void (await tabs.alone(attempt));
       } catch (problem) {
-        if (!(problem instanceof TokenError) || stop?.aborted) throw problem;
+        if (!(problem instanceof TokenError) || (stop && ended)) throw problem;
         if (wantsNewAccessToken(problem) && !renewed) {
           renewed = true;
-          await world.enter({ refresh: true }).catch((error: TokenError) => {
+          await world.enter(true).catch((error: TokenError) => {
             // No newer access token: what the broker said of the last one stands.
             throw error.code === 'access-token' ? problem : error;
           });
           continue;
         }
-        const delay = retryDelay(problem, attempts);
-        if (delay === undefined || Date.now() + delay > giveUpAt) throw problem;
-        await pause(delay, stop);
+        const delay = backOff(problem, attempts, 8_000);
+        if (!isBrief(problem) || Date.now() + delay > giveUpAt) throw problem;
+        await Promise.race([sleep(delay), ...(stop ? [stop] : [])]);
       }
     }
   }
@@ -213,81 +224,60 @@ export function makeSession(identity: string, accessToken: string, world: Sessio
   async function hasToBeReplaced(token: HeldToken): Promise<boolean> {
     if (tokenOfSdk() !== token.token) return false;
     if (wave?.leaseId !== token.leaseId || Date.now() >= wave.since + WAVE_MS) return true;
-    return (await isAccepted(token.token, world.send, timeoutMs)) === false;
+    return isDead(token.token, world.send, timeoutMs);
   }
 
   /** `token` goes to the embed SDK: a wave begins where it takes the place of another one. */
   function give({ token, leaseId }: HeldToken): string {
-    const before = tokenOfSdk();
-    if (before !== undefined && before !== token && wave?.leaseId !== leaseId) wave = { leaseId, since: Date.now() };
+    if ((tokenOfSdk() ?? token) !== token && wave?.leaseId !== leaseId) wave = { leaseId, since: Date.now() };
     return token;
-  }
-
-  /** The token that is held, although `problem` came up; `replace`: the embed SDK wants another one. */
-  async function giveDespite(problem: TokenError, replace: string | undefined): Promise<string> {
-    if (!ended && held && isServable()) {
-      // ThoughtSpot may lock accounts that present dead tokens.
-      const dead = held.leaseId === replace && (await isAccepted(held.token, world.send, timeoutMs)) === false;
-      if (!ended && !dead && held) return give(held);
-    }
-    throw ended ?? problem;
   }
 
   const session: Session = {
     identity,
     accessToken,
-    async token() {
-      const replace = held && (await hasToBeReplaced(held)) ? held.leaseId : undefined;
+    async token(again, problem) {
+      if (held && (await hasToBeReplaced(held))) unwanted = held?.leaseId;
       throwIfEnded();
-      if (held && held.leaseId !== replace && isYoung()) return give(held);
-      const problem = await newest(replace).then(
-        () => undefined,
-        (error: TokenError) => error,
-      );
-      if (problem) return giveDespite(problem, replace);
-      if (ended || !held) throw ended ?? signedOut();
+      if (problem) fail(problem);
+      else if (!again && held && isYoung()) return give(held);
+      else
+        problem = await newest().then(
+          () => undefined,
+          (error: TokenError) => error,
+        );
+      if (problem) {
+        // ThoughtSpot may lock accounts that present dead tokens.
+        if (held && held.leaseId === unwanted && (await isDead(held.token, world.send, timeoutMs))) {
+          held = undefined;
+          publish('failed', problem);
+        }
+        if (!isServable()) throw ended ?? problem;
+      }
+      throwIfEnded();
+      if (!held) throw signedOut();
       return give(held);
-    },
-    async retry() {
-      if (!isYoung()) await newest().catch(() => undefined);
-    },
-    async fallBack(problem) {
-      const replace = held && (await hasToBeReplaced(held)) ? held.leaseId : undefined;
-      if (!ended) fail(problem);
-      return giveDespite(problem, replace);
     },
     end(reason) {
       if (ended) return;
       ended = reason;
       held = undefined;
       clearTimeout(timer);
-      globalThis.removeEventListener?.('visibilitychange', wakeNow, true);
-      globalThis.removeEventListener?.('online', wakeNow);
+      removeEventListener('visibilitychange', wakeNow, true);
+      removeEventListener('online', wakeNow);
       tabs.close();
-      controller.abort();
-      abandon(reason);
+      endWith(reason);
     },
     signOut() {
-      tabs.signOut();
+      tabs.tell({ signedOut: true });
       session.end(signedOut());
     },
     async revoke() {
       // A mint in progress must be answered first, or its token would outlive the revocation. In this tab we wait for it;
       // for other tabs we take the lock.
-      await work;
+      await flight?.catch(() => undefined);
       await insist(PATIENCE_MS, undefined, () => post('/revoketoken', session.accessToken, {}));
     },
   };
   return session;
-}
-
-/** Waits, but not beyond the end of the session. */
-function pause(ms: number, stop: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    stop?.addEventListener('abort', () => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
 }

@@ -5,6 +5,7 @@
  */
 import { type HeldToken, parseToken } from './held-token.ts';
 import { isKnown } from './identity.ts';
+import { sleep } from './time-limit.ts';
 import { fieldOf } from './token-error.ts';
 
 /** How long a new tab waits for the token of an open one before it asks the broker, ms. */
@@ -13,10 +14,10 @@ const ANSWER_WITHIN_MS = 50;
 export interface Tabs {
   /** Runs `work` while no other tab of this user runs any; after `timeoutMs` without a turn it runs all the same. */
   alone<T>(work: () => Promise<T>): Promise<T>;
-  share(token: HeldToken): void;
+  /** Passes on a token, or a sign-out. */
+  tell(message: { readonly token: HeldToken } | { readonly signedOut: true }): void;
   /** Asks the open tabs for their token, and gives them a moment to answer. */
   askForToken(): Promise<void>;
-  signOut(): void;
   close(): void;
 }
 
@@ -27,20 +28,18 @@ export interface Receiver {
   signedOut(): void;
 }
 
-interface Membership {
-  readonly endpoint: string;
-  readonly grant: string;
-  readonly identity: string;
-  readonly timeoutMs: number;
-}
-
-export function joinTabs({ endpoint, grant, identity, timeoutMs }: Membership, receiver: Receiver): Tabs {
+export function joinTabs(
+  endpoint: string,
+  grant: string,
+  identity: string,
+  timeoutMs: number,
+  receiver: Receiver,
+): Tabs {
   // A sign-out concerns every grant, so all grants share one channel and one lock.
   const name = `ts-token|${endpoint}|${identity}`;
   const owner = { identity, grant };
   const channel = isKnown(identity) && globalThis.BroadcastChannel ? new BroadcastChannel(name) : undefined;
-  const locks = isKnown(identity) ? globalThis.navigator?.locks : undefined;
-  let answered: (() => void) | undefined;
+  const locks = isKnown(identity) ? navigator.locks : undefined;
 
   const post = (message: object) => channel?.postMessage({ ...owner, ...message });
   if (channel) channel.onmessage = ({ data }: MessageEvent<unknown>) => receive(data);
@@ -55,7 +54,6 @@ export function joinTabs({ endpoint, grant, identity, timeoutMs }: Membership, r
     if (passedOn === undefined) return;
     try {
       receiver.token(parseToken(passedOn));
-      answered?.();
     } catch {
       // Another version of the client: what it says is not understood, and not needed.
     }
@@ -67,34 +65,24 @@ export function joinTabs({ endpoint, grant, identity, timeoutMs }: Membership, r
       const controller = new AbortController();
       const timer = setTimeout(() => controller.abort(), timeoutMs);
       let begun = false;
-      try {
-        return await locks.request(name, { signal: controller.signal }, () => {
+      return locks
+        .request(name, { signal: controller.signal }, () => {
           begun = true;
           clearTimeout(timer);
           return work();
+        })
+        .catch((error: unknown) => {
+          // A tab that is frozen keeps its turn; nobody waits for it.
+          if (begun) throw error;
+          return work();
         });
-      } catch (error) {
-        // A tab that is frozen keeps its turn; nobody waits for it.
-        if (begun) throw error;
-        return await work();
-      } finally {
-        clearTimeout(timer);
-      }
     },
-    share: (token) => post({ token }),
+    tell: post,
     async askForToken() {
       if (!channel) return;
-      await new Promise<void>((resolve) => {
-        answered = resolve;
-        setTimeout(resolve, ANSWER_WITHIN_MS);
-        post({ wanted: true });
-      });
-      answered = undefined;
+      post({ wanted: true });
+      await sleep(ANSWER_WITHIN_MS);
     },
-    signOut: () => post({ signedOut: true }),
-    close() {
-      if (channel) channel.onmessage = null;
-      channel?.close();
-    },
+    close: () => channel?.close(),
   };
 }

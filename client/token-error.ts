@@ -7,6 +7,7 @@ export type BrokerCode =
   | 'insufficient-scope'
   | 'user-not-provisioned'
   | 'lease-not-found'
+  | 'entitlement-conflict'
   | 'object-not-available'
   | 'mint-limit'
   | 'mint-in-progress'
@@ -70,39 +71,32 @@ interface Answer {
 
 /** Why there is no token. `code` says what to do; `message` is for people. Holds no token. */
 export class TokenError extends Error {
-  override readonly name = 'TokenError';
-  readonly code: TokenErrorCode;
+  declare readonly code: TokenErrorCode;
   /** HTTP status, if there was an answer. */
-  readonly status: number | undefined;
+  declare readonly status: number | undefined;
   /** The id to quote: the broker's, or the gateway's where it answered by itself. */
-  readonly correlationId: string | undefined;
+  declare readonly correlationId: string | undefined;
   /** How long the broker asks to wait, ms. */
-  readonly retryAfterMs: number | undefined;
+  declare readonly retryAfterMs: number | undefined;
   /** Which fields of the request are at fault; empty for everything but `invalid-request`. */
-  readonly errors: readonly FieldError[];
+  declare readonly errors: readonly FieldError[];
   /** What was thrown, where something was. */
-  override readonly cause: unknown;
+  declare readonly cause: unknown;
 
-  constructor(code: TokenErrorCode, message: string, answer: Answer = {}) {
+  constructor(code: TokenErrorCode, message: string | undefined = code, answer: Answer = {}) {
     super(message);
-    this.code = code;
-    this.status = answer.status;
-    this.correlationId = answer.correlationId;
-    this.retryAfterMs = answer.retryAfterMs;
-    this.errors = answer.errors ?? [];
-    this.cause = answer.cause;
+    Object.assign(this, { name: 'TokenError', code, errors: [], ...answer });
   }
 }
 
-export const userChanged = () => new TokenError('user-changed', 'Another user has signed in.');
-export const signedOut = () => new TokenError('signed-out', 'The user signed out.');
+export const notAToken = (cause?: unknown) => new TokenError('invalid-answer', undefined, { cause });
+export const userChanged = () => new TokenError('user-changed');
+export const signedOut = () => new TokenError('signed-out');
 
 /** A field of a JSON object; undefined for anything else. */
-export function fieldOf(body: unknown, name: string): unknown {
-  return typeof body === 'object' && body !== null ? Reflect.get(body, name) : undefined;
-}
+export const fieldOf = (body: unknown, name: string): unknown => Reflect.get(Object(body) as object, name);
 
-/** Parses an RFC 9457 problem, or the gateway's own `{ "message" }`. Never fails. */
+/** Parses an RFC 9457 problem, or what the gateway or a proxy says instead. Never fails. */
 export async function problemOf(response: Response): Promise<TokenError> {
   const body: unknown = await response.json().catch(() => undefined);
   const text = (name: string): string | undefined => {
@@ -111,34 +105,29 @@ export async function problemOf(response: Response): Promise<TokenError> {
   };
   const { status, headers } = response;
   const errors = fieldOf(body, 'errors');
-  return new TokenError(
-    text('code') ?? `http-${status}`,
-    text('detail') ?? text('message') ?? 'Something other than the broker refused the request.',
-    {
-      status,
-      correlationId:
-        text('correlationId') ?? headers.get('x-correlation-id') ?? headers.get('apigw-requestid') ?? undefined,
-      retryAfterMs: waitOf(headers.get('retry-after')),
-      errors: Array.isArray(errors) ? errors.flatMap(fieldError) : [],
-    },
-  );
+  return new TokenError(text('code') ?? `http-${status}`, text('detail'), {
+    status,
+    correlationId: text('correlationId') ?? headers.get('apigw-requestid') ?? undefined,
+    retryAfterMs: waitOf(headers.get('retry-after')),
+    errors: Array.isArray(errors) ? errors.filter(isFieldError) : [],
+  });
 }
 
-function fieldError(value: unknown): FieldError[] {
-  const [field, detail] = [fieldOf(value, 'field'), fieldOf(value, 'detail')];
-  return typeof field === 'string' && typeof detail === 'string' ? [{ field, detail }] : [];
+function isFieldError(value: unknown): value is FieldError {
+  return ['field', 'detail'].every((name) => typeof fieldOf(value, name) === 'string');
 }
 
 /** `Retry-After` in ms: seconds, or a date (RFC 9110, 10.2.3). */
 function waitOf(header: string | null): number | undefined {
-  if (header === null) return undefined;
-  const ms = /^\s*\d+\s*$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now();
-  return Number.isNaN(ms) ? undefined : Math.max(0, ms);
+  const ms = Number(header) * 1000 || Date.parse(header ?? '') - Date.now();
+  return ms >= 0 ? ms : undefined;
 }
+
+export const isNo = (status: number | undefined): boolean => status === 401 || status === 403;
 
 /** Whether the broker said no to this person, and not merely "not now". A proxy's 403 has no code and says nothing. */
 export function isRefusal({ status, code }: TokenError): boolean {
-  return (status === 401 || status === 403) && !code.startsWith('http-');
+  return isNo(status) && !/^http-/.test(code);
 }
 
 /** Whether a newer access token may be the cure: the gateway or the broker did not take this one. */
@@ -148,19 +137,18 @@ export function wantsNewAccessToken({ status, errors }: TokenError): boolean {
 
 /** Whether the same request may succeed later. */
 export function mayPass({ code, status, retryAfterMs }: TokenError): boolean {
-  if (status === undefined) return ['network', 'timeout', 'invalid-answer', 'access-token'].includes(code);
+  if (status === undefined) return /^(network|timeout|invalid-answer|access-token)$/.test(code);
   return retryAfterMs !== undefined || status === 429 || status >= 500;
 }
 
-/** How long a waiting caller is kept for another attempt, ms; undefined if it hears of the problem now. */
-export function retryDelay(problem: TokenError, attempt: number): number | undefined {
-  const { code, status, retryAfterMs } = problem;
-  const passing = status === undefined ? code === 'network' || code === 'timeout' : status === 429 || status >= 502;
-  if (!passing && retryAfterMs === undefined) return undefined;
-  return Math.max(retryAfterMs ?? 0, jittered(Math.min(500 * 2 ** attempt, 8_000)));
-}
+/**
+ * Whether a caller who has no token is kept waiting for another attempt, and does not hear of the problem at once: where the
+ * broker says when to ask again, and where something in between failed.
+ */
+export const isBrief = ({ code, retryAfterMs }: TokenError): boolean =>
+  retryAfterMs !== undefined || /^(network|timeout|http-(429|50[2-4]))$/.test(code);
 
-/** A wait of half to all of `ms`, so that many pages do not ask in the same moment. */
-export function jittered(ms: number): number {
-  return ms * (0.5 + Math.random() / 2);
+/** How long to wait before attempt `n`, ms: doubled each time up to `most`, half of it by chance, so that pages scatter. */
+export function backOff({ retryAfterMs = 0 }: TokenError, n: number, most: number): number {
+  return Math.max(retryAfterMs, Math.min(500 * 2 ** n, most) * (0.5 + Math.random() / 2));
 }

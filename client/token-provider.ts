@@ -10,10 +10,14 @@
 import { makePost } from './broker.ts';
 import { clearSdk } from './embed-sdk.ts';
 import { identityOf, isKnown } from './identity.ts';
-import { makeSession, type Session, type SessionState } from './session.ts';
+import { makeSession, type Session, type TokenState } from './session.ts';
 import { within } from './time-limit.ts';
 import { signedOut, TokenError, userChanged } from './token-error.ts';
 
+/** The version of this package. */
+export const VERSION = '0.1.0';
+
+export type { TokenState } from './session.ts';
 export { TokenError, type FieldError, type TokenErrorCode } from './token-error.ts';
 
 export interface TokenProviderOptions {
@@ -28,21 +32,6 @@ export interface TokenProviderOptions {
   readonly fetch?: typeof fetch;
   /** Also called for failures of background refreshes, which no caller awaits. */
   readonly onError?: (error: TokenError) => void;
-}
-
-/** What a page may show of the token. Never the token itself. */
-export interface TokenState {
-  /**
-   * `stale`: the last refresh failed, and the token still serves. `failed`: there is no token; `error` says why.
-   * `sign-in-required`: the broker does not accept the access token, and a newer one was no better.
-   */
-  readonly status: 'idle' | 'fetching' | 'live' | 'stale' | 'failed' | 'sign-in-required' | 'signed-out';
-  readonly leaseId?: string;
-  readonly userName?: string;
-  readonly orgId?: number;
-  readonly expiresAt?: number;
-  readonly refreshAfter?: number;
-  readonly error?: TokenError;
 }
 
 export interface TokenProvider {
@@ -77,10 +66,10 @@ export function createTokenProvider(options: TokenProviderOptions): TokenProvide
   const listeners = new Set<(state: TokenState) => void>();
   let state: TokenState = { status: 'idle' };
   let session: Session | undefined;
-  /** Set from a sign-out until somebody signs in: whose it was, and whether the broker has confirmed it. */
-  let left: { session: Session | undefined; confirmed: boolean } | undefined;
+  /** From a sign-out until somebody signs in, `session` is the one that has ended; `confirmed`: the broker has revoked. */
+  let away = false;
+  let confirmed = false;
   let leaving: Promise<void> | undefined;
-  let leaver: Session | undefined;
   let disposed = false;
   /** Access tokens may arrive in another order than they were asked for: an older answer never changes the user. */
   let asked = 0;
@@ -93,140 +82,121 @@ export function createTokenProvider(options: TokenProviderOptions): TokenProvide
   }
 
   async function accessToken(refresh: boolean): Promise<string> {
+    let cause: unknown;
     try {
-      const text: unknown = await within(timeoutMs, 'getAccessToken', () => options.getAccessToken({ refresh }));
+      const text: unknown = await within(timeoutMs, () => options.getAccessToken({ refresh }));
       if (typeof text === 'string' && text !== '') return text;
-    } catch (cause) {
-      throw new TokenError('access-token', 'The page could not get an access token for the broker.', { cause });
+    } catch (error) {
+      cause = error;
     }
-    throw new TokenError('access-token', 'getAccessToken gave no access token. Is somebody signed in?');
+    throw new TokenError('access-token', undefined, { cause });
   }
 
   /** The session of the user who is signed in now: the page may have changed the user without telling. */
-  async function enter({ refresh }: { readonly refresh: boolean }): Promise<Session> {
+  async function enter(refresh: boolean): Promise<Session> {
     const ask = (asked += 1);
     const text = await accessToken(refresh);
     if (disposed) throw disposedError();
     const identity = identityOf(text);
-    const before = session ?? left?.session;
-    if (before?.identity !== identity && ask < newestAnswer) throw userChanged();
-    if (left) {
-      if (!isKnown(before?.identity) || !isKnown(identity) || before?.identity === identity) throw signedOut();
-      left = undefined;
-    }
+    const same = session?.identity === identity;
+    if (!same && ask < newestAnswer) throw userChanged();
+    if (away && (same || !isKnown(identity) || !isKnown(session?.identity))) throw signedOut();
     newestAnswer = Math.max(newestAnswer, ask);
-    if (session?.identity !== identity) begin(identity, text);
-    if (!session) throw userChanged();
+    if (!session || !same) {
+      if (session) forget(userChanged(), 'idle');
+      away = false;
+      session = newSession(identity, text);
+    }
     session.accessToken = text;
     return session;
   }
 
-  function begin(identity: string, text: string): void {
-    if (session) {
-      forget(userChanged());
-      publish({ status: 'idle' });
-    }
-    session = newSession(identity, text);
-  }
-
   function newSession(identity: string, text: string): Session {
+    const isCurrent = () => session === made && !away;
     const made: Session = makeSession(identity, text, {
       endpoint,
       grant,
       timeoutMs,
       send,
       post,
-      async enter(how) {
-        const now = await (session === made ? enter(how) : renewForSignOut(made, how));
-        if (now !== made) throw userChanged();
-      },
-      publish(next) {
-        if (session === made) publish(shown(next));
-      },
+      enter: (refresh) => (isCurrent() ? enter(refresh) : renew(made, refresh)),
+      publish,
       onSignedOut() {
-        if (session === made) leave(true);
+        if (isCurrent()) leave(true);
       },
     });
     return made;
   }
 
-  function forget(reason: TokenError): void {
+  function forget(reason: TokenError, status: 'idle' | 'signed-out'): void {
     session?.end(reason);
-    session = undefined;
     clearSdk();
+    publish({ status });
   }
 
-  function leave(confirmed: boolean): void {
-    left = { session, confirmed };
-    forget(signedOut());
-    publish({ status: 'signed-out' });
+  function leave(isRevoked: boolean): void {
+    away = true;
+    confirmed = isRevoked;
+    forget(signedOut(), 'signed-out');
   }
 
-  /** The page's access token if it still is that user's: nobody else's tokens may be revoked in their place. */
-  async function renewForSignOut(owner: Session, { refresh }: { readonly refresh: boolean }): Promise<Session> {
+  /** Takes the page's access token if it still is that user's: nobody else's tokens may be revoked in their place. */
+  async function renew(owner: Session, refresh: boolean): Promise<void> {
     const text = await accessToken(refresh);
-    if (identityOf(text) !== owner.identity) throw userChanged();
-    owner.accessToken = text;
-    return owner;
+    if (identityOf(text) === owner.identity) owner.accessToken = text;
   }
 
   async function revoke(): Promise<void> {
-    if (!left) {
+    let leaver = session;
+    if (!away) {
       session?.signOut();
       leave(false);
     }
-    const mine = left;
-    if (!mine) return;
-    leaver = mine.session;
-    if (mine.session) {
+    if (leaver) {
       // Where the page has forgotten its user already, the last access token still may revoke.
-      await renewForSignOut(mine.session, { refresh: false }).catch(() => undefined);
+      await renew(leaver, false).catch(() => undefined);
     } else {
       const text = await accessToken(false);
-      mine.session = newSession(identityOf(text), text);
-      mine.session.signOut();
+      leaver = newSession(identityOf(text), text);
+      leaver.signOut();
+      session ??= leaver;
     }
-    await mine.session.revoke();
-    mine.confirmed = true;
+    await leaver.revoke();
+    if (session === leaver) confirmed = true;
   }
 
-  async function ask(): Promise<string> {
-    if (disposed) throw disposedError();
+  async function ask(again = false): Promise<string> {
     let current: Session;
     try {
-      current = await enter({ refresh: false });
+      current = await enter(false);
     } catch (error) {
       if (!(error instanceof TokenError) || error.code !== 'access-token') throw error;
-      if (left) throw signedOut();
+      if (away) throw signedOut();
       // Nobody can tell who is signed in; a single failed renewal must not end a healthy embed.
-      if (session) return session.fallBack(error);
+      if (session) return session.token(again, error);
       publish({ status: 'failed', error });
       throw error;
     }
     // A sign-out that is under way would revoke what is minted now.
-    if (leaving && (leaver === undefined || leaver.identity === current.identity)) await leaving.catch(() => undefined);
-    return current.token();
+    await leaving?.catch(() => undefined);
+    return current.token(again);
   }
 
   return {
     getAuthToken: ({ signal } = {}) => (signal ? heeding(signal, ask()) : ask()),
     async retry() {
-      const failing = session;
-      if (failing && state.status === 'stale') {
-        await enter({ refresh: false }).catch(() => undefined);
-        await failing.retry();
-      } else await ask().catch(() => undefined);
+      await ask(true).catch(() => undefined);
     },
-    signOut() {
-      if (left?.confirmed) return Promise.resolve();
+    async signOut() {
+      if (away && confirmed) return;
       leaving ??= revoke().finally(() => (leaving = undefined));
-      return leaving;
+      await leaving;
     },
     signIn() {
       newestAnswer = asked += 1;
-      left = undefined;
-      forget(userChanged());
-      publish({ status: 'idle' });
+      away = false;
+      forget(userChanged(), 'idle');
+      session = undefined;
     },
     subscribe(listener) {
       listeners.add(listener);
@@ -236,37 +206,27 @@ export function createTokenProvider(options: TokenProviderOptions): TokenProvide
     dispose() {
       disposed = true;
       session?.end(disposedError());
-      session = undefined;
       listeners.clear();
     },
   };
 }
 
-const disposedError = () => new TokenError('disposed', 'This token provider was disposed of.');
-
-function shown({ status, held, error }: SessionState): TokenState {
-  const problem = error === undefined ? {} : { error };
-  if (held === undefined) return { status, ...problem };
-  const { token: _, ...facts } = held;
-  return { status, ...facts, ...problem };
-}
+const disposedError = () => new TokenError('disposed');
 
 /** A listener that throws is the page's own fault, and must not stop the client. */
 function tell<T>(listener: ((value: T) => void) | undefined, value: T): void {
   try {
     listener?.(value);
   } catch (error) {
-    setTimeout(() => {
-      throw error;
-    });
+    console.warn(error);
   }
 }
 
 function heeding<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const stop = () => reject(new TokenError('aborted', 'The caller gave up.', { cause: signal.reason }));
+  const gone = new Promise<never>((_, reject) => {
+    const stop = () => reject(new TokenError('aborted', undefined, { cause: signal.reason }));
     if (signal.aborted) stop();
     else signal.addEventListener('abort', stop, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
   });
+  return Promise.race([work, gone]);
 }

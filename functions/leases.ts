@@ -13,8 +13,8 @@ const { edge, ready } = start('leases', (config, telemetry) => {
   const { credentials, ledger } = wireLedger(config, telemetry, noDataKeys);
   const identity = wireIdentity(config, telemetry);
   warmUp(telemetry, credentials, identity);
-  const listLeases = makeListLeases({ ledger, clock });
-  return { ...identity, listLeases, route: leasesRoute(listLeases) };
+  const listings = { listLeases: makeListLeases({ ledger, clock }), ledger };
+  return { ...identity, listings, route: leasesRoute(listings) };
 });
 
 const http = httpEntry(edge, ready);
@@ -22,7 +22,7 @@ const http = httpEntry(edge, ready);
 const noSignal = () => undefined;
 const direct = eventEntry(edge, noSignal, async (event, deadline) => {
   const listing = listingOf(event);
-  return page((await ready()).listLeases, listing.filter, listing.page, deadline);
+  return page((await ready()).listings, listing.filter, listing.page, deadline);
 });
 
 export const handler = (event: unknown, context: Context) =>

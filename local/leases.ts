@@ -1,4 +1,4 @@
-/** `npm run leases -- list | revoke`: who holds tokens, and taking them back. */
+/** `npm run leases -- list | revoke | users`: who holds tokens, taking them back, and ThoughtSpot users to clean up. */
 import { createInterface } from 'node:readline/promises';
 import { regionIn } from '../infra/deployed-stack.ts';
 import { demoAccessToken, readArguments, runCommand, UsageError } from './command.ts';
@@ -8,6 +8,7 @@ import {
   brokerOverHttp,
   type LeaseFilter,
   type ListedLease,
+  type ListedUser,
   type OperatorBroker,
   type Selection,
 } from './operator/operator-broker.ts';
@@ -16,13 +17,17 @@ import { readBasePort } from './settings.ts';
 
 const HELP = `npm run leases -- list   [--user <name>] [--org <id>] [--state <state>] [--json]
 npm run leases -- revoke (--user <name> | --org <id> | --all) [--yes] [--no-wait] [--json]
+npm run leases -- users  --stale <30d> [--json]
 
 Lists the leases that have not ended, or revokes them: in the ledger at once, at ThoughtSpot as fast as the sweep may.
+\`users\` lists the ThoughtSpot users that the broker made (perEntitlement in the policy) and that had no token for that
+long. The broker may not delete users: an administrator of ThoughtSpot can.
 
-  --user <name>       leases of one ThoughtSpot user
+  --user <name>       leases of one person: all ThoughtSpot users that the broker made for that person are meant
   --org <id>          leases of one ThoughtSpot organisation
   --state <state>     reserved, live, revoking or orphaned (list only)
   --all               every lease (revoke only)
+  --stale <time>      how long without a token: 30d, 12h (users only)
   --json              one JSON document
   --yes               do not ask for confirmation
   --no-wait           do not wait until ThoughtSpot has confirmed
@@ -46,6 +51,7 @@ const { values, positionals } = readArguments(
     org: { type: 'string' },
     state: { type: 'string' },
     all: { type: 'boolean' },
+    stale: { type: 'string' },
     json: { type: 'boolean' },
     yes: { type: 'boolean', short: 'y' },
     'no-wait': { type: 'boolean' },
@@ -83,7 +89,7 @@ function orgId(): number | undefined {
   return Number(values.org);
 }
 
-function table(leases: readonly ListedLease[]): string {
+function leaseTable(leases: readonly ListedLease[]): string {
   const now = Date.now();
   const rows = leases.map((lease) => [
     lease.user,
@@ -95,7 +101,10 @@ function table(leases: readonly ListedLease[]): string {
     String(lease.attempts),
     `${lease.leaseId.slice(0, 12)}…`,
   ]);
-  const all = [['user', 'org', 'kind', 'state', 'rule/grant', 'time left', 'tries', 'lease'], ...rows];
+  return table([['user', 'org', 'kind', 'state', 'rule/grant', 'time left', 'tries', 'lease'], ...rows]);
+}
+
+function table(all: readonly (readonly string[])[]): string {
   const widths = all[0]?.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0))) ?? [];
   return all
     .map((row) =>
@@ -124,7 +133,22 @@ async function list(broker: OperatorBroker): Promise<void> {
     ...(values.state === undefined ? {} : { state: values.state }),
   });
   if (values.json === true) process.stdout.write(`${JSON.stringify({ leases }, null, 2)}\n`);
-  else process.stdout.write(leases.length === 0 ? 'No leases.\n' : `${table(leases)}\n`);
+  else process.stdout.write(leases.length === 0 ? 'No leases.\n' : `${leaseTable(leases)}\n`);
+}
+
+const UNITS: Readonly<Record<string, number>> = { h: 3_600_000, d: 86_400_000 };
+
+async function users(broker: OperatorBroker): Promise<void> {
+  const [, count, unit = ''] = /^(\d{1,5})([dh])$/.exec(values.stale ?? '') ?? [];
+  if (count === undefined) throw new UsageError('Say for how long without a token: --stale 30d.');
+  const found: ListedUser[] = [];
+  for await (const user of broker.usersUnusedSince(Date.now() - Number(count) * (UNITS[unit] ?? 0))) found.push(user);
+  if (values.json === true) process.stdout.write(`${JSON.stringify({ users: found }, null, 2)}\n`);
+  else if (found.length === 0) process.stdout.write('No users.\n');
+  else {
+    const rows = found.map(({ userName, orgId, until }) => [userName, String(orgId), new Date(until).toISOString()]);
+    process.stdout.write(`${table([['ThoughtSpot user', 'org', 'last token ended by'], ...rows])}\n`);
+  }
 }
 
 function selection(): { readonly select: Selection; readonly filter: LeaseFilter; readonly words: string } {
@@ -188,14 +212,19 @@ async function follow(count: () => Promise<Counts>): Promise<Counts> {
   return counts;
 }
 
+const COMMANDS: Readonly<Record<string, (broker: OperatorBroker) => Promise<void>>> = { list, revoke, users };
+
 process.once('SIGINT', () => {
   process.stderr.write('\nNo longer waiting. What was accepted goes on.\n');
   process.exit(130);
 });
 await runCommand(async () => {
   const [command] = positionals;
-  if (command !== 'list' && command !== 'revoke')
-    throw new UsageError(command === undefined ? 'list or revoke?' : `There is no command ${command}.`);
-  refuseOthers(command, { state: 'list', all: 'revoke', yes: 'revoke', 'no-wait': 'revoke' });
-  await (command === 'list' ? list : revoke)(await connect());
+  const run = command === undefined || !Object.hasOwn(COMMANDS, command) ? undefined : COMMANDS[command];
+  if (command === undefined || run === undefined)
+    throw new UsageError(command === undefined ? 'list, revoke or users?' : `There is no command ${command}.`);
+  refuseOthers(command, { state: 'list', all: 'revoke', yes: 'revoke', 'no-wait': 'revoke', stale: 'users' });
+  if (command === 'users' && (values.user ?? values.org) !== undefined)
+    throw new UsageError('users takes --stale only, no --user or --org.');
+  await run(await connect());
 });

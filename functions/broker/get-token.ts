@@ -3,7 +3,7 @@
  * newest generation in the ledger is the lock, so identical requests over any number of sandboxes make one mint.
  */
 import { Failure } from './failure.ts';
-import { type Lease, leaseFacts, normaliseUser } from './lease.ts';
+import { type Lease, leaseFacts, personOf } from './lease.ts';
 import { nextStep, refreshAfter } from './lease-choice.ts';
 import { mint, MINT_SETTINGS, type MintSettings } from './mint.ts';
 import type { Caller, Entitlements, Grant, TokenRequest, World } from './ports.ts';
@@ -27,7 +27,7 @@ export function makeGetToken(world: Deciding & { readonly settings?: Partial<Min
     const arrivedAt = clock.now();
     const grant = authorise(world, caller, request, arrivedAt);
     const limit = Math.max(GENERATIONS_READ, 2 * settings.mintLimit);
-    const user = normaliseUser(grant.user);
+    const user = personOf(grant.user);
     const wanted = {
       ...(request.fresh === true ? { freshSince: arrivedAt } : {}),
       ...(request.replace === undefined ? {} : { replace: request.replace }),

@@ -1,6 +1,6 @@
 /** Which leases a request is about, and whether the caller may revoke them. */
 import { Failure } from './failure.ts';
-import { type Lease, normaliseUser, sameCaller } from './lease.ts';
+import { type Lease, personOf, sameCaller } from './lease.ts';
 import type { Caller, Entitlements, SessionInfo, World } from './ports.ts';
 import type { Revoker, RevokeSelection } from './use-cases.ts';
 
@@ -49,7 +49,7 @@ export async function* ownLeases(
   deadline: number,
 ): AsyncGenerator<Lease> {
   const known: Lease[] = [];
-  for (const user of new Set(world.usersOf(caller).map(normaliseUser))) {
+  for (const user of new Set(world.usersOf(caller).map(personOf))) {
     for await (const lease of world.ledger.unfinishedOfUser(user, deadline)) {
       if (!isOwn(lease, caller)) continue;
       known.push(lease);
@@ -103,7 +103,7 @@ async function leasesOfToken(world: Searched, revoker: Revoker, token: string, d
   if (!isOperator(revoker)) throw new Failure('lease-not-found');
   const session = await world.issuer.sessionInfo(token, deadline);
   if (!session) return { token, session };
-  const rows = ledger.unfinishedOfUser(normaliseUser(session.userName), deadline);
+  const rows = ledger.unfinishedOfUser(personOf(session.userName), deadline);
   const missed = await those(rows, ({ tokenDigest }) => tokenDigest === digest);
   return missed.length > 0 ? { leases: missed } : { token, session };
 }
@@ -125,7 +125,7 @@ async function* leasesOfUsers(
   asOf: number,
   deadline: number,
 ): AsyncGenerator<Lease> {
-  for (const user of new Set(userNames.map(normaliseUser))) {
+  for (const user of new Set(userNames.map(personOf))) {
     for await (const lease of ledger.unfinishedOfUser(user, deadline)) {
       if (revoker.kind === 'caller' || lease.reservedAt < asOf) yield lease;
     }

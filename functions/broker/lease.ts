@@ -28,7 +28,7 @@ export function mayEnter(from: LeaseState, to: LeaseState): boolean {
   return MAY_ENTER_FROM[to].some((allowed) => allowed === from);
 }
 
-/** Row key. `user` is the normalised ThoughtSpot user name, `generation` counts up from 1 within the fingerprint. */
+/** Row key. `user` is the person (`personOf`), `generation` counts up from 1 within the fingerprint. */
 export interface LeaseKey {
   readonly user: string;
   readonly fingerprint: string;
@@ -48,6 +48,18 @@ export function sameCaller(one: CallerId, other: CallerId): boolean {
 /** One spelling for all names that may be the same ThoughtSpot user: NFKC, lower case, no space around. Idempotent. */
 export function normaliseUser(name: string): string {
   return name.normalize('NFKC').toLowerCase().normalize('NFKC').trim();
+}
+
+/** A ThoughtSpot user that is one set of entitlements of a person: `alice~` and 16 characters (policy/persisted.ts). */
+const PER_ENTITLEMENT = /~[a-z2-7]{16}$/;
+
+export function isPerEntitlement(name: string): boolean {
+  return PER_ENTITLEMENT.test(normaliseUser(name));
+}
+
+/** The person behind a ThoughtSpot user name, normalised: the ledger's partition, whatever entitlements the user has. */
+export function personOf(name: string): string {
+  return normaliseUser(name).replace(PER_ENTITLEMENT, '');
 }
 
 /** What a lease knows of its token: set from `live` on. */
@@ -79,6 +91,8 @@ export interface Lease extends LeaseKey, Issuance {
   readonly rule: string;
   readonly grant: string;
   readonly policyVersion: string;
+  /** The grant's entitlement digest; absent if the policy leaves nothing on any user. */
+  readonly entitlements?: string;
   readonly reservedAt: number;
   /** Until when the process that mints may still be working; after it no process works on a reserved row. */
   readonly mintDeadlineAt: number;

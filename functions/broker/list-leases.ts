@@ -1,6 +1,6 @@
 /** Use case leases: unfinished leases for operators, one page at a time. */
 import { Failure } from './failure.ts';
-import { type Lease, normaliseUser } from './lease.ts';
+import { type Lease, personOf } from './lease.ts';
 import type { World } from './ports.ts';
 import type { LeaseFilter, ListLeases } from './use-cases.ts';
 
@@ -27,7 +27,7 @@ export function makeListLeases(world: Listed): ListLeases {
   return async (filter, limit, cursor, deadline) => {
     if (!(limit >= 1)) throw invalid('limit', 'must be 1 or more');
     const ask = { filter, limit, cursor, deadline };
-    return filter.user === undefined ? ofAll(world, ask) : ofUser(world, normaliseUser(filter.user), ask);
+    return filter.user === undefined ? ofAll(world, ask) : ofUser(world, personOf(filter.user), ask);
   };
 }
 

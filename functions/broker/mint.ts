@@ -1,10 +1,11 @@
 /**
- * One mint, from the reservation to the release: reserve (a durable record of the intent) -> mint -> check the reply ->
- * live -> check the cut-offs -> release. Whatever fails after the mint, the token in hand is revoked and withheld.
+ * One mint, from the reservation to the release: reserve (a durable record of the intent) -> hold the user -> mint ->
+ * check the reply -> live -> check the cut-offs -> release. Whatever fails after the mint, the token in hand is revoked and withheld.
  */
 import { possibleOwners } from './end-at-thoughtspot.ts';
 import { Failure } from './failure.ts';
 import { type CallerId, type Lease, leaseFacts } from './lease.ts';
+import { holdUser } from './user-hold.ts';
 import type { Change, Grant, MintedToken, MintOutcome, Reservation, World } from './ports.ts';
 
 /** Settings of gettoken; times in ms. */
@@ -78,6 +79,13 @@ export async function mint(
   }
   const reservation = reservationFor(order, grant, now, mintBy, settings);
   if (!(await ledger.reserve(reservation, mintBy))) return undefined;
+  try {
+    await holdUser(world, grant, reservation, mintBy);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    if (error.code === 'entitlement-conflict') signals.emit('entitlement-conflict');
+    throw await recordNoToken(world, reservation, { outcome: 'not-minted', failure: error }, deadline);
+  }
 
   const sentAt = clock.now();
   const outcome = await world.issuer.mint(grant, mintBy).catch(lostReply);
@@ -131,6 +139,7 @@ function reservationFor(
     rule: grant.rule,
     grant: grant.name,
     policyVersion: grant.policyVersion,
+    ...(grant.entitlements === undefined ? {} : { entitlements: grant.entitlements }),
     // The cut-off was read first, so this comes after it, even if the clock that wrote it runs ahead of ours.
     reservedAt: Math.max(now, cutOff),
     mintDeadlineAt: mintBy + settings.afterMintMs,

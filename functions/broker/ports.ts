@@ -93,6 +93,11 @@ export interface Grant {
   readonly reuse: { readonly minLifeLeftSeconds: number } | null;
   readonly share: boolean;
   readonly provisioning: Provisioning | null;
+  /**
+   * The entitlement digest: equal for two grants just when their mints leave the same on their user; `none` for nothing.
+   * Absent if no rule of the policy leaves anything.
+   */
+  readonly entitlements?: string;
   /** Digest over everything that shapes the token and, unless shared, the caller. The sort key of its leases. */
   readonly fingerprint: string;
 }
@@ -127,7 +132,7 @@ export type Decision =
 export interface Entitlements {
   /** `now`: epoch ms. */
   decide(caller: Caller, request: TokenRequest, now: number): Decision;
-  /** Every ThoughtSpot user that the policy names for a caller now. For finding the caller's own leases; grants nothing. */
+  /** Every person that the policy names for a caller now (`personOf`). For finding the caller's own leases; grants nothing. */
   usersOf(caller: Caller): readonly string[];
 }
 
@@ -267,6 +272,36 @@ export interface CutOff {
   readonly cursor?: string;
 }
 
+/** A ThoughtSpot user in an org: what entitlements belong to. */
+export interface HeldUser {
+  /** As sent on the wire. */
+  readonly userName: string;
+  readonly orgId: number;
+}
+
+/** What a mint asks of the hold on its user (user-hold.ts). */
+export interface HoldRequest {
+  /** Entitlement digest of the grant. */
+  readonly digest: string;
+  /** The caller, or `many`. */
+  readonly subject: string;
+  /** Latest time at which a token of the mint can live, epoch ms. */
+  readonly until: number;
+  /** Until when tokens of the subject with another digest may live, epoch ms. */
+  readonly mixedUntil?: number;
+}
+
+export interface UserHold extends HoldRequest {
+  /** Another one after every write. */
+  readonly write: string;
+}
+
+/** Users that the broker made. `until`: after it, none of their tokens has lived. */
+export interface UserPage {
+  readonly users: readonly (HeldUser & { readonly until: number })[];
+  readonly next?: string;
+}
+
 export interface DuePage {
   readonly leases: readonly Lease[];
   readonly next?: string;
@@ -314,6 +349,19 @@ export interface TokenLedger {
   pendingCutOffs(deadline: number): Promise<readonly CutOff[]>;
   /** Stores the progress on a cut-off; `cursor` null: done. Only if `before` is still the same. */
   advanceCutOff(cutOff: CutOff, cursor: string | null, deadline: number): Promise<void>;
+  /**
+   * Writes the hold if there is none, or it ended before `endedBefore`, or it has the same digest and subject and ends no
+   * later. One write; false: none of that.
+   */
+  holdUser(user: HeldUser, request: HoldRequest, endedBefore: number, deadline: number): Promise<boolean>;
+  userHold(user: HeldUser, deadline: number): Promise<UserHold | undefined>;
+  /** Replaces a hold as it was read; false if it has been written since. */
+  replaceUserHold(user: HeldUser, read: UserHold, next: HoldRequest, deadline: number): Promise<boolean>;
+  /**
+   * One page of the users that the broker made (`perEntitlement` of a rule) and that had no token since `before`. A page
+   * may hold fewer than `limit`, or none, and still have a `next`.
+   */
+  usersUnusedSince(before: number, limit: number, cursor: string | undefined, deadline: number): Promise<UserPage>;
   /** Number of shards of the due index. */
   readonly shards: number;
   /** Rows of a shard with dueAt <= `until`, oldest first, one page. Eventually consistent: claim before acting. */

@@ -1,6 +1,6 @@
 /** Use case sessioninfo: what ThoughtSpot says of the caller's live token. The token itself never leaves. */
 import { Failure } from './failure.ts';
-import { type Lease, normaliseUser } from './lease.ts';
+import { type Lease, personOf } from './lease.ts';
 import { ownLeases } from './lease-selection.ts';
 import type { Caller, Entitlements, World } from './ports.ts';
 import type { GetSessionInfo } from './use-cases.ts';
@@ -40,5 +40,5 @@ async function* candidates(world: AskingWorld, caller: Caller, deadline: number)
   const decision = world.decide(caller, {}, world.clock.now());
   if (!decision.allowed || !decision.grant.share) return;
   const { user, fingerprint } = decision.grant;
-  yield* await world.ledger.newest(normaliseUser(user), fingerprint, GENERATIONS_READ, deadline);
+  yield* await world.ledger.newest(personOf(user), fingerprint, GENERATIONS_READ, deadline);
 }

@@ -12,6 +12,7 @@ export const SIGNAL_ALARMS = {
   /** Only a mint presents the credential: revocations present the token itself. */
   'upstream-credential-refused': ['gettoken'],
   'upstream-mismatch': ['gettoken'],
+  'entitlement-conflict': ['gettoken'],
   'orphan-seen': ['gettoken', 'sweep'],
   'access-denied': FUNCTION_NAMES,
   misconfigured: FUNCTION_NAMES,

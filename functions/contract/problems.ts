@@ -42,6 +42,11 @@ export const PROBLEMS = {
     'User not provisioned',
     'ThoughtSpot has no active user for you in the organisation that the policy names.',
   ),
+  'entitlement-conflict': later(
+    403,
+    'Entitlements in conflict',
+    'Tokens with other rights live for the same ThoughtSpot user; no token is given until they have ended.',
+  ),
   'lease-not-found': problem(404, 'Lease not found', 'You hold no such lease.'),
   'object-not-available': problem(404, 'No such object', 'ThoughtSpot has no object that you may open by this id.'),
   'mint-limit': later(

@@ -35,6 +35,11 @@ export const SIGNALS = {
     'ThoughtSpot refuses the credential, and the store has no other',
   ),
   'upstream-mismatch': signal('page', 'Count', 'ThoughtSpot returned a token for another user, organisation or kind'),
+  'entitlement-conflict': signal(
+    'page',
+    'Count',
+    'the policy let two callers with different entitlements meet in one ThoughtSpot user; nothing was minted',
+  ),
   'orphan-seen': signal('page', 'Count', 'the reply to a mint was lost: a token may live that cannot be revoked'),
   'access-denied': signal('page', 'Count', 'KMS, DynamoDB or Secrets Manager denies the broker'),
   'not-set-up': signal('none', 'Count', 'a secret has never had a value: a function waits for its first'),

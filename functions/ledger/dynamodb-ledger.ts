@@ -22,6 +22,7 @@ import {
 } from './item.ts';
 import { makeSealing } from './sealing.ts';
 import type { Query, Table } from './table.ts';
+import { makeUserHolds } from './user-holds.ts';
 import { reservedItem, statesThatAllow, updateOf } from './writes.ts';
 
 export interface DynamoDbLedgerOptions extends HandlesOptions {
@@ -88,6 +89,7 @@ export function makeDynamoDbLedger(options: DynamoDbLedgerOptions): TokenLedger 
   return {
     shards,
     ...makeCutOffs(table),
+    ...makeUserHolds(table),
 
     async newest(user, fingerprint, limit, deadline) {
       const handles = await handlesNow(deadline);

@@ -4,6 +4,7 @@
  * | row      | pk                  | sk                                        | written by        |
  * |----------|---------------------|-------------------------------------------|-------------------|
  * | lease    | `u#<user>`          | `<fingerprint>#<generation, 10 digits>`   | dynamodb-ledger   |
+ * | hold     | `holds`             | `<ThoughtSpot user>#<orgId>`              | user-holds        |
  * | cut-off  | `cutoffs`           | `all` or `org#<orgId>`                    | cut-offs          |
  * | data key | `key#<environment>` | hour, `2026-11-24T10`                     | data-keys         |
  *
@@ -71,6 +72,7 @@ const leaseItem = z.object({
   rule: string,
   grant: string,
   policyVersion: string,
+  entitlements: optionalString,
   reservedAt: number,
   mintDeadlineAt: number,
   latestEndAt: number,

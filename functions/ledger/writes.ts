@@ -10,8 +10,8 @@ const DUE_SHARD = due.partitionKey.name;
 const DUE_AT = due.sortKey.name;
 const CALLER_DIGEST = byCaller.partitionKey.name;
 
-/** How long finished rows are kept for investigations: days. After that DynamoDB may delete them. */
-const RETENTION_DAYS = 30;
+/** How long finished rows are kept for investigations: 30 days. After that DynamoDB may delete them. */
+export const RETENTION_SECONDS = 30 * 86_400;
 
 export interface WriteContext {
   readonly shards: number;
@@ -58,7 +58,7 @@ export function updateOf(
   const when = ifDueAt === undefined ? inState : `${inState} AND #${DUE_AT} = :ifDueAt`;
   const condition = { when, values: { ...Object.fromEntries(states), ifDueAt } };
   if (!isUnfinished(to)) {
-    const retention = Math.floor(now / 1_000) + RETENTION_DAYS * 86_400;
+    const retention = Math.floor(now / 1_000) + RETENTION_SECONDS;
     // Removes the row from the indexes. Nobody needs a dead token, so the ledger does not keep it.
     const remove = [DUE_SHARD, DUE_AT, CALLER_DIGEST, 'token'];
     return { set: { ...facts, [LEDGER_TABLE.timeToLive]: retention }, remove, ...condition };

@@ -3,11 +3,13 @@
  * Everything in a grant comes from the policy and from verified claims; the request only narrows.
  */
 import type { FieldError } from '../broker/failure.ts';
+import { isPerEntitlement } from '../broker/lease.ts';
 import type { Caller, Claims, Decision, Grant, Sha256, TokenRequest } from '../broker/ports.ts';
 import type { Condition, GrantOffer, PolicyDocument, Rule } from './document.ts';
 import { fingerprint } from './fingerprint.ts';
 import { fold } from './fold.ts';
 import { describeFailure, firstFailure } from './match.ts';
+import { entitlementDigest, persistedSource, userPerEntitlement } from './persisted.ts';
 import { provisioningFrom, rightsFrom } from './rights.ts';
 import { isPlainText, LONGEST_TEXT, orgFrom, type Outcome, textFrom } from './values.ts';
 
@@ -19,6 +21,8 @@ export interface Policy extends Pick<PolicyDocument, 'tables' | 'rules'> {
   readonly refused: ReadonlySet<string>;
   /** Service accounts of all rules, folded: no claim may name one. */
   readonly serviceAccounts: ReadonlySet<string>;
+  /** Whether a mint of any rule leaves entitlements on a user, or makes a user for them (persisted.ts). */
+  readonly persists: boolean;
 }
 
 /** Facts of the moment: the ThoughtSpot origin, epoch ms, and the digest of ports.ts. */
@@ -34,7 +38,11 @@ export const ALWAYS_REFUSED = ['tsadmin', 'system', 'su'] as const;
 export function policyOf({ refuse, tables, rules }: PolicyDocument, version: string): Policy {
   const accounts = rules.flatMap(({ user }) => ('serviceAccount' in user ? [fold(user.serviceAccount)] : []));
   const refused = new Set([...ALWAYS_REFUSED, ...refuse].map(fold));
-  return { version, tables, rules, refused, serviceAccounts: new Set(accounts) };
+  const persists = rules.some(({ mode, perEntitlement, grants, provision }) => {
+    const leaves = perEntitlement || grants.some((offer) => persistedSource(offer, provision) !== null);
+    return mode === 'enforce' && leaves;
+  });
+  return { version, tables, rules, refused, serviceAccounts: new Set(accounts), persists };
 }
 
 type Fault = { readonly fault: FieldError };
@@ -68,15 +76,15 @@ export function decide(policy: Policy, caller: Caller, request: TokenRequest, fa
 }
 
 /**
- * Every ThoughtSpot user name, as sent on the wire, that a rule whose conditions hold names for this caller now, rules in
- * audit mode included. For finding a caller's own leases; it grants nothing.
+ * Every person that a rule whose conditions hold names for this caller now, rules in audit mode included: ThoughtSpot user
+ * names, without what `perEntitlement` adds. For finding a caller's own leases; it grants nothing.
  */
 export function usersOf(policy: Policy, caller: Caller): readonly string[] {
   const users = new Set<string>();
   for (const rule of policy.rules) {
     if (firstFailure(rule.when, caller.claims) !== undefined) continue;
-    const user = userFrom(policy, rule, caller.claims);
-    if ('value' in user) users.add(user.value);
+    const person = personFrom(policy, rule, caller.claims);
+    if ('value' in person) users.add(person.value);
   }
   return [...users];
 }
@@ -84,8 +92,8 @@ export function usersOf(policy: Policy, caller: Caller): readonly string[] {
 function attemptGrant(policy: Policy, rule: Rule, caller: Caller, request: TokenRequest, facts: Facts): Attempt {
   const { claims } = caller;
   const { tables } = policy;
-  const user = userFrom(policy, rule, claims);
-  if ('refusal' in user) return user;
+  const person = personFrom(policy, rule, claims);
+  if ('refusal' in person) return person;
   const org = orgFrom(rule.org, claims, tables);
   if ('refusal' in org) return org;
   const offer = request.grant === undefined ? rule.grants[0] : rule.grants.find(({ name }) => name === request.grant);
@@ -94,6 +102,9 @@ function attemptGrant(policy: Policy, rule: Rule, caller: Caller, request: Token
   if (!('value' in rights)) return rights;
   const provisioning = provisioningFrom(rule.provision, claims, tables);
   if ('refusal' in provisioning) return provisioning;
+  const entitlements = entitlementDigest(rights.value, provisioning.value, facts.sha256);
+  const user = userOf(policy, rule, person.value, entitlements, facts.sha256);
+  if ('refusal' in user) return user;
   const validity = validityFrom(offer, caller, request, facts.now);
   if ('fault' in validity) return validity;
 
@@ -110,26 +121,41 @@ function attemptGrant(policy: Policy, rule: Rule, caller: Caller, request: Token
   const print = fingerprint({ ...shape, host: facts.host, requestedSeconds, caller }, facts.sha256);
   const named = { rule: rule.name, name: offer.name, reuse: offer.reuse, fingerprint: print };
   const any = offer.kind === 'object' && offer.objects === 'any';
-  return { grant: { ...named, ...shape, ...bounds, ...(any && { callersObject: true }) } };
+  const held = policy.persists ? { entitlements } : {};
+  return { grant: { ...named, ...shape, ...held, ...bounds, ...(any && { callersObject: true }) } };
 }
 
-/**
- * The ThoughtSpot user. Checked after mapping, in the one place that every grant passes: not refused, not a service
- * account unless the rule itself says so, and spelled in a way that no two readers can take for two different users.
- */
-function userFrom(policy: Policy, { user: source }: Rule, claims: Claims): Outcome<string> {
+/** The person: the ThoughtSpot user, but for what `perEntitlement` adds to the name. */
+function personFrom(policy: Policy, { user: source }: Rule, claims: Claims): Outcome<string> {
   const service = 'serviceAccount' in source;
   const text = service ? { value: source.serviceAccount } : textFrom(source, claims, policy.tables);
   if ('refusal' in text) return text;
-  const folded = fold(text.value);
+  if (isPerEntitlement(text.value)) {
+    return { refusal: 'the user name ends like that of a user per entitlement, which only the broker may make' };
+  }
+  return accepted(policy, text.value, service);
+}
+
+/** The ThoughtSpot user, as sent on the wire: the person, or the one of the person's users that has these entitlements. */
+function userOf(policy: Policy, rule: Rule, person: string, entitlements: string, sha256: Sha256): Outcome<string> {
+  if (!rule.perEntitlement) return { value: person };
+  return accepted(policy, userPerEntitlement(person, entitlements, sha256), 'serviceAccount' in rule.user);
+}
+
+/**
+ * Checked in the one place that every user name passes, after mapping: not refused, not a service account unless the rule
+ * itself says so, and spelled in a way that no two readers can take for two different users.
+ */
+function accepted(policy: Policy, name: string, service: boolean): Outcome<string> {
+  const folded = fold(name);
   if (policy.refused.has(folded)) return { refusal: 'the user name is on the refuse list' };
   if (!service && policy.serviceAccounts.has(folded)) {
     return { refusal: 'the user name is that of a service account, which no claim may name' };
   }
-  if (!isPlainText(text.value) || text.value.normalize('NFKC') !== text.value) {
+  if (!isPlainText(name) || name.normalize('NFKC') !== name) {
     return { refusal: `the user name is malformed: at most ${LONGEST_TEXT} plain characters in Unicode form NFKC` };
   }
-  return text;
+  return { value: name };
 }
 
 type Validity = Pick<Grant, 'validitySeconds' | 'notAfter'> & { readonly requestedSeconds: number };

@@ -95,6 +95,8 @@ export interface Rule {
   readonly mode: 'enforce' | 'audit';
   readonly when: Condition;
   readonly user: User;
+  /** Every set of entitlements of a person has a ThoughtSpot user of its own (persisted.ts). */
+  readonly perEntitlement: boolean;
   readonly org: Org;
   readonly provision: ProvisioningSource | null;
   readonly share: boolean;

@@ -59,7 +59,7 @@ const GOODBYE_MS = 400;
  * | 401 of ThoughtSpot | not-minted | upstream-credential-refused | once, with another credential |
  * | 401, 403, 407 of somebody on the way (a page, no error shape of ThoughtSpot) | not-minted | upstream-invalid | no |
  * | 409: a concurrent update of the same variable | not-minted | upstream-conflict | until the deadline |
- * | 400 or 404 of ThoughtSpot, for an object of the caller's choice | not-minted | object-not-available | no |
+ * | a refusal of ThoughtSpot for no other reason, for an object of the caller's choice | not-minted | object-not-available | no |
  * | any other answer | not-minted if certain, else unknown (rejection.ts) | by status and text | retry.ts |
  */
 export function makeSessionIssuer(deps: SessionIssuerDeps): ThoughtSpotIssuer {
@@ -138,13 +138,13 @@ export function makeSessionIssuer(deps: SessionIssuerDeps): ThoughtSpotIssuer {
 }
 
 /**
- * What ThoughtSpot answers for an object that it does not have is not documented. Where the caller chose the object, it
- * is all that the policy did not choose in the request: ThoughtSpot's word that the request is bad, or that there is no
- * such thing, is then about the object.
+ * What ThoughtSpot answers for an object that it does not have, or not for this user, is not documented. Where the caller
+ * chose the object, it is all in the request that the policy did not choose: a refusal of ThoughtSpot that is neither
+ * about the user nor about trusted authentication is then about the object.
  */
-function failureOf({ failure, status }: Rejection, { callersObject }: GettokenInput): Failure {
+function failureOf({ failure, judged }: Rejection, { callersObject }: GettokenInput): Failure {
   const { code, reason } = failure;
-  if (callersObject !== true || code !== 'upstream-refused' || (status !== 400 && status !== 404)) return failure;
+  if (callersObject !== true || code !== 'upstream-refused' || judged !== true) return failure;
   return new Failure('object-not-available', defined({ reason }));
 }
 

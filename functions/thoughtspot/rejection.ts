@@ -9,8 +9,8 @@ export interface Rejection {
   readonly failure: Failure;
   /** ThoughtSpot certainly did nothing of what was asked. False: it may have, and its answer is lost. */
   readonly certain: boolean;
-  /** Status of ThoughtSpot's answer, if a whole one came that is in one of its own error shapes. */
-  readonly status?: number;
+  /** The answer is in one of ThoughtSpot's own error shapes: it has judged the request itself. */
+  readonly judged?: boolean;
 }
 
 export type DialectName = 'auth-2.0' | 'session-v2';
@@ -94,7 +94,7 @@ export function rejectionOf(reply: Reply, what: string, dialect: DialectName, no
   const reason = `${who} answered ${reply.status}${said === '' ? '' : ` (${said})`} to ${what}`;
   const retryAfterMs = retryAfter(reply, nowMs);
   const failure = new Failure(codeOf(reply, dialect, body), { reason, ...defined({ retryAfterMs }) });
-  return { certain: certainlyNotDone(reply, dialect, body), failure, ...(body.recognised && { status: reply.status }) };
+  return { certain: certainlyNotDone(reply, dialect, body), failure, judged: body.recognised };
 }
 
 /** In the beta every JSON object with `error` is the documented error model, `{ error?: unknown }`. */

@@ -99,7 +99,7 @@ export function makeTransport(origin: URL, now: () => number): Transport {
     async exchange(parts, timeoutMs, signal) {
       leaveStaleConnections();
       inFlight += 1;
-      const exchange = await send(pool, parts, timeoutMs, signal);
+      const exchange = await send(pool, parts, { now, sendBefore: now() + timeoutMs, timeoutMs, signal });
       inFlight -= 1;
       lastUsedAt = now();
       return exchange;
@@ -162,11 +162,18 @@ function makeConnector(now: () => number) {
 
 const ignore = (): void => undefined;
 
+interface SendLimits {
+  readonly now: () => number;
+  /** Epoch ms: from then on nothing is sent. */
+  readonly sendBefore: number;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+}
+
 function send(
   pool: Pool,
   { headers, ...parts }: RequestParts,
-  timeoutMs: number,
-  signal?: AbortSignal,
+  { now, sendBefore, timeoutMs, signal }: SendLimits,
 ): Promise<Exchange> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
@@ -197,6 +204,8 @@ function send(
     const handler: Dispatcher.DispatchHandler = {
       // undici calls this right before it writes to the socket: until then the request has certainly not left.
       onRequestStart(started) {
+        // The timer stood still if the sandbox was frozen: by then others may rely on it that nothing is sent any more.
+        if (!settled && now() >= sendBefore) lose('timeout');
         if (settled) started.abort(new Error('given up before it was sent'));
         else controller = started;
       },

@@ -10,6 +10,7 @@ import { parsePolicy, parseText } from './parse.ts';
 import { Faults } from './policy-error.ts';
 import { unreachableRules } from './reachability.ts';
 import type { Authored } from './schema.ts';
+import { checkMeetings, checkRule, MAY_DIFFER } from './shared-users.ts';
 
 type Path = readonly PropertyKey[];
 
@@ -50,6 +51,8 @@ function normalForm({ version, refuse, tables, rules }: Authored['policy']): Pol
     if ('serviceAccount' in user && refused.has(fold(user.serviceAccount)))
       faults.add(['rules', index, 'user', 'serviceAccount'], 'is on the list `refuse`');
   }
+  for (const [index, rule] of normal.entries()) checkRule(rule, index, tables, faults);
+  checkMeetings(normal, tables, (index) => rules[index]?.accept.includes(MAY_DIFFER) === true, faults);
   for (const { index, problem } of unreachableRules(normal)) faults.add(['rules', index, 'when'], problem);
   faults.throwIfAny();
   return { version, refuse, tables, rules: normal };
@@ -57,6 +60,7 @@ function normalForm({ version, refuse, tables, rules }: Authored['policy']): Pol
 
 function normalRule(rule: Authored['rule'], path: Path, normaliser: Normaliser, faults: Faults): Rule | undefined {
   const { name, mode, share, provision } = rule;
+  const { perEntitlement } = rule.user;
   const when = normaliser.condition(rule.when, [...path, 'when']);
   const user = normaliser.user(rule.user, [...path, 'user']);
   const org = normaliser.org(rule.org, [...path, 'org']);
@@ -66,7 +70,13 @@ function normalRule(rule: Authored['rule'], path: Path, normaliser: Normaliser, 
   const service = 'serviceAccount' in user;
   if (share && !service) faults.add([...path, 'share'], 'needs `user.serviceAccount`: people never share a token');
   if (share) requireNotBound(grants, [...path, 'grants'], faults);
-  if (service && provision) faults.add([...path, 'provision'], 'must be left out: a service account is set up by hand');
+  if (service && provision && !perEntitlement)
+    faults.add([...path, 'provision'], 'must be left out: a service account is set up by hand');
+  if (perEntitlement && !provision)
+    faults.add(
+      [...path, 'user', 'perEntitlement'],
+      'needs `provision`: ThoughtSpot must create the users that it makes',
+    );
   const at = [...path, 'provision'];
   const provisioning = provision && {
     groups: normaliser.values(provision.groups, [...at, 'groups'], 'listed'),
@@ -76,7 +86,8 @@ function normalRule(rule: Authored['rule'], path: Path, normaliser: Normaliser, 
 
   const [first, ...others] = grants;
   if (first === undefined) return undefined;
-  return { name, mode, when, user, org, provision: provisioning ?? null, share, grants: [first, ...others] };
+  const who = { user, perEntitlement, org, provision: provisioning ?? null, share };
+  return { name, mode, when, ...who, grants: [first, ...others] };
 }
 
 function normalGrant(grant: Authored['grant'], path: Path, normaliser: Normaliser, faults: Faults): GrantOffer {

@@ -3,6 +3,7 @@ import { firstFailure } from '../../functions/policy/match.ts';
 import type { CheckedPolicy } from './check.ts';
 import { implies } from './reachability.ts';
 import { type Authored, type WarningName, WARNINGS } from './schema.ts';
+import { MAY_DIFFER, meetings } from './shared-users.ts';
 
 /** Something that is allowed but often a mistake. If it is intended, the rule lists it in `accept`. */
 export interface Warning {
@@ -19,19 +20,26 @@ const PROBLEMS: Readonly<Record<WarningName, string>> = {
     'takes the org from a tenant but the user name from a claim alone: the same name in two tenants is one ThoughtSpot user',
   'any-object': 'lets the request name any object',
   'append-accumulates': 'persists with APPEND: a user keeps former values even if the claims no longer contain them',
+  [MAY_DIFFER]: 'may leave other entitlements than another rule on one ThoughtSpot user',
   'being-retired': 'uses filters or parameters, which ThoughtSpot is retiring in favour of variables',
 };
 
 export function lintPolicy({ authored, policy }: Pick<CheckedPolicy, 'authored' | 'policy'>): readonly Warning[] {
+  const meeting = new Set(
+    meetings(policy.rules, policy.tables)
+      .flat()
+      .map((index) => policy.rules[index]),
+  );
   return policy.rules.flatMap((rule, index) => {
     const source = authored.rules[index];
-    return source === undefined ? [] : lintRule(rule, source);
+    return source === undefined ? [] : lintRule(rule, source, meeting.has(rule));
   });
 }
 
-function lintRule(rule: Rule, document: Authored['rule']): readonly Warning[] {
-  const names = WARNINGS.filter((name) => CHECKS[name](rule));
-  const open = names.filter((name) => !document.accept.includes(name));
+function lintRule(rule: Rule, document: Authored['rule'], meets: boolean): readonly Warning[] {
+  const names = WARNINGS.filter((name) => (name === MAY_DIFFER ? meets : CHECKS[name](rule)));
+  // Where two rules meet, one of them has accepted it, or it would be a fault.
+  const open = names.filter((name) => name !== MAY_DIFFER && !document.accept.includes(name));
   const stale = document.accept.filter((name) => !names.includes(name));
   return [
     ...open.map((name) => ({ rule: rule.name, name, problem: PROBLEMS[name] })),
@@ -43,7 +51,7 @@ function lintRule(rule: Rule, document: Authored['rule']): readonly Warning[] {
   ];
 }
 
-const CHECKS: Readonly<Record<WarningName, (rule: Rule) => boolean>> = {
+const CHECKS: Readonly<Record<Exclude<WarningName, typeof MAY_DIFFER>, (rule: Rule) => boolean>> = {
   'matches-anyone': ({ when }) => firstFailure(when, {}) === undefined,
   'unverified-email': ({ user, when }) =>
     claimsOf(user).some((claim) => isEmail(claim) && !implies(when, { claim: verifiedClaim(claim), equals: true })),

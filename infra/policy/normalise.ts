@@ -1,4 +1,5 @@
 /** Brings the sources of texts, lists, users and orgs of a rule into normal form, and reports their faults. */
+import { isPerEntitlement } from '../../functions/broker/lease.ts';
 import { ALWAYS_REFUSED } from '../../functions/policy/decide.ts';
 import type {
   Claim,
@@ -46,13 +47,14 @@ export class Normaliser {
 
   user(authored: Authored['rule']['user'], path: Path): User {
     if (!('serviceAccount' in authored)) return this.text(authored, path);
-    const name = authored.serviceAccount;
+    const { serviceAccount: name } = authored;
     const at = [...path, 'serviceAccount'];
     if (!isPlainText(name) || name.normalize('NFKC') !== name)
       this.#faults.add(at, 'is not plain text in Unicode form NFKC');
     if (ALWAYS_REFUSED.some((refused) => refused === fold(name)))
       this.#faults.add(at, `must not be ${name}: it is always refused`);
-    return authored;
+    if (isPerEntitlement(name)) this.#faults.add(at, 'must not end like the name of a user per entitlement');
+    return { serviceAccount: name };
   }
 
   text(authored: Authored['claimText'] | Authored['template'], path: Path): Text {

@@ -59,6 +59,11 @@ const Condition: z.ZodMiniType<ConditionInput, ConditionInput> = described(
   'Condition',
 );
 
+const perEntitlement = described(
+  z._default(z.boolean(), false),
+  'Each set of entitlements of a person gets a ThoughtSpot user of its own: the name, ~ and 16 characters. Needs `provision`.',
+);
+
 const mapping = {
   claim: Claim,
   lowerCase: described(z.optional(z.boolean()), 'Lower-case the text before anything else.'),
@@ -160,6 +165,7 @@ export const WARNINGS = [
   'any-object',
   'append-accumulates',
   'being-retired',
+  'entitlements-may-differ',
 ] as const;
 
 const Rule = described(
@@ -173,9 +179,12 @@ const Rule = described(
     when: Condition,
     user: described(
       z.union([
-        ClaimText,
-        Template,
-        described(z.strictObject({ serviceAccount: text(254) }), 'One ThoughtSpot account for all callers.'),
+        z.extend(ClaimText, { perEntitlement }),
+        z.extend(Template, { perEntitlement }),
+        described(
+          z.strictObject({ serviceAccount: text(254), perEntitlement }),
+          'One ThoughtSpot account for all callers.',
+        ),
       ]),
       'The ThoughtSpot user that the token is for.',
     ),

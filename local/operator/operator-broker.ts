@@ -23,27 +23,48 @@ export interface LeaseFilter {
   readonly org?: number;
   readonly state?: string;
 }
+/** A ThoughtSpot user that the broker made. `until`: when the last of its tokens had ended, epoch ms. */
+export interface ListedUser {
+  readonly userName: string;
+  readonly orgId: number;
+  readonly until: number;
+}
 export type Selection = { readonly userName: string } | { readonly orgId: number } | { readonly all: true };
 
 export interface OperatorBroker {
   /** All leases that match, page after page. */
   leases(filter: LeaseFilter): AsyncIterable<ListedLease>;
+  /** Users that the broker made and that had no token since, epoch ms. */
+  usersUnusedSince(since: number): AsyncIterable<ListedUser>;
   revoke(selection: Selection): Promise<void>;
 }
 
 const PAGE = 200;
 interface Page {
-  readonly leases: readonly ListedLease[];
+  readonly leases?: readonly ListedLease[];
+  readonly users?: readonly ListedUser[];
   readonly next?: string;
 }
+type Filter = LeaseFilter | { readonly usersUnusedSince: number };
+type ReadPage = (filter: Filter, cursor: string | undefined) => Promise<Page>;
 
-async function* pages(read: (cursor: string | undefined) => Promise<Page>): AsyncIterable<ListedLease> {
-  let cursor: string | undefined;
-  do {
-    const page = await read(cursor);
-    yield* page.leases;
-    cursor = page.next;
-  } while (cursor !== undefined);
+function listings(read: ReadPage): Pick<OperatorBroker, 'leases' | 'usersUnusedSince'> {
+  async function* pages(filter: Filter): AsyncIterable<Page> {
+    let cursor: string | undefined;
+    do {
+      const page = await read(filter, cursor);
+      yield page;
+      cursor = page.next;
+    } while (cursor !== undefined);
+  }
+  return {
+    async *leases(filter) {
+      for await (const { leases = [] } of pages(filter)) yield* leases;
+    },
+    async *usersUnusedSince(since) {
+      for await (const { users = [] } of pages({ usersUnusedSince: since })) yield* users;
+    },
+  };
 }
 
 export function brokerOverHttp(url: string, accessToken: string): OperatorBroker {
@@ -57,12 +78,11 @@ export function brokerOverHttp(url: string, accessToken: string): OperatorBroker
     throw new CommandError(refusalText(status, text) + cure);
   }
   return {
-    leases: (filter) =>
-      pages(async (cursor) => {
-        const entries = Object.entries({ ...filter, limit: PAGE, cursor }).filter(([, value]) => value !== undefined);
-        const query = new URLSearchParams(entries.map(([name, value]) => [name, String(value)]));
-        return (await call(`/leases?${query}`)) as Page;
-      }),
+    ...listings(async (filter, cursor) => {
+      const entries = Object.entries({ ...filter, limit: PAGE, cursor }).filter(([, value]) => value !== undefined);
+      const query = new URLSearchParams(entries.map(([name, value]) => [name, String(value)]));
+      return (await call(`/leases?${query}`)) as Page;
+    }),
     async revoke(selection) {
       await call('/revoketoken', { method: 'POST', body: JSON.stringify(selection) });
     },
@@ -89,11 +109,10 @@ export function brokerInAws(environment: string, region: string | undefined): Op
     throw new CommandError(`${prefix}-${name} failed: ${errorMessage}. Its log says why.`);
   }
   return {
-    leases: (filter) =>
-      pages(async (cursor) => {
-        const event = { source: 'operator', filter, limit: PAGE, ...(cursor === undefined ? {} : { cursor }) };
-        return (await invoke('leases', event)) as Page;
-      }),
+    ...listings(async (filter, cursor) => {
+      const event = { source: 'operator', filter, limit: PAGE, ...(cursor === undefined ? {} : { cursor }) };
+      return (await invoke('leases', event)) as Page;
+    }),
     async revoke(select) {
       await invoke('revoketoken', { source: 'operator', requestedAt: new Date().toISOString(), select });
     },

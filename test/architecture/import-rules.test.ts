@@ -36,6 +36,7 @@ const PLANTS: readonly (readonly [rule: string, file: string, imports: string])[
   ['simulator-is-an-independent-oracle', 'local/thoughtspot/planted.ts', '../../functions/contract/functions.ts'],
   ['client-stands-alone', 'client/planted-room.ts', '../functions/contract/functions.ts'],
   ['client-has-no-packages', 'client/planted-package.ts', 'undici'],
+  ['only-the-bindings-know-react', 'client/planted-react.ts', 'react'],
   ['aws-sdk-stays-in-its-room', 'functions/thoughtspot/planted-sdk.ts', '@aws-sdk/client-kms'],
   ['cdk-stays-in-infra', 'local/planted-cdk.ts', 'aws-cdk-lib'],
   ['nothing-ships-test-code', 'local/planted-test.ts', '../test/support/planted-leaf.ts'],

@@ -6,7 +6,7 @@ const root = join(import.meta.dirname, '../..');
 
 /** Lines at most, of TypeScript with comments and blank lines, by folder. */
 const BUDGETS: Readonly<Record<string, number>> = {
-  'functions/contract': 550,
+  'functions/contract': 600,
   'functions/broker': 2_500,
   'functions/policy': 1_050,
   'functions/thoughtspot': 1_600,
@@ -19,7 +19,7 @@ const BUDGETS: Readonly<Record<string, number>> = {
   'functions/wiring': 300,
   functions: 9_600,
   local: 7_500,
-  infra: 5_500,
+  infra: 6_000,
   client: 1_200,
 };
 /** Files at most. */
@@ -39,7 +39,7 @@ function linesOf(file: string): number {
 
 function sourcesIn(folder: string): string[] {
   return readdirSync(join(root, folder), { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile() && /\.tsx?$/.test(entry.name) && !entry.parentPath.includes('node_modules'))
+    .filter((entry) => entry.isFile() && /\.tsx?$/.test(entry.name) && !/node_modules|\/dist/.test(entry.parentPath))
     .map((entry) => join(entry.parentPath, entry.name));
 }
 

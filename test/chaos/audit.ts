@@ -1,5 +1,5 @@
 /** Compares the ledger with the truth: the tokens that the simulated ThoughtSpot accepts at this moment. */
-import { isUnfinished } from '../../functions/broker/lease.ts';
+import { isUnfinished, personOf } from '../../functions/broker/lease.ts';
 import type { Lease } from '../../functions/broker/lease.ts';
 import { makeHandles } from '../../functions/ledger/handles.ts';
 import { leaksAmong } from '../support/canaries.ts';
@@ -75,7 +75,7 @@ function unaccounted(world: ChaosWorld, live: readonly NamedToken[], leases: rea
     // A cluster that sets its clock back makes tokens live longer than it said, and nobody can know. The world handles
     // those that were handed out; this handles the others.
     if (expired.has(token.digest) && endsAt <= world.now()) continue;
-    const index = blank.findIndex(({ user, latestEndAt }) => user === token.user && latestEndAt >= endsAt);
+    const index = blank.findIndex(({ user, latestEndAt }) => user === personOf(token.user) && latestEndAt >= endsAt);
     if (index < 0) problems.push(`a live token of ${token.user} has no row that records it`);
     else blank.splice(index, 1);
   }

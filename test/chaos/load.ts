@@ -1,4 +1,5 @@
 /** The users of the broker, and every answer that they got. The audit checks the broker against these answers. */
+import { personOf } from '../../functions/broker/lease.ts';
 import type { ChaosWorld } from './world.ts';
 import type { PlannedRequest } from './plan.ts';
 
@@ -146,7 +147,7 @@ export class Load {
     this.#world.secrets.set(token, `a token of ${user}`);
     if (typeof json['expiresAt'] === 'number') this.#world.promisedEnds.set(token, json['expiresAt']);
     const owner = Buffer.from(token, 'base64').toString('latin1').split(':')[0];
-    if (json['userName'] !== user || owner !== user) {
+    if (json['userName'] !== owner || owner === undefined || personOf(owner) !== user) {
       this.violations.add(`${user} was given a token of ${owner ?? 'nobody'}`);
     }
     const known = this.handedOut.get(token);
@@ -161,7 +162,9 @@ export class Load {
 
   async #session(user: string): Promise<void> {
     const { status, json } = await this.#call(user, 'GET', '/sessioninfo');
-    if (status === 200 && json['userName'] !== user) this.violations.add(`${user} was shown another user's session`);
+    const of = json['userName'];
+    if (status === 200 && (typeof of !== 'string' || personOf(of) !== user))
+      this.violations.add(`${user} was shown another user's session`);
   }
 
   async #revokeNewest(user: string): Promise<void> {

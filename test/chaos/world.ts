@@ -64,8 +64,8 @@ export async function startWorld(userCount: number): Promise<ChaosWorld> {
     cluster.users.push({ name, id, orgs: [org], groups: [group] });
   });
   const people = Object.fromEntries([
-    ...users.map((name) => [name, claimsOf(name, tenantOf(name).tenant, 'broker:token')] as const),
-    ['operator', claimsOf('operator', 'acme', 'broker:token broker:revoke')] as const,
+    ...users.map((name) => [name, claimsOf(name, tenantOf(name), 'broker:token')] as const),
+    ['operator', claimsOf('operator', TENANTS[0], 'broker:token broker:revoke')] as const,
   ]);
 
   const folder = await mkdtemp(join(tmpdir(), 'broker-chaos-'));
@@ -184,7 +184,8 @@ async function policyDocument(edition: number): Promise<string> {
   return JSON.stringify(document);
 }
 
-function claimsOf(name: string, tenant: string, scope: string) {
-  const claims = { sub: `sub-${name}`, preferred_username: name, 'https://broker.example/tenant': tenant, scope };
+function claimsOf(name: string, { tenant, group }: (typeof TENANTS)[number], scope: string) {
+  const person = { sub: `sub-${name}`, preferred_username: name, name, email: `${name}@${tenant}.example` };
+  const claims = { ...person, groups: [group], 'https://broker.example/tenant': tenant, scope };
   return { about: 'somebody in a run of chaos', claims };
 }

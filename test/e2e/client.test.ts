@@ -85,7 +85,7 @@ const endAtThoughtSpot = (token: string) =>
   fetch(`${simulator.url}/api/rest/2.0/auth/token/revoke`, {
     method: 'POST',
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ user_identifier: user, token }),
+    body: JSON.stringify({ user_identifier: simulator.state().tokens[0]?.user, token }),
   });
 /** Resolves at the next call that reaches ThoughtSpot. */
 const nextCall = () =>

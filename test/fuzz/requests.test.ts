@@ -72,7 +72,7 @@ function handlers() {
     gettoken: gettokenRoute(makeGetToken(deps), clock),
     revoketoken: revoketokenRoute(makeRevokeTokens(deps), clock),
     sessioninfo: sessioninfoRoute(makeGetSessionInfo(deps)),
-    leases: leasesRoute(makeListLeases(deps)),
+    leases: leasesRoute({ listLeases: makeListLeases(deps), ledger }),
   };
   return {
     clock,

@@ -1,5 +1,5 @@
 /** Checks what must be true of ledger and ThoughtSpot at every moment, and after the sweep has finished. */
-import { FINISHED, isUnfinished, type Lease } from '../../functions/broker/lease.ts';
+import { FINISHED, isUnfinished, type Lease, personOf } from '../../functions/broker/lease.ts';
 import type { IssuedToken } from '../../functions/broker/use-cases.ts';
 import type { World } from './broker-world.ts';
 
@@ -14,7 +14,9 @@ export async function unaccounted({ ledger, issuer, rows }: World): Promise<stri
   for (const known of issuer.live().sort((one, other) => one.endsAt - other.endsAt)) {
     if (sealed.has(known.token)) continue;
     const endsAt = known.endsAt - issuer.offsetMs;
-    const index = tokenless.findIndex(({ user, latestEndAt }) => user === known.user && latestEndAt >= endsAt);
+    const index = tokenless.findIndex(
+      ({ user, latestEndAt }) => user === personOf(known.user) && latestEndAt >= endsAt,
+    );
     if (index < 0) problems.push(`no row accounts for ${known.token}`);
     else tokenless.splice(index, 1);
   }

@@ -2,7 +2,7 @@
  * Observes a running local broker as its users, its operators and ThoughtSpot see it: its answers, its rows, the live
  * tokens, and whether a secret leaked. Every answer is checked against docs/openapi.yaml.
  */
-import { isUnfinished, type Lease } from '../../functions/broker/lease.ts';
+import { isUnfinished, type Lease, personOf } from '../../functions/broker/lease.ts';
 import { makeHandles } from '../../functions/ledger/handles.ts';
 import { SECRET_ID } from '../../local/function-variables.ts';
 import type { LocalBroker } from '../../local/local-broker.ts';
@@ -43,6 +43,7 @@ export interface Witness {
   /** Every row of a ThoughtSpot user, oldest first, including finished rows. */
   rowsOf(user: string): Promise<readonly Lease[]>;
   statesOf(user: string): Promise<readonly string[]>;
+  /** Those of all ThoughtSpot users of a person, or of everybody. */
   liveTokens(user?: string): readonly LiveToken[];
   /** Live tokens that no row of their own records; always none. `except`: sessions of the broker itself. */
   unaccounted(except?: readonly string[]): Promise<readonly string[]>;
@@ -102,7 +103,7 @@ export function witness(broker: LocalBroker): Witness {
   function liveTokens(user?: string): readonly LiveToken[] {
     const texts = broker.simulator?.tokens() ?? [];
     const live = (broker.simulator?.state().tokens ?? []).map((token, at) => ({ ...token, text: texts[at] ?? '' }));
-    return user === undefined ? live : live.filter((token) => token.user === user);
+    return user === undefined ? live : live.filter((token) => personOf(token.user) === user);
   }
 
   const rowsOf = async (user: string) => {
@@ -135,7 +136,7 @@ export function witness(broker: LocalBroker): Witness {
         // A token whose reply was lost: one row of its user, reserved before it and open until after it, accounts for it.
         const index = blank.findIndex(
           (row) =>
-            row.user === token.user &&
+            row.user === personOf(token.user) &&
             row.orgId === token.org &&
             row.reservedAt <= token.issuedAt - offset + 1_000 &&
             row.latestEndAt >= token.expiresAt - offset,

@@ -1,6 +1,6 @@
 /** The rows of a running local broker as they are in its table, including finished rows and cut-offs. */
-import { DynamoDBClient, paginateScan } from '@aws-sdk/client-dynamodb';
-import { unmarshall } from '@aws-sdk/util-dynamodb';
+import { DynamoDBClient, paginateScan, PutItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
+import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
 import type { Lease } from '../../functions/broker/lease.ts';
 import { leaseOf } from '../../functions/ledger/item.ts';
 import { TABLE_NAME } from '../../local/function-variables.ts';
@@ -19,10 +19,27 @@ export interface LedgerRows {
   readonly cutOffs: readonly CutOffRow[];
 }
 
-/** Reads every row, strongly consistent. leaseIds are left out, because only the broker can create them. */
-export async function ledgerRows({ aws }: Pick<LocalBroker, 'aws'>): Promise<LedgerRows> {
+function clientOf({ aws }: Pick<LocalBroker, 'aws'>): DynamoDBClient {
   const credentials = { accessKeyId: 'audit', secretAccessKey: 'audit' };
-  const client = new DynamoDBClient({ endpoint: aws.dynamodb.url, region: REGION, credentials });
+  return new DynamoDBClient({ endpoint: aws.dynamodb.url, region: REGION, credentials });
+}
+
+/** As if the last tokens of all ThoughtSpot users of a person had ended at that time, epoch ms. */
+export async function backdateHolds(broker: Pick<LocalBroker, 'aws'>, person: string, until: number): Promise<void> {
+  const client = clientOf(broker);
+  const partition = { KeyConditionExpression: 'pk = :pk AND begins_with(sk, :person)' };
+  const values = marshall({ ':pk': 'holds', ':person': `${person}~` });
+  const { Items = [] } = await client.send(
+    new QueryCommand({ TableName: TABLE_NAME, ...partition, ExpressionAttributeValues: values }),
+  );
+  for (const item of Items)
+    await client.send(new PutItemCommand({ TableName: TABLE_NAME, Item: { ...item, ...marshall({ until }) } }));
+  client.destroy();
+}
+
+/** Reads every row, strongly consistent. leaseIds are left out, because only the broker can create them. */
+export async function ledgerRows(broker: Pick<LocalBroker, 'aws'>): Promise<LedgerRows> {
+  const client = clientOf(broker);
   const leases: Lease[] = [];
   const cutOffs: CutOffRow[] = [];
   try {

@@ -6,8 +6,24 @@
  */
 import { createHash } from 'node:crypto';
 import { Failure } from '../../functions/broker/failure.ts';
-import { type CallerId, type Lease, type LeaseKey, isUnfinished } from '../../functions/broker/lease.ts';
-import type { Change, Clock, CutOff, CutOffScope, Reservation, TokenLedger } from '../../functions/broker/ports.ts';
+import {
+  type CallerId,
+  type Lease,
+  type LeaseKey,
+  isPerEntitlement,
+  isUnfinished,
+  normaliseUser,
+} from '../../functions/broker/lease.ts';
+import type {
+  Change,
+  Clock,
+  CutOff,
+  CutOffScope,
+  HeldUser,
+  Reservation,
+  TokenLedger,
+  UserHold,
+} from '../../functions/broker/ports.ts';
 import { type Handles, makeHandles } from '../../functions/ledger/handles.ts';
 import { statesThatAllow } from '../../functions/ledger/writes.ts';
 import { SortedList } from './sorted-list.ts';
@@ -73,6 +89,16 @@ export function makeMemoryLedger(options: MemoryLedgerOptions): MemoryLedger {
   const callers = new Map<string, Set<Row>>();
   const dueShards = Array.from({ length: shards }, () => new SortedList<Due>(byDue));
   const cutOffs = new Map<string, CutOff>();
+
+  const holds = new Map<string, UserHold & HeldUser>();
+  let writes = 0;
+  const holdKey = ({ userName, orgId }: HeldUser) => `${normaliseUser(userName)}#${orgId}`;
+  const setHold = ({ userName, orgId }: HeldUser, { digest, subject, until, mixedUntil }: Omit<UserHold, 'write'>) => {
+    const mixed = mixedUntil === undefined ? {} : { mixedUntil };
+    writes += 1;
+    const hold = { userName, orgId, digest, subject, until, ...mixed, write: String(writes) };
+    holds.set(holdKey(hold), hold);
+  };
 
   const find = (key: LeaseKey) => users.get(key.user)?.get(key.fingerprint)?.get(key.generation);
   const shardOf = (key: LeaseKey) => {
@@ -232,6 +258,37 @@ export function makeMemoryLedger(options: MemoryLedgerOptions): MemoryLedger {
         const old = cutOffs.get(scopeKey(scope));
         if (!old?.pending || old.before !== before) return;
         cutOffs.set(scopeKey(scope), cursor === null ? { scope, before, pending: false } : { ...old, cursor });
+      }),
+
+    holdUser: (user, request, endedBefore, deadline) =>
+      call('holdUser', [user, request], deadline, () => {
+        const old = holds.get(holdKey(user));
+        const same = old?.digest === request.digest && old.subject === request.subject && old.until <= request.until;
+        if (old && old.until >= endedBefore && !same) return false;
+        setHold(user, { ...(old?.mixedUntil !== undefined && { mixedUntil: old.mixedUntil }), ...request });
+        return true;
+      }),
+
+    userHold: (user, deadline) =>
+      call('userHold', [user], deadline, () => {
+        const { userName: _userName, orgId: _orgId, ...hold } = holds.get(holdKey(user)) ?? {};
+        return 'write' in hold ? hold : undefined;
+      }),
+
+    replaceUserHold: (user, read, next, deadline) =>
+      call('replaceUserHold', [user, next], deadline, () => {
+        if (holds.get(holdKey(user))?.write !== read.write) return false;
+        setHold(user, next);
+        return true;
+      }),
+
+    usersUnusedSince: (before, limit, cursor, deadline) =>
+      call('usersUnusedSince', [before, limit, cursor], deadline, () => {
+        const keys = [...holds.keys()].sort().filter((key) => cursor === undefined || key > cursor);
+        const here = keys.slice(0, limit).flatMap((key) => holds.get(key) ?? []);
+        const users = here.filter(({ userName, until }) => isPerEntitlement(userName) && until < before);
+        const next = keys.length > limit ? { next: keys[limit - 1] as string } : {};
+        return { users: users.map(({ userName, orgId, until }) => ({ userName, orgId, until })), ...next };
       }),
 
     due: (shard, until, limit, cursor, deadline) =>

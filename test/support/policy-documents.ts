@@ -139,12 +139,16 @@ const grantKind = fc.oneof(
 const grants = fc
   .array(fc.tuple(grantKind, bounds), { minLength: 1, maxLength: 3 })
   .map((list) => list.map(([kind, limits], index) => ({ name: `grant-${index}`, validity: limits, ...kind })));
-const userDocument = fc.oneof(
+const plainUser = fc.oneof(
   { weight: 4, arbitrary: fc.record({ claim: fc.constantFrom('name', 'tenant'), lowerCase: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ claim: claimName, lowerCase: fc.boolean() }) },
   { weight: 2, arbitrary: mapped },
   { weight: 1, arbitrary: fc.constant({ serviceAccount: 'svc' }) },
 );
+/** Most rules have users per entitlement: with plain users, grants that leave different entitlements do not compile. */
+const who = fc
+  .tuple(plainUser, fc.constantFrom(true, true, false))
+  .map(([user, perEntitlement]) => (perEntitlement ? { user: { ...user, perEntitlement }, provision: {} } : { user }));
 const tables = {
   orgs: { acme: 1, globex: 2, 1: 3 },
   words: { acme: 'amber', globex: 'green', alice: 'alice', 1: 'one' },
@@ -168,7 +172,7 @@ export const policyDocument = fc
     fc.record({
       mode: fc.constantFrom('enforce', 'enforce', 'enforce', 'audit'),
       when: fc.oneof(conditionDocument, usualCondition),
-      user: userDocument,
+      who,
       org: fc.oneof(fc.constant(0), fc.constant({ claim: 'tenant', table: 'orgs' })),
       grants,
     }),
@@ -178,7 +182,13 @@ export const policyDocument = fc
     version: 1,
     refuse: ['Bob'],
     tables,
-    rules: rules.map((each, index) => ({ name: `rule-${index}`, ...each })),
+    rules: rules.map(({ who: { user, ...others }, ...each }, index) => ({
+      name: `rule-${index}`,
+      ...each,
+      user,
+      ...others,
+      accept: ['entitlements-may-differ'],
+    })),
   }));
 
 const seldom = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { freq: 4, nil: undefined });

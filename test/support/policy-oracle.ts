@@ -9,6 +9,7 @@ type Json = any; // eslint-disable-line @typescript-eslint/no-explicit-any
 export interface Verdict {
   readonly code: 'granted' | 'not-entitled' | 'invalid-request';
   readonly rule?: string;
+  /** Without the digest, where the rule has users per entitlement: `alice~`. */
   readonly user?: string;
   readonly orgId?: number;
   readonly rights?: unknown;
@@ -119,7 +120,8 @@ function attempt(document: Json, rule: Json, claims: Json, request: Json, second
   if (!Number.isInteger(asked) || asked < minSeconds || asked > maxSeconds) throw new Wrong('validity');
   if (withinCallerToken && secondsLeft < minSeconds) throw new Wrong('caller token');
   const validitySeconds = withinCallerToken && secondsLeft < asked ? secondsLeft : asked;
-  return { code: 'granted', rule: rule.name, user, orgId, rights, validitySeconds };
+  const name = rule.user.perEntitlement === true ? `${user}~` : user;
+  return { code: 'granted', rule: rule.name, user: name, orgId, rights, validitySeconds };
 }
 
 export function verdictOf(document: Json, claims: Json, request: Json, secondsLeft: number): Verdict {

@@ -59,7 +59,7 @@ export function describeLedger(name: string, start: () => Promise<Subject>): voi
 
     describe('a reservation', () => {
       it('is a reserved row with all its facts, due at its mint deadline, and without a token', async () => {
-        const row = reservation({ shared: true, orgId: 0, kind: 'custom', userName: 'Alice' });
+        const row = reservation({ shared: true, orgId: 0, kind: 'custom', userName: 'Alice', entitlements: 'd' });
         expect(await ledger.reserve(row, deadline)).toBe(true);
         const lease = await ledger.get(keyOf(row), deadline);
         expect(lease).toEqual({

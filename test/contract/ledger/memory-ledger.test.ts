@@ -1,12 +1,15 @@
 import { makeMemoryLedger } from '../../support/memory-ledger.ts';
 import { TestClock, reservation } from './fixtures.ts';
 import { describeLedger } from './ledger-contract.ts';
+import { describeUserHolds } from './user-holds-contract.ts';
 
-describeLedger('the ledger in memory', async () => {
+const start = async () => {
   const clock = new TestClock();
   const ledger = makeMemoryLedger({ clock, shards: 4 });
   return { ledger, clock, other: () => ledger, close: async () => {} };
-});
+};
+describeLedger('the ledger in memory', start);
+describeUserHolds('holds in memory', start);
 
 describe('the ledger in memory, besides', () => {
   it('keeps many rows in the order of their due times through changes', async () => {

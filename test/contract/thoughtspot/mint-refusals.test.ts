@@ -28,7 +28,15 @@ describe('an object that ThoughtSpot does not have', () => {
     ],
     ['in a page of somebody else', html(404, 'Not found'), callers, 'upstream-refused'],
     ['and a user who is not there', reply(400, documented(10002, TEXT.noUser)), callers, 'user-not-provisioned'],
-    ['and a refusal', reply(403, documented(10023, TEXT.noPermission)), callers, 'upstream-refused'],
+    ['403, no access', reply(403, documented(10023, TEXT.noPermission)), callers, 'object-not-available'],
+    ['500 as a permission error', reply(500, live(10038, 'FORBIDDEN')), callers, 'object-not-available'],
+    [
+      'and trusted authentication off',
+      reply(403, live(10023, TEXT.trustedAuthOff)),
+      callers,
+      'upstream-trusted-auth-disabled',
+    ],
+    ['and a wrong key', reply(401, live(10097, TEXT.badKey)), callers, 'upstream-credential-refused'],
   ])('%s', async (_fact, act, changes, code) => {
     server.will(act);
     const { issuer, by } = rig(server.url);

@@ -5,15 +5,23 @@ import { startLocalBroker, type LocalBroker } from '../../../local/local-broker.
 import type { Switches } from '../../../local/thoughtspot/switches.ts';
 import { type Answered, witness, type Witness } from '../../support/broker-witness.ts';
 import { crowd } from '../../support/crowd.ts';
+import { withOneTeam } from '../../support/one-team.ts';
 
-const { names, users, cluster } = crowd(40);
+const { names, ...many } = crowd(40);
+const { policy, users, cluster } = withOneTeam(many.users, many.cluster);
 const people = [...names];
 const somebody = () => people.pop() ?? '';
 let broker: LocalBroker;
 let seen: Witness;
 
 beforeAll(async () => {
-  broker = await startLocalBroker({ sweepEveryMs: null, users, simulator: { cluster }, limits: { timeoutMs: 7_000 } });
+  broker = await startLocalBroker({
+    sweepEveryMs: null,
+    policy,
+    users,
+    simulator: { cluster },
+    limits: { timeoutMs: 7_000 },
+  });
   broker.simulator?.set({ rateLimit: false });
   seen = witness(broker);
 });
@@ -72,6 +80,10 @@ const PROVOKE: Record<ProblemCode, () => Promise<Answered>> = {
   'not-entitled': () => seen.ask('mallory'),
   'insufficient-scope': () => seen.ask('alice', '/revoketoken', { body: { all: true } }),
   'user-not-provisioned': () => seen.ask('erin'),
+  'entitlement-conflict': async () => {
+    expect((await seen.ask('mia')).status).toBe(200);
+    return seen.ask('mona');
+  },
   'lease-not-found': () => seen.ask('bob', '/revoketoken', { body: { leaseId: 'AAAA' } }),
   'object-not-available': () =>
     seen.ask(somebody(), '/gettoken', {

@@ -50,7 +50,7 @@ test('ThoughtSpot does not accept the token and answers 401: that counts as revo
     await fetch(`${broker.simulator?.url}/api/rest/2.0/auth/token/revoke`, {
       method: 'POST',
       headers: { authorization: `Bearer ${String(json['token'])}`, 'content-type': 'application/json' },
-      body: JSON.stringify({ user_identifier: 'alice', token: json['token'] }),
+      body: JSON.stringify({ user_identifier: json['userName'], token: json['token'] }),
     });
     const refusedBefore = broker.simulator?.state().refused['POST /api/rest/2.0/auth/token/revoke']?.['401'] ?? 0;
     expect(await seen.ask('alice', '/revoketoken')).toMatchObject(done);
@@ -66,10 +66,11 @@ test('ThoughtSpot does not accept the token and answers 401: that counts as revo
 
 test('a user is inactive while the token is revoked, and active again: the token is revoked then', async () => {
   await withBroker({}, async (broker, seen) => {
-    await seen.ask('alice');
-    broker.simulator?.setUserStatus('alice', 'INACTIVE');
+    const { json } = await seen.ask('alice');
+    const userName = String(json['userName']);
+    broker.simulator?.setUserStatus(userName, 'INACTIVE');
     expect(await seen.ask('alice', '/revoketoken')).toMatchObject(done);
-    broker.simulator?.setUserStatus('alice', 'ACTIVE');
+    broker.simulator?.setUserStatus(userName, 'ACTIVE');
     expect(seen.liveTokens('alice')).toHaveLength(1);
     seen.shiftClocks(LATER_MS);
     await broker.sweep();
@@ -100,11 +101,11 @@ test.each([
   await withBroker({}, async (broker, seen) => {
     const { json } = await seen.ask('alice');
     broker.simulator?.set(storm);
-    broker.simulator?.setUserStatus('alice', status);
+    broker.simulator?.setUserStatus(String(json['userName']), status);
     expect(await seen.ask('ops', '/revoketoken', { body: { token: json['token'] } })).toMatchObject(tally);
     expect(await seen.statesOf('alice')).toEqual(['revoking']);
     broker.simulator?.set({ outage: 'none' });
-    broker.simulator?.setUserStatus('alice', 'ACTIVE');
+    broker.simulator?.setUserStatus(String(json['userName']), 'ACTIVE');
     expect(seen.liveTokens('alice')).toHaveLength(1);
     const again = await seen.ask('alice');
     expect([again.status, again.json['token'] === json['token']]).toEqual([200, false]);

@@ -8,11 +8,13 @@ import { startLocalBroker, type LocalBroker } from '../../../local/local-broker.
 import { witness, type Witness } from '../../support/broker-witness.ts';
 import { leaksIn } from '../../support/canaries.ts';
 import { crowd } from '../../support/crowd.ts';
+import { withOneTeam } from '../../support/one-team.ts';
 
 const PROBER_SECRET = 'thoughtspot-broker/local/prober';
 const PROBER_CLIENT_SECRET = 'the client secret of the prober in this test';
 const HOUR_MS = 3_600_000;
-const { names, users, cluster } = crowd(60);
+const { names, ...many } = crowd(60);
+const { policy, users, cluster } = withOneTeam(many.users, many.cluster);
 const people = [...names];
 const somebody = () => people.pop() ?? '';
 let broker: LocalBroker;
@@ -20,7 +22,13 @@ let seen: Witness;
 let issuer: ReturnType<typeof createServer>;
 
 beforeAll(async () => {
-  broker = await startLocalBroker({ sweepEveryMs: null, users, simulator: { cluster }, limits: { timeoutMs: 9_000 } });
+  broker = await startLocalBroker({
+    sweepEveryMs: null,
+    policy,
+    users,
+    simulator: { cluster },
+    limits: { timeoutMs: 9_000 },
+  });
   broker.simulator?.set({ rateLimit: false });
   seen = witness(broker);
   const clients: Readonly<Record<string, string>> = { prober: 'bob', stranger: 'mallory' };
@@ -129,6 +137,12 @@ const TRIALS: readonly Trial[] = [
       broker.simulator?.set({ wrongUser: 'bob' });
       await call.gettoken();
       broker.simulator?.set({ wrongUser: null });
+    },
+  },
+  {
+    alarm: 'gettoken/entitlement-conflict',
+    make: async () => {
+      for (const name of ['mia', 'mona']) await seen.ask(name);
     },
   },
   {

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { startLocalBroker, type LocalBroker } from '../../../local/local-broker.ts';
 import { leaksIn } from '../../support/canaries.ts';
+import { backdateHolds } from '../../support/ledger-rows.ts';
 
 const root = join(import.meta.dirname, '../../..');
 let broker: LocalBroker;
@@ -59,7 +60,7 @@ describe('npm run leases', () => {
     expect({ code, stdout }).toMatchObject({ code: 0 });
     expect(stdout).toBe('Leases of the user alice: 2 ended.\n');
     expect((await here('list', '--user', 'alice')).stdout).toBe('No leases.\n');
-    expect(broker.simulator?.state().tokens.map(({ user }) => user)).toEqual(['carol']);
+    expect(broker.simulator?.state().tokens.map(({ user }) => user)).toEqual([expect.stringMatching(/^carol~/)]);
   });
 
   test('says that a user has no leases, where there are none', async () => {
@@ -86,6 +87,10 @@ describe('npm run leases', () => {
     [['forget'], 2, /There is no command forget/],
     [['list', 'alice'], 2, /Unexpected argument 'alice'/],
     [['list', '--all'], 2, /--all is for revoke/],
+    [['list', '--stale', '30d'], 2, /--stale is for users/],
+    [['users'], 2, /Say for how long without a token: --stale 30d/],
+    [['users', '--stale', '30'], 2, /Say for how long without a token: --stale 30d/],
+    [['users', '--stale', '30d', '--user', 'alice'], 2, /users takes --stale only/],
     [['revoke', '--all', '--state', 'orphaned', '--yes'], 2, /--state is for list/],
     [['list', '--env', 'dev'], 2, /Name one broker/],
     [['list', '--state', 'gone'], 1, /state: is not a state of a lease/],
@@ -97,6 +102,21 @@ describe('npm run leases', () => {
     expect(ended.code).toBe(code);
     expect(ended.stderr).toMatch(words);
     expect(ended.stderr).not.toMatch(/^\s+at /m);
+  });
+
+  test('lists ThoughtSpot users that the broker made and no longer uses, as a table and as JSON', async () => {
+    await mint('alice', 'regional');
+    await mint('bob');
+    expect(await here('users', '--stale', '1h')).toEqual({ code: 0, stdout: 'No users.\n', stderr: '' });
+    const ended = Date.now() - 40 * 86_400_000;
+    await backdateHolds(broker, 'alice', ended);
+    const { stdout } = await here('users', '--stale', '30d');
+    expect(stdout).toMatch(/^ThoughtSpot user +org +last token ended by\nalice~[a-z2-7]{16} +1 +20/);
+    expect(stdout).not.toContain('bob');
+    const { users } = JSON.parse((await here('users', '--stale', '30d', '--json')).stdout) as { users: object[] };
+    expect(users).toContainEqual({ userName: expect.stringMatching(/^alice~/) as string, orgId: 1, until: ended });
+    expect((await here('users', '--stale', '41d')).stdout).toBe('No users.\n');
+    for (const user of ['alice', 'bob']) await here('revoke', '--user', user, '--yes');
   });
 
   test('tells a caller without the scope what is missing', async () => {

@@ -32,5 +32,5 @@ test.each<[string, unknown]>([
     .filter((name) => name !== 'servedAt')
     .map((name): [string, unknown] => [`a ${name} of another type`, { ...answer, [name]: [] }]),
 ])('%s is no token', (_name, body) => {
-  expect(() => parseToken(body)).toThrow('something that is not a token');
+  expect(() => parseToken(body)).toThrow('invalid-answer');
 });

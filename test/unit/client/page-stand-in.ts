@@ -54,7 +54,14 @@ export function standInPage({ tabs = true } = {}): PageStandIn {
     listeners,
     fire: (event) => [...(listeners.get(event) ?? [])].forEach((listener) => listener()),
     remove() {
-      for (const name of ['addEventListener', 'removeEventListener', 'document', 'BroadcastChannel', '_tsEmbedSDK']) {
+      for (const name of [
+        'addEventListener',
+        'removeEventListener',
+        'document',
+        'location',
+        'BroadcastChannel',
+        '_tsEmbedSDK',
+      ]) {
         Reflect.deleteProperty(globalThis, name);
       }
     },
@@ -65,6 +72,7 @@ export function standInPage({ tabs = true } = {}): PageStandIn {
       listeners.set(event, (listeners.get(event) ?? new Set()).add(listener));
     },
     removeEventListener: (event: string, listener: () => void) => void listeners.get(event)?.delete(listener),
+    location: { origin: 'https://app.example' },
     document: {
       get visibilityState() {
         return page.visibility;

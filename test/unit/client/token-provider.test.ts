@@ -7,9 +7,11 @@ import {
   type TokenState,
 } from '../../../client/token-provider.ts';
 import { accessToken, BrokerStandIn, deferred, problem } from './broker-stand-in.ts';
+import { standInPage, type PageStandIn } from './page-stand-in.ts';
 
 let broker: BrokerStandIn;
 let user: string;
+let browser: PageStandIn;
 let refreshed: number;
 const providers: TokenProvider[] = [];
 
@@ -35,8 +37,7 @@ beforeEach(() => {
   jest.useFakeTimers({ now: 1_764_000_000_000 });
   jest.spyOn(Math, 'random').mockReturnValue(0.5);
   // One page alone: tabs are tried in a real browser.
-  Reflect.deleteProperty(globalThis, 'BroadcastChannel');
-  Object.defineProperty(globalThis, 'navigator', { value: {}, configurable: true });
+  browser = standInPage({ tabs: false });
   broker = new BrokerStandIn();
   user = `user-${Math.floor(performance.now() * 1000)}`;
   refreshed = 0;
@@ -49,6 +50,7 @@ afterEach(async () => {
     await jest.runAllTimersAsync();
     await ended;
   }
+  browser.remove();
   jest.useRealTimers();
   jest.restoreAllMocks();
 });

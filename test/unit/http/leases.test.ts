@@ -1,5 +1,5 @@
 import type { Lease } from '../../../functions/broker/lease.ts';
-import type { Caller } from '../../../functions/broker/ports.ts';
+import type { Caller, TokenLedger } from '../../../functions/broker/ports.ts';
 import type { ListLeases } from '../../../functions/broker/use-cases.ts';
 import { leasesRoute } from '../../../functions/http/leases.ts';
 import { httpEvent } from '../../support/http-event.ts';
@@ -28,18 +28,23 @@ const lease: Lease = {
 
 async function ask(query: Record<string, string>) {
   const calls: Parameters<ListLeases>[] = [];
+  const asked: Parameters<TokenLedger['usersUnusedSince']>[] = [];
   const listLeases: ListLeases = async (...call) => {
     calls.push(call);
     return { leases: [lease], next: 'more' };
   };
   const caller: Caller = { issuer: 'i', subject: 's', claims: {}, expiresAt: 0, scopes: ['revoke'] };
-  const answer = await leasesRoute(listLeases).answer({
+  const users: TokenLedger['usersUnusedSince'] = async (...call) => {
+    asked.push(call);
+    return { users: [{ userName: 'ann~abcdefghijklmnop', orgId: 1, until: 5 }], next: 'more' };
+  };
+  const answer = await leasesRoute({ listLeases, ledger: { usersUnusedSince: users } }).answer({
     event: httpEvent({ query }),
     caller,
     deadline: 9,
     conceal: () => {},
   });
-  return { body: JSON.parse(answer.body ?? '') as { leases: object[] }, call: calls[0] };
+  return { body: JSON.parse(answer.body ?? '') as { leases: object[] }, call: calls[0], asked: asked[0] };
 }
 
 describe('GET /leases', () => {
@@ -78,6 +83,8 @@ describe('GET /leases', () => {
     [{ limit: '5 ' }],
     [{ limit: '0x10' }],
     [{ org: '1e1' }],
+    [{ usersUnusedSince: '-1' }],
+    [{ usersUnusedSince: '1', user: 'alice' }],
   ])('refuses %j', async (query) => {
     await expect(ask(query)).rejects.toMatchObject({
       code: 'invalid-request',
@@ -85,11 +92,19 @@ describe('GET /leases', () => {
     });
   });
 
+  test('lists ThoughtSpot users that the broker made and no longer uses', async () => {
+    const { body, asked } = await ask({ usersUnusedSince: '1764000000000', limit: '10', cursor: 'c' });
+    expect(asked).toStrictEqual([1_764_000_000_000, 10, 'c', 9]);
+    expect(schemaAt('/components/schemas/LeasePage')(body)).toBe(true);
+    expect(body).toEqual({ users: [{ userName: 'ann~abcdefghijklmnop', orgId: 1, until: 5 }], next: 'more' });
+  });
+
   test('takes digits for a number only where one is asked for', async () => {
     expect((await ask({ user: '42', cursor: '7' })).call?.slice(0, 3)).toEqual([{ user: '42' }, 50, '7']);
   });
 
   test('is for operators', () => {
-    expect(leasesRoute(async () => ({ leases: [lease] })).scope).toBe('revoke');
+    const ledger = { usersUnusedSince: async () => ({ users: [] }) };
+    expect(leasesRoute({ listLeases: async () => ({ leases: [lease] }), ledger }).scope).toBe('revoke');
   });
 });

@@ -4,9 +4,11 @@ import { makeTransport } from '../../../functions/thoughtspot/transport.ts';
 
 let server: Server;
 let connections = 0;
+let requests = 0;
 
 beforeAll(async () => {
   server = createServer((request, response) => {
+    requests += 1;
     request.resume().on('end', () => response.end('{}'));
   });
   server.on('connection', () => (connections += 1));
@@ -21,5 +23,21 @@ test('the first call goes out on the connection that was opened ahead of it', as
   const exchange = await transport.exchange({ method: 'POST', path: '/', headers: {}, body: '{}' }, 10_000);
   expect(exchange).toMatchObject({ kind: 'reply', reply: { status: 200 } });
   expect(connections).toBe(1);
+  await transport.close();
+});
+
+test('nothing is sent after its time, even if the timer stood still in a frozen sandbox', async () => {
+  const { port } = server.address() as AddressInfo;
+  let now = 0;
+  const transport = makeTransport(new URL(`http://127.0.0.1:${port}`), () => now);
+  const before = requests;
+  const exchange = transport.exchange({ method: 'POST', path: '/', headers: {}, body: '{}' }, 10_000);
+  now = 10_000;
+  expect(await exchange).toEqual({ kind: 'lost', cause: 'timeout', sent: false });
+  now = 0;
+  expect(await transport.exchange({ method: 'POST', path: '/', headers: {}, body: '{}' }, 10_000)).toMatchObject({
+    kind: 'reply',
+  });
+  expect(requests - before).toBe(1);
   await transport.close();
 });

@@ -35,7 +35,7 @@ module.exports = {
       from: { path: '^functions/policy/' },
       to: { dependencyTypes: ['npm', 'npm-dev', 'npm-optional', 'core', 'npm-no-pkg', 'npm-unknown'] },
     },
-    only('adapters-know-ports-only', '^functions/(thoughtspot|secrets|ledger)/', [
+    only('adapters-know-ports-only', '^functions/(thoughtspot|secrets|ledger|identity)/', [
       '^functions/$1/',
       '^functions/broker/(ports|lease|failure)\\.ts$',
       '^functions/(contract|telemetry)/',
@@ -58,8 +58,8 @@ module.exports = {
     {
       name: 'only-wiring-builds-adapters',
       severity: 'error',
-      from: { path: '^functions/', pathNot: '^functions/(wiring|thoughtspot|secrets|ledger)/' },
-      to: { path: '^functions/(thoughtspot|secrets|ledger)/' },
+      from: { path: '^functions/', pathNot: '^functions/(wiring|thoughtspot|secrets|ledger|identity)/' },
+      to: { path: '^functions/(thoughtspot|secrets|ledger|identity)/' },
     },
     {
       name: 'nobody-imports-entries',

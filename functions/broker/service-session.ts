@@ -22,7 +22,7 @@ const SETTINGS = {
   repliesWithoutScope: true,
   longestUseMs: LONGEST_USE_MS,
   // The mint that needs the session keeps its own time for what comes after it.
-  afterMintMs: 2_500,
+  afterMintMs: 3_500,
 };
 /** No caller: nobody's "all my tokens" means the broker's session. Operators find it under its user. */
 const NO_CALLER = { issuer: 'thoughtspot-token-broker', subject: 'service-session' };

@@ -252,9 +252,10 @@ describe('the examples, in a browser, without a network', () => {
 });
 
 async function endAtThoughtSpot(host: string, token: string): Promise<void> {
+  const [user] = Buffer.from(token, 'base64').toString('latin1').split(':');
   await fetch(`${host}/api/rest/2.0/auth/token/revoke`, {
     method: 'POST',
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ user_identifier: 'alice', token }),
+    body: JSON.stringify({ user_identifier: user, token }),
   });
 }

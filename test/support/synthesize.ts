@@ -31,6 +31,7 @@ const everyOption = parseEnvironment(
       { name: 'user', expression: 'rate(1 day)', timeZone: 'UTC', select: { userName: 'kiosk' } },
     ],
     alarms: { topicArn: 'arn:aws:sns:eu-central-1:111122223333:on-call' },
+    allowedHeaders: ['traceparent', 'baggage', 'sentry-trace'],
     customDomain: {
       name: 'tokens.example.com',
       certificateArn: 'arn:aws:acm:eu-central-1:111122223333:certificate/00000000-0000-4000-8000-000000000000',

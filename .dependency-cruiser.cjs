@@ -35,7 +35,7 @@ module.exports = {
       from: { path: '^functions/policy/' },
       to: { dependencyTypes: ['npm', 'npm-dev', 'npm-optional', 'core', 'npm-no-pkg', 'npm-unknown'] },
     },
-    only('adapters-know-ports-only', '^functions/(thoughtspot|secrets|ledger)/', [
+    only('adapters-know-ports-only', '^functions/(thoughtspot|secrets|ledger|identity)/', [
       '^functions/$1/',
       '^functions/broker/(ports|lease|failure)\\.ts$',
       '^functions/(contract|telemetry)/',
@@ -58,8 +58,8 @@ module.exports = {
     {
       name: 'only-wiring-builds-adapters',
       severity: 'error',
-      from: { path: '^functions/', pathNot: '^functions/(wiring|thoughtspot|secrets|ledger)/' },
-      to: { path: '^functions/(thoughtspot|secrets|ledger)/' },
+      from: { path: '^functions/', pathNot: '^functions/(wiring|thoughtspot|secrets|ledger|identity)/' },
+      to: { path: '^functions/(thoughtspot|secrets|ledger|identity)/' },
     },
     {
       name: 'nobody-imports-entries',
@@ -136,7 +136,7 @@ module.exports = {
     {
       name: 'cdk-stays-in-infra',
       severity: 'error',
-      from: { pathNot: '^(infra|test/(infra|support))/' },
+      from: { pathNot: '^(infra|test/(infra|support|deploy))/' },
       to: { path: 'node_modules/(aws-cdk-lib|constructs|cdk-nag)/' },
     },
     { name: 'nothing-ships-test-code', severity: 'error', from: { pathNot: '^(test|bench)/' }, to: { path: '^test/' } },

@@ -14,7 +14,7 @@ import { OutputLog } from '../local/lambda/output.ts';
 import { Sandbox } from '../local/lambda/sandbox.ts';
 import type { Benchmark, Context, Result } from './benchmark.ts';
 import { interleave, median, millisecondsOf, quantile, ratios } from './measure.ts';
-import { requestOf, type Setup, startPeer, startSetup } from './setup.ts';
+import { type Setup, startPeer, startSetup } from './setup.ts';
 
 const LOAD_GOAL = 1.5;
 /** A mint needs the secret first; the other five steps are those of a warm mint. */
@@ -85,8 +85,8 @@ async function startMs(yard: Yard, name: string): Promise<number> {
   }
 }
 
-async function ask(one: Sandbox, person: string): Promise<void> {
-  const outcome = await one.invoke(randomUUID(), JSON.stringify(requestOf(person)), 20_000);
+async function ask(one: Sandbox, { setup }: Yard, person: string): Promise<void> {
+  const outcome = await one.invoke(randomUUID(), JSON.stringify(setup.requestOf(person)), 20_000);
   if (outcome.kind !== 'answer' || (JSON.parse(outcome.payload) as { statusCode: number }).statusCode !== 200) {
     throw new Error(`gettoken did not answer with a token: ${JSON.stringify(outcome)}`);
   }
@@ -98,9 +98,9 @@ async function firstAnswers(yard: Yard, nextPerson: () => string): Promise<{ col
   try {
     const cold = await millisecondsOf(async () => {
       await one.start(10_000);
-      await ask(one, nextPerson());
+      await ask(one, yard, nextPerson());
     });
-    return { cold, warm: await millisecondsOf(() => ask(one, nextPerson())) };
+    return { cold, warm: await millisecondsOf(() => ask(one, yard, nextPerson())) };
   } finally {
     await one.kill();
   }

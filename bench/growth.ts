@@ -34,7 +34,7 @@ const callerOf = (person: string): Caller => ({
     'https://broker.example/tenant': 'acme',
   },
   expiresAt: 4_000_000_000_000,
-  scopes: ['broker:token'],
+  scopes: ['token'],
 });
 
 /** A revoked lease, as the table keeps it for a month. */

@@ -8,7 +8,7 @@ import { startSimulator, type Simulator } from '../local/thoughtspot/simulator.t
 import { crowd } from '../test/support/crowd.ts';
 import type { Benchmark, Context, Result } from './benchmark.ts';
 import { quantile } from './measure.ts';
-import { requestOf, startPeer, startSetup, unheard } from './setup.ts';
+import { startPeer, startSetup, unheard } from './setup.ts';
 import { useCasesOn } from './use-cases.ts';
 
 const USERS = 500;
@@ -74,7 +74,7 @@ async function run(context: Context): Promise<Result> {
   const [ours, today] = [newTally(), newTally()];
   try {
     const { ask } = await useCasesOn(setup);
-    const askOurs: Ask = async (user) => (await ask(requestOf(user))).status === 200;
+    const askOurs: Ask = async (user) => (await ask(setup.requestOf(user))).status === 200;
     const askPeer: Ask = async (user) => {
       const { statusCode, body } = await pool.request({ path: `/gettoken/${user}`, method: 'GET' });
       await body.text();

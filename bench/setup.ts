@@ -6,13 +6,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Context } from 'aws-lambda';
 import type { FunctionName } from '../functions/contract/functions.ts';
-import type { Route } from '../functions/http/http-entry.ts';
-import { httpEntry } from '../functions/http/http-entry.ts';
+import { httpEntry, type Served } from '../functions/http/http-entry.ts';
 import { makeTelemetry, type Telemetry } from '../functions/telemetry/telemetry.ts';
 import { readConfig, type Config } from '../functions/wiring/config.ts';
 import { clock } from '../functions/wiring/system.ts';
 import { checkPolicy, type CheckedPolicy } from '../infra/policy/check.ts';
 import { secretDocument, startLocalAws, type LocalAws } from '../local/aws/local-aws.ts';
+import { startIssuer } from '../local/issuer.ts';
 import { functionVariables, SECRET_ID, TABLE_NAME } from '../local/function-variables.ts';
 import { REGION } from '../local/lambda/environment.ts';
 import { lineSplitter } from '../local/lambda/output.ts';
@@ -29,6 +29,8 @@ export interface Setup {
   readonly policy: CheckedPolicy;
   /** Environment variables of a function that works against this setup. */
   variables(name: FunctionName): Record<string, string>;
+  /** A request of a person, as the gateway hands it to gettoken. */
+  requestOf(person: string, body?: object): ReturnType<typeof httpEvent>;
   /** Starts today's server against this setup. */
   peer(): Promise<Peer>;
   close(): Promise<void>;
@@ -43,7 +45,8 @@ export interface Peer {
 
 /** Starts everything on free ports, and points the AWS clients of this process there. */
 export async function startSetup(people: number, switches: Partial<Switches>): Promise<Setup> {
-  const { names, cluster } = crowd(people);
+  const { names, users, cluster } = crowd(people);
+  const issuer = await startIssuer(users);
   const simulator = await startSimulator({ cluster, switches });
   const aws = await startLocalAws({ secrets: 0, kms: 0, dynamodb: 0 }, TABLE_NAME);
   aws.secrets.put(SECRET_ID, JSON.stringify(secretDocument({ kind: 'simulator', dialect: 'auth-2.0' }, cluster)));
@@ -52,6 +55,7 @@ export async function startSetup(people: number, switches: Partial<Switches>): P
     thoughtspotHost: simulator.url,
     dialect: 'auth-2.0',
     keyId: aws.keyId,
+    issuer,
     logLevel: 'INFO',
     endpoints: { SECRETS_MANAGER: aws.secrets.url, KMS: aws.kms.url, DYNAMODB: aws.dynamodb.url },
   };
@@ -63,6 +67,8 @@ export async function startSetup(people: number, switches: Partial<Switches>): P
     functionVariables(name, backing, { POLICY_FILE, POLICY_VERSION: policy.digest });
   const credentials = { AWS_REGION: REGION, AWS_ACCESS_KEY_ID: 'local', AWS_SECRET_ACCESS_KEY: 'local' };
   Object.assign(process.env, variables('gettoken'), credentials);
+  const signed = names.map(async (name) => [name, await issuer.accessToken(name, { exp: 4_000_000_000 })] as const);
+  const jwts = new Map(await Promise.all(signed));
   const peers: Peer[] = [];
   return {
     aws,
@@ -70,6 +76,8 @@ export async function startSetup(people: number, switches: Partial<Switches>): P
     people: names,
     policy,
     variables,
+    requestOf: (person, body) =>
+      httpEvent({ authorization: `Bearer ${jwts.get(person)}`, ...(body && { body: JSON.stringify(body) }) }),
     async peer() {
       const peer = await startPeer([join(import.meta.dirname, 'peers/token-server.ts')], simulator);
       peers.push(peer);
@@ -77,7 +85,7 @@ export async function startSetup(people: number, switches: Partial<Switches>): P
     },
     async close() {
       await Promise.all(peers.map((peer) => peer.stop()));
-      await Promise.all([simulator.close(), aws.close()]);
+      await Promise.all([simulator.close(), aws.close(), issuer.close()]);
       rmSync(folder, { recursive: true });
     },
   };
@@ -117,23 +125,6 @@ export async function startPeer(nodeArguments: readonly string[], simulator: Sim
   };
 }
 
-/** A request of a person, as the gateway hands it to gettoken. */
-export function requestOf(person: string, body?: object) {
-  const claims = {
-    iss: 'https://issuer.example',
-    aud: 'thoughtspot-token-broker',
-    sub: `user-${person}`,
-    exp: 4_000_000_000,
-    scope: 'broker:token',
-    preferred_username: person,
-    name: person,
-    email: `${person}@acme.example`,
-    groups: ['analysts'],
-    'https://broker.example/tenant': 'acme',
-  };
-  return httpEvent({ claims, ...(body && { body: JSON.stringify(body) }) });
-}
-
 /** Runs work whose functions print as they do in Lambda, and drops what they print. */
 export async function unheard<T>(work: () => Promise<T>): Promise<T> {
   const write = process.stdout.write.bind(process.stdout);
@@ -162,9 +153,9 @@ export interface Asked {
 }
 
 /** The edge of gettoken over a route: asks it in this process, as a sandbox would be asked. */
-export function askerOf(route: Route, telemetry: Telemetry) {
-  const handler = httpEntry({ name: 'gettoken', telemetry, clock }, async () => route);
-  return async (event: ReturnType<typeof requestOf>): Promise<Asked> => {
+export function askerOf(served: Served, telemetry: Telemetry) {
+  const handler = httpEntry({ name: 'gettoken', telemetry, clock }, async () => served);
+  return async (event: ReturnType<typeof httpEvent>): Promise<Asked> => {
     const context = { awsRequestId: 'bench', getRemainingTimeInMillis: () => 20_000 } as Context;
     const { statusCode = 0, body = '{}' } = await handler(event, context);
     return { status: statusCode, token: (JSON.parse(body) as { token?: string }).token };

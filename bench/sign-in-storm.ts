@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { chance } from '../test/support/seeded.ts';
 import type { Benchmark, Context, Result } from './benchmark.ts';
 import { quantile } from './measure.ts';
-import { requestOf, startSetup, unheard } from './setup.ts';
+import { startSetup, unheard } from './setup.ts';
 import { useCasesOn } from './use-cases.ts';
 
 const PEOPLE = 500;
@@ -37,7 +37,7 @@ async function run(context: Context): Promise<Result> {
     const signIn = async (person: string, afterMs: number): Promise<SignIn> => {
       await sleep(afterMs);
       const startedAt = performance.now();
-      const { status } = await ask(requestOf(person, { grant: GRANT }));
+      const { status } = await ask(setup.requestOf(person, { grant: GRANT }));
       context.progress((done += 1) / count);
       return { status, tries: triesOf(person), ms: performance.now() - startedAt };
     };

@@ -3,7 +3,7 @@ import { makeGetToken } from '../functions/broker/get-token.ts';
 import type { MintSettings } from '../functions/broker/mint.ts';
 import { makeRevokeTokens } from '../functions/broker/revoke.ts';
 import { gettokenRoute } from '../functions/http/gettoken.ts';
-import { scopeOf } from '../functions/wiring/config.ts';
+import { wireIdentity } from '../functions/wiring/identity.ts';
 import { wireDataKeys, wireLedger } from '../functions/wiring/ledger.ts';
 import { wirePolicy } from '../functions/wiring/policy.ts';
 import { clock, randomness } from '../functions/wiring/system.ts';
@@ -24,8 +24,9 @@ export async function useCasesOn(
   const timing = <T extends object>(port: Port, one: T): T => clocks[port]?.timing(one) ?? one;
   const { credentials, dataKeys, ledger } = wireLedger(config, telemetry, wireDataKeys(config, telemetry));
   const issuer = wireThoughtSpot(config, credentials, telemetry);
+  const identity = wireIdentity(config, telemetry);
   const deadline = Date.now() + 10_000;
-  await Promise.all([credentials.warm(deadline), dataKeys.warm(deadline), issuer.warm(deadline)]);
+  await Promise.all([credentials.warm(deadline), dataKeys.warm(deadline), issuer.warm(deadline), identity.warm()]);
   const deps = {
     ...telemetry,
     ...timing('policy', await wirePolicy(config)),
@@ -40,6 +41,6 @@ export async function useCasesOn(
     getToken,
     revokeTokens: makeRevokeTokens(deps),
     /** Calls gettoken through its edge, as Lambda calls a sandbox. */
-    ask: askerOf(gettokenRoute(getToken, scopeOf(config.SCOPE_TOKEN), clock), telemetry),
+    ask: askerOf({ ...identity, route: gettokenRoute(getToken, clock) }, telemetry),
   };
 }

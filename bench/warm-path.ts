@@ -4,7 +4,7 @@ import { Pool } from 'undici';
 import { makeSealing } from '../functions/ledger/sealing.ts';
 import type { Benchmark, Context, Result } from './benchmark.ts';
 import { median, millisecondsOf, quantile, ratios } from './measure.ts';
-import { requestOf, type Setup, startSetup, unheard } from './setup.ts';
+import { type Setup, startSetup, unheard } from './setup.ts';
 import { makeStopwatch } from './stopwatch.ts';
 import { useCasesOn } from './use-cases.ts';
 
@@ -21,7 +21,7 @@ async function brokerOf(setup: Setup) {
   const { ask } = await useCasesOn(setup, clocks);
 
   return async (person: string, into?: Layers) => {
-    const event = requestOf(person);
+    const event = setup.requestOf(person);
     const total = await millisecondsOf(async () => {
       const { status } = await ask(event);
       if (status !== 200) throw new Error(`gettoken answered ${status} for ${person}`);

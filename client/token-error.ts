@@ -2,6 +2,7 @@
 export type BrokerCode =
   | 'invalid-request'
   | 'unsupported-media-type'
+  | 'invalid-token'
   | 'not-entitled'
   | 'insufficient-scope'
   | 'user-not-provisioned'
@@ -24,6 +25,7 @@ export type BrokerCode =
   | 'ledger-denied'
   | 'key-unavailable'
   | 'secret-unavailable'
+  | 'issuer-unavailable'
   | 'not-set-up'
   | 'misconfigured'
   | 'internal-error'

@@ -3,7 +3,7 @@ import { makeGetToken } from './broker/get-token.ts';
 import { makeServiceSessions } from './broker/service-session.ts';
 import { gettokenRoute } from './http/gettoken.ts';
 import { httpEntry } from './http/http-entry.ts';
-import { scopeOf } from './wiring/config.ts';
+import { wireIdentity } from './wiring/identity.ts';
 import { wireDataKeys, wireLedger } from './wiring/ledger.ts';
 import { wirePolicy } from './wiring/policy.ts';
 import { start, warmUp } from './wiring/start.ts';
@@ -15,10 +15,11 @@ const { edge, ready } = start('gettoken', async (config, telemetry) => {
   const { credentials, dataKeys, ledger } = wireLedger(config, telemetry, wireDataKeys(config, telemetry));
   const sessions = makeServiceSessions({ ...telemetry, ledger, clock, randomness });
   const issuer = wireThoughtSpot(config, credentials, { ...telemetry, sessions });
-  warmUp(telemetry, credentials, dataKeys, issuer);
+  const identity = wireIdentity(config, telemetry);
+  warmUp(telemetry, credentials, dataKeys, issuer, identity);
   const settings = { repliesWithoutScope: config.THOUGHTSPOT_REPLIES_WITHOUT_SCOPE === 'true' };
   const getToken = makeGetToken({ ...telemetry, ...policy, ledger, issuer, clock, randomness, settings });
-  return gettokenRoute(getToken, scopeOf(config.SCOPE_TOKEN), clock);
+  return { ...identity, route: gettokenRoute(getToken, clock) };
 });
 
 export const handler = httpEntry(edge, ready);

@@ -4,19 +4,20 @@ import { makeListLeases } from './broker/list-leases.ts';
 import { eventEntry, isHttp } from './http/event-entry.ts';
 import { httpEntry } from './http/http-entry.ts';
 import { leasesRoute, listingOf, page } from './http/leases.ts';
-import { scopeOf } from './wiring/config.ts';
+import { wireIdentity } from './wiring/identity.ts';
 import { noDataKeys, wireLedger } from './wiring/ledger.ts';
 import { start, warmUp } from './wiring/start.ts';
 import { clock } from './wiring/system.ts';
 
 const { edge, ready } = start('leases', (config, telemetry) => {
   const { credentials, ledger } = wireLedger(config, telemetry, noDataKeys);
-  warmUp(telemetry, credentials);
+  const identity = wireIdentity(config, telemetry);
+  warmUp(telemetry, credentials, identity);
   const listings = { listLeases: makeListLeases({ ledger, clock }), ledger };
-  return { listings, route: leasesRoute(listings, scopeOf(config.SCOPE_REVOKE)) };
+  return { ...identity, listings, route: leasesRoute(listings) };
 });
 
-const http = httpEntry(edge, async () => (await ready()).route);
+const http = httpEntry(edge, ready);
 
 const noSignal = () => undefined;
 const direct = eventEntry(edge, noSignal, async (event, deadline) => {

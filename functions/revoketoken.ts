@@ -5,7 +5,7 @@ import { eventEntry, isHttp } from './http/event-entry.ts';
 import { httpEntry } from './http/http-entry.ts';
 import { isOperator, revocationOf } from './http/revocation-events.ts';
 import { revoketokenRoute } from './http/revoketoken.ts';
-import { scopeOf } from './wiring/config.ts';
+import { wireIdentity } from './wiring/identity.ts';
 import { wireDataKeys, wireLedger } from './wiring/ledger.ts';
 import { wirePolicy } from './wiring/policy.ts';
 import { start, warmUp } from './wiring/start.ts';
@@ -16,14 +16,14 @@ const { edge, ready } = start('revoketoken', async (config, telemetry) => {
   const policy = await wirePolicy(config);
   const { credentials, dataKeys, ledger } = wireLedger(config, telemetry, wireDataKeys(config, telemetry));
   const issuer = wireThoughtSpot(config, credentials, telemetry);
-  warmUp(telemetry, credentials, dataKeys, issuer);
+  const identity = wireIdentity(config, telemetry);
+  warmUp(telemetry, credentials, dataKeys, issuer, identity);
   const settings = { ratePerSecond: config.SWEEP_RATE };
   const revokeTokens = makeRevokeTokens({ ...telemetry, ...policy, ledger, issuer, clock, randomness, settings });
-  const scopes = { token: scopeOf(config.SCOPE_TOKEN), revoke: scopeOf(config.SCOPE_REVOKE) };
-  return { revokeTokens, route: revoketokenRoute(revokeTokens, scopes, clock) };
+  return { ...identity, revokeTokens, route: revoketokenRoute(revokeTokens, clock) };
 });
 
-const http = httpEntry(edge, async () => (await ready()).route);
+const http = httpEntry(edge, ready);
 
 const signalOf = (event: unknown) => (isOperator(event) ? undefined : 'schedule-failed');
 const direct = eventEntry(edge, signalOf, async (event, deadline) => {

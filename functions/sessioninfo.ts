@@ -2,7 +2,7 @@
 import { makeGetSessionInfo } from './broker/session-info.ts';
 import { httpEntry } from './http/http-entry.ts';
 import { sessioninfoRoute } from './http/sessioninfo.ts';
-import { scopeOf } from './wiring/config.ts';
+import { wireIdentity } from './wiring/identity.ts';
 import { wireDataKeys, wireLedger } from './wiring/ledger.ts';
 import { wirePolicy } from './wiring/policy.ts';
 import { start, warmUp } from './wiring/start.ts';
@@ -13,9 +13,10 @@ const { edge, ready } = start('sessioninfo', async (config, telemetry) => {
   const policy = await wirePolicy(config);
   const { credentials, dataKeys, ledger } = wireLedger(config, telemetry, wireDataKeys(config, telemetry));
   const issuer = wireThoughtSpot(config, credentials, telemetry);
-  warmUp(telemetry, credentials, dataKeys, issuer);
+  const identity = wireIdentity(config, telemetry);
+  warmUp(telemetry, credentials, dataKeys, issuer, identity);
   const getSessionInfo = makeGetSessionInfo({ ...policy, ledger, issuer, clock });
-  return sessioninfoRoute(getSessionInfo, scopeOf(config.SCOPE_TOKEN));
+  return { ...identity, route: sessioninfoRoute(getSessionInfo) };
 });
 
 export const handler = httpEntry(edge, ready);

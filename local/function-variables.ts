@@ -2,12 +2,14 @@
 import { POLICY_FILE_NAME } from '../functions/contract/bundle.ts';
 import { ENVIRONMENT, type EnvironmentVariable } from '../functions/contract/environment.ts';
 import type { FunctionName } from '../functions/contract/functions.ts';
+import type { Issuer } from './issuer.ts';
 
 export interface Backing {
   readonly brokerUrl: string;
   readonly thoughtspotHost: string;
   readonly dialect: string;
   readonly keyId: string;
+  readonly issuer: Pick<Issuer, 'url' | 'audience'>;
   readonly logLevel: string;
   /** Origins of the local AWS endpoints, by the name that the SDK has for the service. */
   readonly endpoints: Readonly<Record<'SECRETS_MANAGER' | 'KMS' | 'DYNAMODB', string>>;
@@ -25,6 +27,7 @@ export function functionVariables(
   backing: Backing,
   overrides: Partial<Record<EnvironmentVariable, string>> = {},
 ): Record<string, string> {
+  const { url, audience } = backing.issuer;
   const values: Partial<Record<EnvironmentVariable, string>> = {
     BROKER_ENVIRONMENT: 'local',
     BROKER_LOG_LEVEL: backing.logLevel,
@@ -37,8 +40,7 @@ export function functionVariables(
     LEDGER_KEY_ID: backing.keyId,
     LEDGER_DUE_SHARDS: '16',
     POLICY_FILE: POLICY_FILE_NAME,
-    SCOPE_TOKEN: SCOPES.token,
-    SCOPE_REVOKE: SCOPES.revoke,
+    ISSUERS: JSON.stringify([{ url, audiences: [audience], scopes: SCOPES, algorithms: ['RS256'], refuseNonce: true }]),
     SWEEP_RATE: '20',
     BROKER_URL: backing.brokerUrl,
     PROBER_SECRET_ID,

@@ -112,6 +112,7 @@ async function start(
     thoughtspotHost: thoughtspot.kind === 'cluster' ? thoughtspot.host : (simulator?.url ?? ''),
     dialect: thoughtspot.dialect,
     keyId: aws.keyId,
+    issuer,
     logLevel: options.logLevel ?? 'INFO',
     endpoints: { SECRETS_MANAGER: aws.secrets.url, KMS: aws.kms.url, DYNAMODB: aws.dynamodb.url },
   };

@@ -3,6 +3,7 @@
  * port throws `Failure` (broker/failure.ts) and nothing else on purpose. Times are epoch ms, durations ms, unless the
  * name says otherwise. `deadline` is the epoch ms at which a call must have given up, by the injected clock.
  */
+import type { Scope } from '../contract/functions.ts';
 import type { SignalName } from '../contract/signals.ts';
 import type { FieldError, Failure } from './failure.ts';
 import type { CallerId, Issuance, Lease, LeaseKey, LeaseState } from './lease.ts';
@@ -27,12 +28,12 @@ export type ClaimValue =
   string | number | boolean | null | readonly ClaimValue[] | { readonly [name: string]: ClaimValue };
 export type Claims = Readonly<Record<string, ClaimValue>>;
 
-/** A caller whose token the gateway has verified. `claims` are typed as signed, never the gateway's flattened copy. */
+/** A caller whose token the function has verified. `claims` are typed as signed, never the gateway's flattened copy. */
 export interface Caller extends CallerId {
   readonly claims: Claims;
   /** End of the caller's own JWT, epoch ms. */
   readonly expiresAt: number;
-  readonly scopes: readonly string[];
+  readonly scopes: readonly Scope[];
 }
 
 // --- what a caller may have ------------------------------------------------------------------------------------------

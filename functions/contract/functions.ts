@@ -5,12 +5,15 @@
 
 import type { LEDGER_TABLE } from './table.ts';
 
+/** What a caller may ask for: tokens of his own, or to list and revoke those of others. */
+export type Scope = 'token' | 'revoke';
+
 export type Trigger =
   | {
       readonly kind: 'http';
       readonly method: 'GET' | 'POST';
       readonly path: string;
-      readonly scope: 'token' | 'revoke';
+      readonly scope: Scope;
     }
   | { readonly kind: 'schedule'; readonly everyMinutes: number };
 

@@ -30,6 +30,7 @@ export const PROBLEMS = {
     'Unsupported media type',
     'Send the body as application/json, or send no body.',
   ),
+  'invalid-token': problem(401, 'Invalid access token', 'The access token is not valid here; sign in again.'),
   'not-entitled': problem(403, 'Not entitled', 'The policy of this broker does not grant you what you asked for.'),
   'insufficient-scope': problem(
     403,
@@ -96,6 +97,7 @@ export const PROBLEMS = {
   ),
   'key-unavailable': later(503, 'Key is unavailable', 'The key that seals tokens cannot be used; ask again later.'),
   'secret-unavailable': later(503, 'Secret is unavailable', 'The credential of the broker cannot be read; ask again.'),
+  'issuer-unavailable': later(503, 'Issuer is unavailable', 'Access tokens cannot be verified now; ask again.'),
   'not-set-up': later(503, 'Not set up yet', 'The credential of this broker has not been stored yet.'),
   misconfigured: problem(
     500,

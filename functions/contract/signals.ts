@@ -28,6 +28,7 @@ export const SIGNALS = {
   'upstream-unavailable': signal('ticket', 'Count', 'ThoughtSpot could not be reached or failed'),
   'credential-reloaded': signal('none', 'Count', 'the secret was read again after a refusal'),
   'secret-stale': signal('ticket', 'Count', 'Secrets Manager is unreachable; an older credential is in use'),
+  'issuer-unavailable': signal('ticket', 'Count', "an issuer's keys cannot be read; older ones count for a while"),
   'upstream-credential-refused': signal(
     'page',
     'Count',

@@ -18,13 +18,12 @@ export function problem({ code, retryAfterMs, errors }: Failure, correlationId: 
   const { status, title, detail } = PROBLEMS[code];
   const type = `${PROBLEM_TYPE_BASE}${code}`;
   const body = { type, title, status, detail, code, correlationId, ...(errors.length === 0 ? {} : { errors }) };
-  const wait = retryAfterMs === undefined ? undefined : String(Math.max(1, Math.ceil(retryAfterMs / 1000)));
-  return answer(
-    status,
-    'application/problem+json',
-    JSON.stringify(body),
-    wait === undefined ? {} : { 'retry-after': wait },
-  );
+  const more = {
+    ...(retryAfterMs !== undefined && { 'retry-after': String(Math.max(1, Math.ceil(retryAfterMs / 1000))) }),
+    // RFC 6750, 3. A 401 without a challenge is none (RFC 9110, 15.5.2).
+    ...(status === 401 && { 'www-authenticate': 'Bearer error="invalid_token"' }),
+  };
+  return answer(status, 'application/problem+json', JSON.stringify(body), more);
 }
 
 /** On every answer, errors too: a token must stay out of caches, and JSON must not be taken for anything else. */

@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto';
 import type { APIGatewayProxyEventV2WithJWTAuthorizer, Context } from 'aws-lambda';
 import { Failure } from '../broker/failure.ts';
 import type { Caller, Clock } from '../broker/ports.ts';
-import { FUNCTIONS, type FunctionName } from '../contract/functions.ts';
+import { FUNCTIONS, type FunctionName, type Scope } from '../contract/functions.ts';
 import type { ProblemCode } from '../contract/problems.ts';
+import { isObject } from '../contract/shapes.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { problem, type Answer } from './answer.ts';
-import { callerOf } from './claims.ts';
 
 /** Time that a function reserves, so that it answers before Lambda ends it, ms. */
 const SAFETY_MARGIN_MS = 750;
@@ -20,10 +20,20 @@ export interface HttpRequest {
   readonly conceal: (secret: string) => void;
 }
 
-/** A use case behind a route. `scope` is what a caller must hold: undefined asks for none. */
+/** A use case behind a route. `scope` is what a caller must hold. */
 export interface Route {
-  readonly scope: string | undefined;
+  readonly scope: Scope;
   answer(request: HttpRequest): Promise<Answer>;
+}
+
+/** What a function serves, and to whom. */
+export interface Served {
+  readonly route: Route;
+  /**
+   * Who calls, by a token that it verifies; `issuer` is the name in the path, undefined for routes at the root. Throws
+   * Failure, as `invalid-token` or `issuer-unavailable`.
+   */
+  readonly identify: (token: string, issuer: string | undefined) => Promise<Caller>;
 }
 
 export interface Edge {
@@ -38,7 +48,7 @@ export type HttpHandler = (event: APIGatewayProxyEventV2WithJWTAuthorizer, conte
  * A Lambda handler for an HTTP route, and the one catch: whatever fails, also the start of the sandbox (`ready`),
  * becomes a problem answer. It never throws: only where Lambda itself fails does the gateway answer in our place.
  */
-export function httpEntry(edge: Edge, ready: () => Promise<Route>): HttpHandler {
+export function httpEntry(edge: Edge, ready: () => Promise<Served>): HttpHandler {
   const { telemetry, clock } = edge;
   return async (event, context) => {
     const startedAt = clock.now();
@@ -50,9 +60,11 @@ export function httpEntry(edge: Edge, ready: () => Promise<Route>): HttpHandler 
     let code: string | undefined;
     let answer: Answer;
     try {
-      concealToken(edge, event);
-      const route = await ready();
-      caller = callerOf(event);
+      const token = tokenOf(event);
+      for (const part of [token, ...token.split('.')]) telemetry.conceal(part);
+      const { route, identify } = await ready();
+      requireAuthorizer(event);
+      caller = await identify(token, issuerOf(event));
       requireScope(route.scope, caller);
       answer = await route.answer({ event, caller, deadline: deadlineOf(clock, context), conceal: telemetry.conceal });
     } catch (error) {
@@ -80,14 +92,24 @@ export function deadlineOf(clock: Clock, context: Context): number {
 }
 
 /** The gateway checks scopes too, but a route that was deployed without them must not give out tokens. */
-function requireScope(scope: string | undefined, caller: Caller): void {
-  if (scope !== undefined && !caller.scopes.includes(scope)) throw new Failure('insufficient-scope');
+function requireScope(scope: Scope, caller: Caller): void {
+  if (!caller.scopes.includes(scope)) throw new Failure('insufficient-scope');
 }
 
-/** After this the caller's token, whole or in parts, cannot appear in any log line. */
-function concealToken({ telemetry }: Edge, event: APIGatewayProxyEventV2WithJWTAuthorizer): void {
-  const token = event.headers?.['authorization']?.replace(/^bearer\s+/i, '');
-  for (const part of token === undefined ? [] : [token, ...token.split('.')]) telemetry.conceal(part);
+/** The caller's token; empty if there is none. `Bearer` is optional, as it is for the gateway. */
+function tokenOf(event: APIGatewayProxyEventV2WithJWTAuthorizer): string {
+  return (event.headers?.['authorization'] ?? '').replace(/^bearer\s+/i, '');
+}
+
+/** The gateway is the outer gate. Its copy of the claims is flattened to text and never used, but it must be there. */
+function requireAuthorizer(event: APIGatewayProxyEventV2WithJWTAuthorizer): void {
+  if (!isObject(event.requestContext?.authorizer?.jwt?.claims))
+    throw new Failure('misconfigured', { reason: 'the route was deployed without its authorizer' });
+}
+
+/** `partner` of `POST /i/partner/gettoken`. */
+function issuerOf({ routeKey }: APIGatewayProxyEventV2WithJWTAuthorizer): string | undefined {
+  return /^[A-Z]+ \/i\/([^/]+)\//.exec(routeKey)?.[1];
 }
 
 /**

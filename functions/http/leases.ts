@@ -1,5 +1,4 @@
 import * as z from 'zod/mini';
-import { Failure } from '../broker/failure.ts';
 import type { TokenLedger } from '../broker/ports.ts';
 import type { LeaseFilter, ListLeases } from '../broker/use-cases.ts';
 import { json } from './answer.ts';
@@ -28,14 +27,12 @@ export interface Listings {
 }
 
 /**
- * `GET /leases`: unfinished leases, one page, for operators; without a scope for them, for nobody. No token, sealed or
- * not, is in a lease. With `usersUnusedSince` (epoch ms): ThoughtSpot users that the broker made and no longer uses.
+ * `GET /leases`: unfinished leases, one page, for operators. No token, sealed or not, is in a lease. With `usersUnusedSince` (epoch ms): ThoughtSpot users that the broker made and no longer uses.
  */
-export function leasesRoute(listings: Listings, scope: string | undefined): Route {
+export function leasesRoute(listings: Listings): Route {
   return {
-    scope,
+    scope: 'revoke',
     async answer({ event, deadline }) {
-      if (scope === undefined) throw new Failure('insufficient-scope');
       const given = Object.entries(event.queryStringParameters ?? {}).map(asNumber);
       const query = readFields(QUERY, Object.fromEntries(given));
       return json(200, await page(listings, query, query, deadline));

@@ -14,20 +14,14 @@ const BODY = z.strictObject({
   all: z.optional(z.literal(true, 'must be true')),
 });
 
-export interface RevokeScopes {
-  readonly token: string | undefined;
-  /** Undefined: nobody may revoke for others over HTTP. */
-  readonly revoke: string | undefined;
-}
-
 /** `POST /revoketoken`: 200 when all that it covers is dead, 202 when the sweep carries on. */
-export function revoketokenRoute(revokeTokens: RevokeTokens, scopes: RevokeScopes, clock: Clock): Route {
+export function revoketokenRoute(revokeTokens: RevokeTokens, clock: Clock): Route {
   return {
-    scope: scopes.token,
+    scope: 'token',
     async answer({ event, caller, deadline, conceal }) {
       const selection = selectionOf(readBody(event, BODY));
       if (selection.kind === 'token') conceal(selection.token);
-      const mayRevokeOthers = scopes.revoke !== undefined && caller.scopes.includes(scopes.revoke);
+      const mayRevokeOthers = caller.scopes.includes('revoke');
       const revoker = { kind: 'caller', caller, mayRevokeOthers } as const;
       const { revoked, pending } = await revokeTokens(revoker, selection, clock.now(), deadline);
       return json(pending === 0 ? 200 : 202, { revoked, pending });

@@ -3,14 +3,12 @@ import { Failure } from '../broker/failure.ts';
 import { ENVIRONMENT, type EnvironmentVariable } from '../contract/environment.ts';
 import type { FunctionName } from '../contract/functions.ts';
 import { secureOrigin } from '../contract/shapes.ts';
+import { parseIssuers } from '../identity/issuers.ts';
 
 /** The value of a text, undefined if the text is not valid, and what it must be, in words for operators. */
 type Reader<T> = readonly [parse: (text: string) => T | undefined, must: string];
 
-const matching = (pattern: RegExp, must: string): Reader<string> => [
-  (text) => (pattern.test(text) ? text : undefined),
-  must,
-];
+const matching = (form: RegExp, must: string): Reader<string> => [(text) => (form.test(text) ? text : undefined), must];
 const oneOf = <T extends string>(...allowed: readonly T[]): Reader<T> => [
   (text) => allowed.find((candidate) => candidate === text),
   `one of ${allowed.join(', ')}`,
@@ -20,11 +18,7 @@ const wholeNumber = (least: number, most: number): Reader<number> => [
   `a whole number, ${least} to ${most}`,
 ];
 const secretId = matching(/^[\w/+=.@:-]{1,2048}$/, 'the name or ARN of a secret');
-const scope = matching(/^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/, 'one scope, or none'); // RFC 6749, 3.3
-const origin: Reader<string> = [
-  secureOrigin,
-  'an origin such as https://my.thoughtspot.cloud, without a path (http only for loopback)',
-];
+const origin: Reader<string> = [secureOrigin, 'an https origin without a path (http only for loopback)'];
 
 const VARIABLES = {
   BROKER_ENVIRONMENT: matching(/^[a-z][a-z0-9-]{0,31}$/, 'a name in lower case of at most 32 characters'),
@@ -38,12 +32,11 @@ const VARIABLES = {
   LEDGER_DUE_SHARDS: wholeNumber(1, 256),
   POLICY_FILE: [(text) => resolve(process.env['LAMBDA_TASK_ROOT'] ?? '.', text), 'a path'],
   POLICY_VERSION: matching(/^[\w-]{43}$/, 'a SHA-256 in base64url'),
-  SCOPE_TOKEN: scope,
-  SCOPE_REVOKE: scope,
+  ISSUERS: [parseIssuers, 'a JSON list of issuers'],
   SWEEP_RATE: wholeNumber(1, 100),
   BROKER_URL: origin,
   PROBER_SECRET_ID: secretId,
-} as const satisfies { readonly [V in EnvironmentVariable]: Reader<string | number> };
+} as const satisfies { readonly [V in EnvironmentVariable]: Reader<unknown> };
 
 type Values = { [V in EnvironmentVariable]: NonNullable<ReturnType<(typeof VARIABLES)[V][0]>> };
 const READERS: { readonly [V in EnvironmentVariable]: Reader<Values[V]> } = VARIABLES;
@@ -73,9 +66,6 @@ export function readTelemetryConfig(environment: NodeJS.ProcessEnv = process.env
   const values = read(['BROKER_ENVIRONMENT', 'BROKER_LOG_LEVEL'], environment);
   return { environment: values.BROKER_ENVIRONMENT ?? 'unknown', level: values.BROKER_LOG_LEVEL ?? 'INFO' } as const;
 }
-
-/** The scope that a caller must hold; undefined where the environment says `none`. */
-export const scopeOf = (configured: string): string | undefined => (configured === 'none' ? undefined : configured);
 
 function read(variables: readonly EnvironmentVariable[], environment: NodeJS.ProcessEnv): Partial<Values> {
   const values: Partial<Values> = {};

@@ -77,7 +77,7 @@ export class TokenApi extends Construct {
       removalPolicy: removalOf(environment.purpose === 'production'),
     });
     const domain = customDomain && this.#domain(customDomain);
-    const stage = new HttpStage(this, 'stage', {
+    new HttpStage(this, 'stage', {
       httpApi: this.api,
       stageName: '$default',
       autoDeploy: true,
@@ -89,7 +89,8 @@ export class TokenApi extends Construct {
       },
       ...(domain ? { domainMapping: { domainName: domain } } : {}),
     });
-    this.url = customDomain ? `https://${customDomain.name}` : stage.url.replace(/\/$/, '');
+    // The API's own attribute, so that whatever made the API says where it is.
+    this.url = customDomain ? `https://${customDomain.name}` : this.api.apiEndpoint;
   }
 
   #domain(settings: NonNullable<Environment['customDomain']>): DomainName {

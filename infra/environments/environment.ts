@@ -64,6 +64,12 @@ const issuerUrl = (development: boolean) =>
     return url !== null && isSecure(url, development) && url.search === '' && url.hash === '';
   }, 'must be https and exactly the iss claim; API Gateway reads <issuer>/.well-known/openid-configuration');
 
+const keysUrl = (development: boolean) =>
+  z.string().refine((value) => {
+    const url = URL.parse(value);
+    return url !== null && isSecure(url, development);
+  }, 'must be the https URL of the key set; left out, it is read from the discovery document');
+
 const selection = z.union(
   [
     z.strictObject({ all: z.literal(true) }),
@@ -127,8 +133,10 @@ const concurrencyPerFunction = Object.fromEntries(
   FUNCTION_NAMES.map((name) => [name, concurrency.optional()]),
 ) as Record<(typeof FUNCTION_NAMES)[number], z.ZodOptional<typeof concurrency>>;
 
-const scope = (variable: 'SCOPE_TOKEN' | 'SCOPE_REVOKE') =>
-  z.string(required('is missing; write the scope as it is in the token')).superRefine(readBy(variable));
+/** As the functions read it (functions/identity/issuers.ts). */
+const scope = z
+  .string(required('is missing; write the scope as it is in the token'))
+  .regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/, 'must be one scope, or none');
 
 /** A secret of Secrets Manager: a new one, or one that is there. `readers`: ARNs of further roles that may read it. */
 const newSecret = z.string().regex(/^[\w/+=.@-]{1,200}$/, 'use 1 to 200 of A-Z, a-z, 0-9 and /_+=.@-');
@@ -177,9 +185,18 @@ const environmentSchema = ({ name, development, region }: Surroundings) =>
         .min(1, 'name at least one; otherwise any token of the issuer would be accepted'),
       /** `token: 'none'` only if the issuer cannot issue scopes: then any token with the audience is accepted. */
       scopes: z.strictObject({
-        token: scope('SCOPE_TOKEN'),
-        revoke: scope('SCOPE_REVOKE').refine((value) => value !== 'none', 'operators always need a scope'),
+        token: scope,
+        revoke: scope.refine((value) => value !== 'none', 'operators always need a scope'),
       }),
+      /** What it signs with; API Gateway takes no other than these. */
+      algorithms: z
+        .array(z.enum(['RS256', 'RS384', 'RS512'], 'choose RS256, RS384 or RS512'))
+        .min(1)
+        .default(['RS256']),
+      /** Where its keys are. Left out, the functions ask its discovery document first, one round trip more. */
+      jwksUri: keysUrl(development).optional(),
+      /** Set it where its access tokens have no `nonce`: a token with one is an ID token then, and is refused. */
+      refuseNonce: z.boolean().optional(),
     }),
     allowedOrigins: z
       .array(allowedOrigin(development))

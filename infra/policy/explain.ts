@@ -101,6 +101,6 @@ function callerOf({ claims, callerTokenSeconds = 3_600 }: Question): Caller {
     subject: text('sub', 'someone'),
     claims,
     expiresAt: NOW + callerTokenSeconds * 1_000,
-    scopes: text('scope', '').split(' '),
+    scopes: ['token'],
   };
 }

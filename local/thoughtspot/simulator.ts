@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Answer, Call, Endpoint } from './call.ts';
 import { readCluster, type AccountStatus, type Cluster } from './cluster.ts';
@@ -41,6 +42,8 @@ export interface SimulatorOptions {
   switches?: Partial<Switches>;
   /** The machine's clock in epoch ms, from which the cluster's differs by the switch clockOffsetMs. */
   clock?: () => number;
+  /** Serves https with this key and certificate (PEM). */
+  tls?: { readonly key: string; readonly cert: string };
   /** A monotonic clock in ms for the rate limit. */
   rateClock?: () => number;
 }
@@ -152,7 +155,8 @@ export async function startSimulator(options: SimulatorOptions = {}) {
     await startListening();
   }
 
-  const server = createServer((request, response) => void handle(request, response));
+  const listener = (request: IncomingMessage, response: ServerResponse) => void handle(request, response);
+  const server = options.tls ? createTlsServer(options.tls, listener) : createServer(listener);
   const listen = async (port: number): Promise<void> => {
     server.listen(port, '127.0.0.1');
     await once(server, 'listening');
@@ -172,7 +176,7 @@ export async function startSimulator(options: SimulatorOptions = {}) {
   };
   return {
     /** Without a slash at its end. */
-    url: `http://127.0.0.1:${port}`,
+    url: `${options.tls ? 'https' : 'http'}://127.0.0.1:${port}`,
     port,
     /** Stops listening and destroys open connections. */
     async close() {

@@ -12,6 +12,7 @@ const BUDGETS: Readonly<Record<string, number>> = {
   'functions/thoughtspot': 1_600,
   'functions/ledger': 1_250,
   'functions/secrets': 350,
+  'functions/identity': 300,
   'functions/http': 900,
   'functions/telemetry': 320,
   'functions/probe': 300,

@@ -23,7 +23,7 @@ import { makeWorld } from '../support/broker-world.ts';
 import { leaksIn } from '../support/canaries.ts';
 import { makeFakeClock } from '../support/fake-clock.ts';
 import { compilePolicy } from '../support/policy-documents.ts';
-import { httpEvent, jwtOf } from '../support/http-event.ts';
+import { httpEvent, identify, jwtOf } from '../support/http-event.ts';
 import { cases, FUZZ_LIMIT_MS, oddText, oddValue, spoiled } from './fuzzing.ts';
 
 /** Stands wherever a value may be secret: in the token's signature, in claims, in what a caller sends. */
@@ -68,19 +68,18 @@ function handlers() {
     usersOf: (caller: Caller) => usersOf(policy, caller),
   };
   const edge = { name: 'gettoken', telemetry, clock } as const;
-  const scopes = { token: 'broker:token', revoke: 'broker:revoke' };
   const routes = {
-    gettoken: gettokenRoute(makeGetToken(deps), scopes.token, clock),
-    revoketoken: revoketokenRoute(makeRevokeTokens(deps), scopes, clock),
-    sessioninfo: sessioninfoRoute(makeGetSessionInfo(deps), scopes.token),
-    leases: leasesRoute({ listLeases: makeListLeases(deps), ledger }, scopes.revoke),
+    gettoken: gettokenRoute(makeGetToken(deps), clock),
+    revoketoken: revoketokenRoute(makeRevokeTokens(deps), clock),
+    sessioninfo: sessioninfoRoute(makeGetSessionInfo(deps)),
+    leases: leasesRoute({ listLeases: makeListLeases(deps), ledger }),
   };
   return {
     clock,
     issuer,
     ask: (route: keyof typeof routes, event: unknown) => {
       const context = { awsRequestId: 'invocation', getRemainingTimeInMillis: () => 20_000 } as Context;
-      return clock.drive(httpEntry(edge, async () => routes[route])(event as never, context));
+      return clock.drive(httpEntry(edge, async () => ({ identify, route: routes[route] }))(event as never, context));
     },
   };
 }

@@ -63,6 +63,18 @@ const faulty: [string, object, { account?: string; region?: string }, string][] 
     target,
     'issuer.url: must be https',
   ],
+  [
+    'an address of keys that is not secure',
+    { issuer: { ...prod.issuer, jwksUri: 'http://login.example/keys' } },
+    target,
+    'issuer.jwksUri: must be the https URL of the key set',
+  ],
+  [
+    'an algorithm that the gateway does not take',
+    { issuer: { ...prod.issuer, algorithms: ['ES256'] } },
+    target,
+    'issuer.algorithms.0: choose RS256, RS384 or RS512',
+  ],
   ['no audience', { issuer: { ...prod.issuer, audiences: [] } }, target, 'issuer.audiences: name at least one'],
   [
     'no scope for operators',

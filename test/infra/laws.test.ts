@@ -5,6 +5,7 @@ import { ENVIRONMENT } from '../../functions/contract/environment.ts';
 import { FUNCTION_NAMES, FUNCTIONS } from '../../functions/contract/functions.ts';
 import type { FunctionName, Trigger } from '../../functions/contract/functions.ts';
 import { METRIC_NAMESPACE, SIGNALS } from '../../functions/contract/signals.ts';
+import { parseIssuers } from '../../functions/identity/issuers.ts';
 import { createTableInput, LEDGER_TABLE } from '../../functions/contract/table.ts';
 import { checkPolicy } from '../../infra/policy/check.ts';
 import { asArray, text } from '../support/iam-evaluator.ts';
@@ -46,6 +47,7 @@ describe.each(environments)('the stack of $name', (synthesized) => {
     const { Variables } = functionOf(synthesized, name)['Environment'] as { Variables: Record<string, unknown> };
     expect(Object.keys(Variables).sort()).toEqual([...ENVIRONMENT[name]].sort());
     expect(Object.values(Variables).filter((value) => value === '' || value === undefined)).toEqual([]);
+    if ('ISSUERS' in Variables) expect(parseIssuers(String(Variables['ISSUERS']))).toEqual([environment.issuer]);
   });
 
   test.each(FUNCTION_NAMES)(

@@ -60,7 +60,7 @@ export type Process = ReturnType<typeof processOver>;
 /** Callers are named `user` or `user/device`: a ThoughtSpot user may have several callers. `shared/x` share an account. */
 export function caller(name: string): Caller {
   const subject = `sub-${name}`;
-  return { issuer: 'https://issuer.example', subject, claims: {}, expiresAt: Infinity, scopes: ['broker:token'] };
+  return { issuer: 'https://issuer.example', subject, claims: {}, expiresAt: Infinity, scopes: ['token'] };
 }
 
 export function userOf({ subject }: Pick<Caller, 'subject'>): string {

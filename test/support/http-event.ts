@@ -1,4 +1,7 @@
 import type { APIGatewayProxyEventV2WithJWTAuthorizer, Context } from 'aws-lambda';
+import { Failure } from '../../functions/broker/failure.ts';
+import type { Claims } from '../../functions/broker/ports.ts';
+import type { Served } from '../../functions/http/http-entry.ts';
 import { flattenClaims } from '../../local/gateway/flatten.ts';
 
 export const CLAIMS = {
@@ -19,6 +22,7 @@ export interface EventOptions {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
   readonly isBase64Encoded?: boolean;
+  readonly routeKey?: string;
   readonly query?: Readonly<Record<string, string>>;
 }
 
@@ -28,6 +32,16 @@ export function jwtOf(claims: object): string {
   return `${part({ alg: 'RS256', typ: 'at+jwt' })}.${part(claims)}.c2lnbmF0dXJl`;
 }
 
+/** Believes every token: for tests of what comes after its verification. */
+export const identify: Served['identify'] = async (token) => {
+  const claims = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString() || 'null') as
+    (Claims & Partial<typeof CLAIMS>) | null;
+  if (claims === null) throw new Failure('invalid-token');
+  const { iss = '', sub = '', exp = 0, scope = '' } = claims;
+  const scopes = (['token', 'revoke'] as const).filter((name) => scope.split(' ').includes(`broker:${name}`));
+  return { issuer: iss, subject: sub, claims, expiresAt: exp * 1_000, scopes };
+};
+
 /** An event as the gateway builds it (payload format 2.0), with its flattened claims. */
 export function httpEvent(options: EventOptions = {}): APIGatewayProxyEventV2WithJWTAuthorizer {
   const claims = options.claims ?? CLAIMS;
@@ -35,7 +49,7 @@ export function httpEvent(options: EventOptions = {}): APIGatewayProxyEventV2Wit
   const json = options.body === undefined ? {} : { 'content-type': 'application/json' };
   return {
     version: '2.0',
-    routeKey: 'POST /gettoken',
+    routeKey: options.routeKey ?? 'POST /gettoken',
     rawPath: '/gettoken',
     rawQueryString: '',
     headers: { ...json, ...(authorization === null ? {} : { authorization }), ...options.headers },

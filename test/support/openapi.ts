@@ -63,10 +63,9 @@ export function mismatchesOf(
   const ofGateway = answer.status >= 400 && type === 'application/json';
   const required = ofGateway ? [] : ['cache-control', 'x-content-type-options', 'x-correlation-id'];
   const missing = required.filter((name) => !answer.headers.has(name)).map((name) => `header ${name} is missing`);
-  const operation = `/paths/${escaped(path)}/${method.toLowerCase()}/responses/${answer.status}`;
-  const pointer =
-    answer.status === 401 ? '/components/schemas/GatewayMessage' : `${operation}/content/${escaped(type)}/schema`;
-  const validate = schemaAt(pointer);
+  const own = `/paths/${escaped(path)}/${method.toLowerCase()}/responses/${answer.status}`;
+  const place = answer.status === 401 ? '/components/responses/Unauthorized' : own;
+  const validate = schemaAt(`${place}/content/${escaped(type)}/schema`);
   const value: unknown = type.endsWith('json') ? JSON.parse(answer.body) : answer.body;
   if (validate(value)) return missing;
   return [...missing, ...(validate.errors ?? []).map((error) => `${error.instancePath} ${error.message}`)];

@@ -32,6 +32,7 @@ const everyOption = parseEnvironment(
     ],
     alarms: { topicArn: 'arn:aws:sns:eu-central-1:111122223333:on-call' },
     allowedHeaders: ['traceparent', 'baggage', 'sentry-trace'],
+    issuer: { ...prod.issuer, jwksUri: 'https://login.example.com/keys', refuseNonce: true },
     customDomain: {
       name: 'tokens.example.com',
       certificateArn: 'arn:aws:acm:eu-central-1:111122223333:certificate/00000000-0000-4000-8000-000000000000',

@@ -1,6 +1,6 @@
 import { FUNCTION_NAMES, FUNCTIONS } from '../../../functions/contract/functions.ts';
 import { PROBLEM_TYPE_BASE, PROBLEMS, type ProblemCode } from '../../../functions/contract/problems.ts';
-import { mismatchesOf, openapi, schemaAt } from '../../support/openapi.ts';
+import { documented, mismatchesOf, openapi, schemaAt } from '../../support/openapi.ts';
 
 const codes = Object.keys(PROBLEMS) as ProblemCode[];
 
@@ -42,7 +42,7 @@ describe('docs/openapi.yaml and the contract', () => {
         })),
       ),
     );
-    // The one that is referred to is the gateway's own 401.
+    // The one that is referred to is the 401, which the gateway gives too.
     for (const { of, refers, headers } of answers) {
       const always = ['Cache-Control', 'X-Content-Type-Options', 'X-Correlation-Id'];
       expect({ of, headers }).toEqual({ of, headers: refers ? [] : always });
@@ -51,10 +51,11 @@ describe('docs/openapi.yaml and the contract', () => {
 
   test('every problem is documented by an operation, under its own status', () => {
     const used = new Set<string>();
-    for (const methods of Object.values(openapi.paths)) {
-      for (const operation of Object.values(methods)) {
-        for (const [status, answer] of Object.entries(operation.responses)) {
-          for (const code of Object.keys(answer.content?.['application/problem+json']?.examples ?? {})) {
+    for (const [path, methods] of Object.entries(openapi.paths)) {
+      for (const [method, operation] of Object.entries(methods)) {
+        for (const status of Object.keys(operation.responses)) {
+          const answer = documented(path, method, Number(status));
+          for (const code of Object.keys(answer?.content?.['application/problem+json']?.examples ?? {})) {
             expect([code, String(PROBLEMS[code as ProblemCode].status)]).toEqual([code, status]);
             used.add(code);
           }

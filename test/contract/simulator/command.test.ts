@@ -1,5 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { get } from 'node:https';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { call } from './cluster-client.ts';
@@ -32,6 +34,23 @@ test.each(['SIGINT', 'SIGTERM'] as const)('it says where it is and stops cleanly
   const [url = ''] = /http:\/\/127\.0\.0\.1:\d+/.exec(simulator.output()) ?? [];
   expect((await call(url, 'GET /__simulator/state')).status).toBe(200);
   simulator.process.kill(signal);
+  expect(await simulator.ended).toBe(0);
+});
+
+test('--tls serves https, and names the certificate that makes it trusted', async () => {
+  const simulator = run('--port', '0', '--tls');
+  while (!simulator.output().includes('stops it')) await once(simulator.process.stdout ?? simulator.process, 'data');
+  const [url = ''] = /https:\/\/127\.0\.0\.1:\d+/.exec(simulator.output()) ?? [];
+  const [, file = ''] = /NODE_EXTRA_CA_CERTS=(\S+)/.exec(simulator.output()) ?? [];
+  const ask = (ca?: string) =>
+    new Promise<number | string | undefined>((resolve) => {
+      get(`${url}/__simulator/state`, { ca }, (answer) => resolve(answer.resume().statusCode)).on('error', (error) =>
+        resolve(error.message),
+      );
+    });
+  expect(await ask(readFileSync(file, 'utf8'))).toBe(200);
+  expect(await ask()).toMatch(/self-signed/);
+  simulator.process.kill('SIGTERM');
   expect(await simulator.ended).toBe(0);
 });
 

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
-import { selfSigned } from './self-signed.ts';
+import { selfSigned } from '../../../local/thoughtspot/self-signed.ts';
 
 const { key, cert } = selfSigned();
 let requests = 0;

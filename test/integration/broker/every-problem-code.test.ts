@@ -72,6 +72,11 @@ const PROVOKE: Record<ProblemCode, () => Promise<Answered>> = {
   'invalid-request': () => seen.ask('alice', '/gettoken', { body: { userName: 'bob' } }),
   'unsupported-media-type': () =>
     seen.ask('alice', '/gettoken', { body: 'a=b', headers: { 'content-type': 'application/x-www-form-urlencoded' } }),
+  // The gateway lets an ID token with the scope pass.
+  'invalid-token': async () => {
+    const idToken = await broker.issuer.accessToken('alice', { token_use: 'id' });
+    return seen.ask('alice', '/gettoken', { authorization: `Bearer ${idToken}` });
+  },
   'not-entitled': () => seen.ask('mallory'),
   'insufficient-scope': () => seen.ask('alice', '/revoketoken', { body: { all: true } }),
   'user-not-provisioned': () => seen.ask('erin'),
@@ -135,6 +140,16 @@ const PROVOKE: Record<ProblemCode, () => Promise<Answered>> = {
   'secret-unavailable': () => {
     broker.aws.secrets.faults.inject(() => ({ kind: 'error', type: 'InternalServiceError', status: 500 }));
     return afresh(() => seen.ask(somebody()));
+  },
+  'issuer-unavailable': async () => {
+    const gettoken = broker.functions.get('gettoken');
+    const [issuer] = JSON.parse(gettoken?.variables['ISSUERS'] ?? '[]') as object[];
+    const ISSUERS = JSON.stringify([{ ...issuer, jwksUri: 'http://127.0.0.1:9/jwks' }]);
+    const variables = gettoken?.variables ?? {};
+    gettoken?.replace({ variables: { ...variables, ISSUERS } });
+    const answer = await seen.ask(somebody());
+    gettoken?.replace({ variables });
+    return answer;
   },
   'not-set-up': () => {
     const message = "Secrets Manager can't find the specified secret value for staging label: AWSCURRENT";

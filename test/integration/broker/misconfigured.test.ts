@@ -50,14 +50,14 @@ test('a malformed secret is 500, with the path in the log only, and its repair n
 });
 
 test('a function whose environment is wrong answers every request with 500, and its log names all faults', async () => {
-  const variables = { SCOPE_TOKEN: 'two scopes', LEDGER_DUE_SHARDS: 'many' };
+  const variables = { ISSUERS: 'https://issuer.example', LEDGER_DUE_SHARDS: 'many' };
   await withBroker({ variables }, async (broker, ask) => {
     for (let request = 0; request < 3; request += 1) {
       expect(await ask()).toMatchObject({ status: 500, code: 'misconfigured' });
     }
     const printed = broker.output.text();
     expect(printed).toContain(
-      'LEDGER_DUE_SHARDS must be a whole number, 1 to 256; SCOPE_TOKEN must be one scope, or none',
+      'LEDGER_DUE_SHARDS must be a whole number, 1 to 256; ISSUERS must be a JSON list of issuers',
     );
     expect(printed.match(/Init Duration/g)).toHaveLength(1);
     expect(broker.simulator?.tokens()).toEqual([]);

@@ -25,7 +25,7 @@ async function ask(options: EventOptions, reply: IssuedToken = issued) {
     requests.push(request);
     return reply;
   };
-  const route = gettokenRoute(getToken, 'broker:token', makeFakeClock());
+  const route = gettokenRoute(getToken, makeFakeClock());
   const request = { event: httpEvent(options), caller, deadline: START + 10_000, conceal: () => {} };
   return { answer: await route.answer(request), requests };
 }

@@ -1,25 +1,31 @@
 import type { Context } from 'aws-lambda';
 import { Failure } from '../../../functions/broker/failure.ts';
+import type { Scope } from '../../../functions/contract/functions.ts';
 import { PROBLEMS, type ProblemCode } from '../../../functions/contract/problems.ts';
 import { json } from '../../../functions/http/answer.ts';
-import { httpEntry, type HttpRequest, type Route } from '../../../functions/http/http-entry.ts';
+import { httpEntry, type HttpRequest, type Route, type Served } from '../../../functions/http/http-entry.ts';
 import { makeFakeClock, START } from '../../support/fake-clock.ts';
-import { CLAIMS, httpEvent, jwtOf, lambdaContext, type EventOptions } from '../../support/http-event.ts';
+import { CLAIMS, httpEvent, identify, jwtOf, lambdaContext, type EventOptions } from '../../support/http-event.ts';
 import { schemaAt } from '../../support/openapi.ts';
 import { recordTelemetry } from '../../support/telemetry-record.ts';
 
 async function invoke(
   answer: Route['answer'],
-  options: EventOptions & { scope?: string | undefined; ready?: () => Promise<Route>; context?: Context } = {},
+  options: EventOptions & { scope?: Scope; ready?: () => Promise<never>; context?: Context } = {},
 ) {
   const record = recordTelemetry();
   const clock = makeFakeClock();
-  const scope = 'scope' in options ? options.scope : 'broker:token';
-  const ready = options.ready ?? (async () => ({ scope, answer }));
+  const asked: Parameters<Served['identify']>[] = [];
+  const { scope = 'token' } = options;
+  const recorded: Served['identify'] = (...call) => {
+    asked.push(call);
+    return identify(...call);
+  };
+  const ready = options.ready ?? (async () => ({ identify: recorded, route: { scope, answer } }));
   const handler = httpEntry({ name: 'gettoken', telemetry: record.telemetry, clock }, ready);
   const result = await handler(httpEvent(options), options.context ?? lambdaContext());
   const body = JSON.parse(result.body ?? '') as Record<string, unknown>;
-  return { ...record, result, body };
+  return { ...record, asked, result, body };
 }
 
 const fine = async () => json(200, { fine: true });
@@ -43,6 +49,15 @@ describe('the edge', () => {
       { context: lambdaContext(20_000) },
     );
     expect(seen[0]).toMatchObject({ caller: { subject: CLAIMS.sub }, deadline: START + 20_000 - 750 });
+  });
+
+  test.each([
+    ['POST /gettoken', undefined],
+    ['POST /i/partner/gettoken', 'partner'],
+    ['GET /i/partner-2/sessioninfo', 'partner-2'],
+    ['$default', undefined],
+  ])('asks who calls %s by the token without its prefix, and by the issuer of that route', async (routeKey, issuer) => {
+    expect((await invoke(fine, { routeKey })).asked).toEqual([[jwtOf(CLAIMS), issuer]]);
   });
 
   test('logs one line per request, with a digest for the caller and nothing of its claims', async () => {
@@ -76,8 +91,8 @@ describe('the edge', () => {
   test('conceals nothing where there is no token, and takes no part of one for its prefix', async () => {
     const without = await invoke(fine, { authorization: null });
     expect({ concealed: without.concealed, code: without.body['code'] }).toEqual({
-      concealed: [],
-      code: 'misconfigured',
+      concealed: ['', ''],
+      code: 'invalid-token',
     });
     expect((await invoke(fine, { authorization: 'a bearer b' })).concealed).toEqual(['a bearer b', 'a bearer b']);
   });
@@ -129,11 +144,9 @@ describe('the edge', () => {
   });
 
   test.each([
-    ['a scope that the caller holds', 'broker:token', 200],
-    ['a scope that the caller lacks', 'broker:other', 403],
-    ['part of a scope that the caller holds', 'broker', 403],
-    ['no scope', undefined, 200],
-  ])('checks scopes again: %s', async (_name, scope, status) => {
+    ['one that the caller holds', 'token', 200],
+    ['one that the caller lacks', 'revoke', 403],
+  ] as const)('checks the scope again: %s', async (_name, scope, status) => {
     expect((await invoke(fine, { scope })).result.statusCode).toBe(status);
   });
 
@@ -172,6 +185,7 @@ describe('the edge', () => {
       ...ALWAYS,
       'content-type': 'application/problem+json',
       ...(retry ? { 'retry-after': '1' } : {}),
+      ...(status === 401 ? { 'www-authenticate': 'Bearer error="invalid_token"' } : {}),
     });
     expect(schemaAt('/components/schemas/Problem')(body)).toBe(true);
   });
@@ -213,8 +227,8 @@ describe('the edge', () => {
   test('answers an event that is nothing like a request', async () => {
     const record = recordTelemetry();
     const handler = httpEntry({ name: 'gettoken', telemetry: record.telemetry, clock: makeFakeClock() }, async () => ({
-      scope: undefined,
-      answer: fine,
+      identify,
+      route: { scope: 'token' as const, answer: fine },
     }));
     const result = await handler({} as never, lambdaContext());
     expect(JSON.parse(result.body ?? '')).toMatchObject({ code: 'misconfigured', correlationId: 'invocation-1' });
@@ -226,8 +240,8 @@ test.each([null, 'text', 7, [], { requestContext: {} }, { requestContext: null }
   async (event) => {
     const { telemetry } = recordTelemetry();
     const handler = httpEntry({ name: 'gettoken', telemetry, clock: makeFakeClock() }, async () => ({
-      scope: undefined,
-      answer: fine,
+      identify,
+      route: { scope: 'token' as const, answer: fine },
     }));
     const answer = await handler(event as never, lambdaContext());
     expect(answer.statusCode).toBe(500);

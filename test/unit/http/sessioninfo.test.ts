@@ -12,7 +12,7 @@ test('GET /sessioninfo shows the session in the names of the session API, withou
     refresh_token: 'secret',
     userName: 'x',
   };
-  const route = sessioninfoRoute(async () => ({ userName: 'alice', userId: 'guid', orgId: 1, details }), undefined);
+  const route = sessioninfoRoute(async () => ({ userName: 'alice', userId: 'guid', orgId: 1, details }));
   const answer = await route.answer({ event: httpEvent(), caller, deadline: 0, conceal: () => {} });
   expect(answer.statusCode).toBe(200);
   expect(JSON.parse(answer.body ?? '')).toEqual({ locale: 'en', userName: 'alice', userGUID: 'guid', orgId: 1 });

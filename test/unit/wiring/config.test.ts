@@ -7,6 +7,14 @@ import {
 import { FUNCTION_NAMES } from '../../../functions/contract/functions.ts';
 import { readConfig, readTelemetryConfig } from '../../../functions/wiring/config.ts';
 
+const ISSUER = {
+  url: 'https://login.example.com/',
+  audiences: ['broker'],
+  scopes: { token: 'broker:token', revoke: 'broker:revoke' },
+  algorithms: ['RS256'],
+};
+const issuers = (change: object) => JSON.stringify([{ ...ISSUER, ...change }]);
+
 const GOOD: Record<EnvironmentVariable, string> = {
   BROKER_ENVIRONMENT: 'prod',
   BROKER_LOG_LEVEL: 'INFO',
@@ -19,8 +27,7 @@ const GOOD: Record<EnvironmentVariable, string> = {
   LEDGER_DUE_SHARDS: '16',
   POLICY_FILE: 'policy.json',
   POLICY_VERSION: 'a'.repeat(43),
-  SCOPE_TOKEN: 'broker:token',
-  SCOPE_REVOKE: 'broker:revoke',
+  ISSUERS: JSON.stringify([ISSUER]),
   SWEEP_RATE: '50',
   BROKER_URL: 'https://tokens.example.com',
   PROBER_SECRET_ID: 'broker/prod/prober',
@@ -93,8 +100,22 @@ describe('the environment', () => {
     ['LEDGER_DUE_SHARDS', '1e2'],
     ['LEDGER_DUE_SHARDS', '257'],
     ['LEDGER_DUE_SHARDS', '-1'],
-    ['SCOPE_TOKEN', 'broker:token other'],
-    ['SCOPE_REVOKE', '"x"'],
+    ['ISSUERS', 'https://canary.example'],
+    ['ISSUERS', '[]'],
+    ['ISSUERS', JSON.stringify(ISSUER)],
+    ['ISSUERS', issuers({ url: 'http://canary.example' })],
+    ['ISSUERS', issuers({ url: undefined })],
+    ['ISSUERS', issuers({ audiences: [] })],
+    ['ISSUERS', issuers({ audiences: [''] })],
+    ['ISSUERS', issuers({ scopes: { token: 'none' } })],
+    ['ISSUERS', issuers({ scopes: { token: 'none', revoke: 'none' } })],
+    ['ISSUERS', issuers({ scopes: { token: 'broker:token other', revoke: 'broker:revoke' } })],
+    ['ISSUERS', issuers({ algorithms: [] })],
+    ['ISSUERS', issuers({ algorithms: ['HS256'] })],
+    ['ISSUERS', issuers({ algorithms: ['none'] })],
+    ['ISSUERS', issuers({ jwksUri: 'http://canary.example/keys' })],
+    ['ISSUERS', issuers({ refuseNonce: 'yes' })],
+    ['ISSUERS', issuers({ jwksUrl: 'https://canary.example/keys' })],
     ['SWEEP_RATE', '101'],
     ['SWEEP_RATE', ''],
   ])('refuses %s=%s, and does not repeat what may be a secret', (variable, value) => {

@@ -1,0 +1,35 @@
+import * as z from 'zod/mini';
+import { secureUrl } from '../contract/shapes.ts';
+
+const text = z.string().check(z.minLength(1));
+const address = text.check(z.refine((value) => secureUrl(value) !== undefined));
+/** A scope token (RFC 6749, 3.3). */
+const scope = z.string().check(z.regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/));
+const issuer = z.strictObject({
+  /** Part of the path of its routes, `/i/<name>/...`. The one without a name has the routes at the root. */
+  name: z.exactOptional(text),
+  /** Exactly as in the `iss` of its tokens. */
+  url: address,
+  /** One of them is in the `aud` of a token, or is its `client_id` where it has no `aud`. */
+  audiences: z.array(text).check(z.minLength(1)),
+  /** What it calls the scope of callers (`none`: it has no such scope) and that of operators. */
+  scopes: z.strictObject({ token: scope, revoke: scope.check(z.refine((value) => value !== 'none')) }),
+  /** What it signs with; the gateway takes no others. */
+  algorithms: z.array(z.enum(['RS256', 'RS384', 'RS512'])).check(z.minLength(1)),
+  /** Where its keys are; left out: where its discovery document says. */
+  jwksUri: z.exactOptional(address),
+  /** Its access tokens have no `nonce`, so that a token with one must be an ID token. */
+  refuseNonce: z.exactOptional(z.boolean()),
+});
+
+/** An OIDC issuer, and which of its tokens count. */
+export type IssuerSettings = Readonly<z.infer<typeof issuer>>;
+
+/** The issuers that a JSON text lists; undefined if it lists none, or if anything in it is not as it must be. */
+export function parseIssuers(json: string): readonly IssuerSettings[] | undefined {
+  try {
+    return z.array(issuer).check(z.minLength(1)).parse(JSON.parse(json));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,57 @@
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { examineAcceptance } from './accept/acceptance.ts';
+import { examiner } from './doctor/checklist.ts';
+import type { Check } from './doctor/checklist.ts';
+import { examineAll } from './doctor/examination.ts';
+import { parseOptions, UsageError } from './doctor/options.ts';
+import { isHealthy, reportLines } from './doctor/report.ts';
+import { regionOfProfile } from './deployed-stack.ts';
+import { loadEnvironment } from './environment-files.ts';
+
+const USAGE = `Accepts a deployed environment: all that the doctor checks, then revocations by operator, schedule and event, the
+sweep, CORS for strangers and, if you ask for it, throttling.
+
+  npm run accept -- --env <environment> [--throttling] [options of npm run doctor]
+
+BROKER_JWT (or --jwt) is an access token of a caller whose ThoughtSpot user is nobody else's, such as the prober's: every token
+of that user is revoked, and no other. You need AWS credentials that may invoke the functions' alias live and put events.
+Suspensions are not tried yet: the broker has none.
+Exit code: 0 no check failed, 1 a check failed, 2 wrong usage.`;
+
+/** `npm run accept`: what a platform engineer runs after the first deployment. Resolves with the exit code. */
+async function main(): Promise<0 | 1> {
+  const argv = process.argv.slice(2);
+  if (argv.includes('--help')) {
+    console.log(USAGE);
+    return 0;
+  }
+  const { values } = parseArgs({ args: argv, strict: false, options: { throttling: { type: 'boolean' } } });
+  const options = parseOptions(
+    argv.filter((argument) => argument !== '--throttling'),
+    process.env,
+    () => readFileSync(0, 'utf8'),
+  );
+  if (options.environment === undefined) throw new UsageError('Name an environment: --env dev.');
+  const examination = await examineAll(options, process.env);
+  const region = options.region ?? (await regionOfProfile());
+  const environment = loadEnvironment(options.environment, { account: '000000000000', region });
+  const checks: Check[] = [...examination.checks];
+  const { jwt } = options;
+  const throttling = values.throttling === true;
+  if (examination.broker !== undefined)
+    await examineAcceptance(examiner('broker', checks), { environment, url: examination.broker, jwt, throttling });
+  const accepted = { ...examination, checks };
+  console.log(reportLines(accepted).join('\n'));
+  return isHealthy(accepted) ? 0 : 1;
+}
+
+main().then(
+  (code) => (process.exitCode = code),
+  (error: unknown) => {
+    const usage = error instanceof UsageError;
+    console.error(error instanceof Error ? error.message : error);
+    if (usage) console.error(`\n${USAGE}`);
+    process.exitCode = usage ? 2 : 1;
+  },
+);

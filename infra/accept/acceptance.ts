@@ -1,0 +1,149 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import { stackName } from '../deployed-stack.ts';
+import { Finding, needed, Skipped } from '../doctor/checklist.ts';
+import type { Examine } from '../doctor/checklist.ts';
+import type { Environment } from '../environments/environment.ts';
+
+export interface Accepted {
+  readonly environment: Environment;
+  /** Origin of the broker. */
+  readonly url: string;
+  /** Access token of a caller whose ThoughtSpot user is nobody else's, such as the prober's: its tokens are revoked. */
+  readonly jwt: string | undefined;
+  /** Whether to send more requests than the API lets through. */
+  readonly throttling: boolean;
+}
+
+/** How long an event may take to be delivered and worked off, ms. */
+const WORKED_OFF_WITHIN_MS = 60_000;
+const LOOK_EVERY_MS = 500;
+const CALL_MS = 30_000;
+
+const minted = z.object({ leaseId: z.string(), userName: z.string() });
+const listed = z.object({ leases: z.array(z.object({ leaseId: z.string() })) });
+
+/**
+ * What the doctor does not try: everything that reaches the functions of a deployed environment other than by a caller.
+ * It touches the tokens of one user only, and leaves that user none.
+ */
+export async function examineAcceptance(examine: Examine, accepted: Accepted): Promise<void> {
+  const { environment, url, jwt, throttling } = accepted;
+  const { name, region } = environment;
+
+  const call = (method: 'GET' | 'POST', path: string) =>
+    fetch(`${url}${path}`, {
+      method,
+      headers: { authorization: `Bearer ${needed(jwt, 'BROKER_JWT')}` },
+      signal: AbortSignal.timeout(CALL_MS),
+    });
+  const mint = async () => {
+    const answer = await call('POST', '/gettoken');
+    const body: unknown = await answer.json().catch(() => undefined);
+    const result = minted.safeParse(body);
+    if (answer.status === 200 && result.success) return result.data;
+    throw new Finding(`gettoken answered ${answer.status}`, 'Repair what the doctor finds first: npm run doctor.');
+  };
+  /** Resolves with how long it took until the caller had no live token any more, in words. */
+  const untilRevoked = async () => {
+    const started = performance.now();
+    while (performance.now() - started < WORKED_OFF_WITHIN_MS) {
+      if ((await call('GET', '/sessioninfo')).status === 404)
+        return `after ${Math.round(performance.now() - started)} ms`;
+      await sleep(LOOK_EVERY_MS);
+    }
+    throw new Finding(
+      `the token is live ${WORKED_OFF_WITHIN_MS / 1000} s later`,
+      'See the log of revoketoken, and docs/runbook.md: Revocations from outside.',
+    );
+  };
+  const invoke = async (name: string, event: object): Promise<unknown> => {
+    const { InvokeCommand, LambdaClient } = await import('@aws-sdk/client-lambda');
+    const client = new LambdaClient({ region, maxAttempts: 2 });
+    const FunctionName = `${stackName(environment.name)}-${name}`;
+    const command = new InvokeCommand({ FunctionName, Qualifier: 'live', Payload: JSON.stringify(event) });
+    try {
+      const { FunctionError, Payload } = await client.send(command);
+      const text = new TextDecoder().decode(Payload ?? new Uint8Array());
+      if (FunctionError === undefined) return JSON.parse(text) as unknown;
+      throw new Finding(`${FunctionName} failed: ${text}`, 'Its log says why.');
+    } catch (error) {
+      if (error instanceof Finding) throw error;
+      const reason = error instanceof Error ? error.name : 'unknown';
+      throw new Finding(
+        `${FunctionName} cannot be invoked (${reason})`,
+        'You need lambda:InvokeFunction on its alias live.',
+      );
+    } finally {
+      client.destroy();
+    }
+  };
+  const now = () => new Date().toISOString();
+
+  await examine('an origin that is not allowed may not call', async () => {
+    const headers = { origin: 'https://stranger.invalid', 'access-control-request-method': 'POST' };
+    const answer = await fetch(`${url}/gettoken`, { method: 'OPTIONS', headers, signal: AbortSignal.timeout(CALL_MS) });
+    const allowed = answer.headers.get('access-control-allow-origin');
+    if (allowed === null) return ['no origin is allowed', undefined];
+    throw new Finding(`the preflight allows ${allowed}`, 'Check allowedOrigins, and deploy.');
+  });
+
+  const lease = await examine('a live token is served again', async () => {
+    const [first, second] = [await mint(), await mint()];
+    if (first.leaseId === second.leaseId) return [`lease of ${first.userName}`, second];
+    throw new Finding('two requests made two tokens', 'Check `reuse` of the policy, and the ledger: npm run leases.');
+  });
+  await examine('an operator sees the lease', async () => {
+    const { leaseId, userName } = needed(lease, 'a live token is served again');
+    const { leases } = listed.parse(await invoke('leases', { source: 'operator', filter: { user: userName } }));
+    if (leases.some((one) => one.leaseId === leaseId)) return [`${leases.length} of ${userName}`, undefined];
+    throw new Finding(`${userName} has a token that is not listed`, 'See the log of leases.');
+  });
+  await examine('an operator revokes', async () => {
+    const { userName } = needed(lease, 'a live token is served again');
+    await invoke('revoketoken', { source: 'operator', requestedAt: now(), select: { userName } });
+    return [await untilRevoked(), undefined];
+  });
+  await examine('a scheduled revocation revokes', async () => {
+    const { userName } = await mint();
+    const event = { source: 'schedule', name: 'acceptance', scheduledTime: now(), select: { userName } };
+    await invoke('revoketoken', event);
+    return [await untilRevoked(), undefined];
+  });
+  await examine('user.deprovisioned revokes', async () => {
+    const { deprovisionedEvents } = environment;
+    if (deprovisionedEvents === undefined) throw new Skipped(`${name} has no deprovisionedEvents`);
+    const { userName } = await mint();
+    // The time of an event has whole seconds, and covers nothing that was minted after it.
+    await sleep(1_000);
+    const { EventBridgeClient, PutEventsCommand } = await import('@aws-sdk/client-eventbridge');
+    const client = new EventBridgeClient({ region, maxAttempts: 2 });
+    const { source: Source, eventBusName: EventBusName } = deprovisionedEvents;
+    const Detail = JSON.stringify({ userNames: [userName] });
+    const entry = { Source, DetailType: 'user.deprovisioned', Detail, ...(EventBusName && { EventBusName }) };
+    const { FailedEntryCount = 0 } = await client.send(new PutEventsCommand({ Entries: [entry] }));
+    client.destroy();
+    if (FailedEntryCount > 0) throw new Finding('EventBridge did not take the event', 'You need events:PutEvents.');
+    return [await untilRevoked(), undefined];
+  });
+  await examine('the sweep runs', async () => {
+    const tally = await invoke('sweep', { source: 'schedule', name: 'sweep', scheduledTime: now() });
+    if (typeof tally === 'object' && tally !== null && 'due' in tally) return [JSON.stringify(tally), undefined];
+    throw new Finding('the sweep waits for the secret', 'Store the credential (docs/deploy.md).');
+  });
+  await examine('too many requests are refused', async () => {
+    if (!throttling) throw new Skipped('callers would feel it: add --throttling');
+    const { ratePerSecond, burst } = environment.throttle;
+    // Without an access token, so that none of them costs more than an answer of the gateway.
+    const count = burst + 5 * ratePerSecond;
+    const answers = await Promise.all(
+      Array.from({ length: count }, () => fetch(`${url}/gettoken`, { method: 'POST' })),
+    );
+    const refused = answers.filter(({ status }) => status === 429).length;
+    if (refused > 0) return [`${refused} of ${count}`, undefined];
+    throw new Finding(
+      `${count} requests at once were all let through`,
+      'Check throttle of the environment, and deploy.',
+    );
+  });
+}

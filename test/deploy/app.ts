@@ -1,0 +1,32 @@
+/** The CDK app of one environment for the emulator: the project's own, without the constructs of left-out.ts. */
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { CfnAlias } from 'aws-cdk-lib/aws-lambda';
+import { BUNDLE_FILE } from '../../functions/contract/bundle.ts';
+import { makeBrokerApp } from '../../infra/broker-app.ts';
+import { bundleFunctions, PROJECT_ROOT } from '../../infra/bundles.ts';
+import { regionIn } from '../../infra/deployed-stack.ts';
+import { loadEnvironment } from '../../infra/environment-files.ts';
+import { environmentPolicy } from '../../infra/environment-policy.ts';
+import { LEFT_OUT } from './left-out.ts';
+
+const { env } = process;
+const environment = loadEnvironment(env['BROKER_ENVIRONMENT'], {
+  account: env['BROKER_ACCOUNT'] ?? env['CDK_DEFAULT_ACCOUNT'],
+  region: regionIn(env),
+});
+const policy = environmentPolicy(environment);
+const bundles = await bundleFunctions(path.join(PROJECT_ROOT, '.cache', 'bundles', environment.name), policy);
+for (const folder of Object.values(bundles.folders))
+  writeFileSync(path.join(folder, 'index.js'), `module.exports = require('./${BUNDLE_FILE}');\n`);
+const app = makeBrokerApp(environment, policy, bundles);
+for (const stack of app.node.children.filter(({ node }) => node.tryFindChild('ledger') !== undefined)) {
+  for (const { construct } of LEFT_OUT) {
+    const [last = '', ...above] = construct?.split('/').reverse() ?? [];
+    const parent = above.reduceRight((from, id) => from.findChild(id).node, stack.node);
+    if (construct !== undefined) parent.tryRemoveChild(last);
+  }
+  for (const alias of stack.node.findAll().filter((one) => one instanceof CfnAlias))
+    delete alias.cfnOptions.updatePolicy;
+}
+app.synth();

@@ -1,0 +1,213 @@
+import { Failure } from '../../../functions/broker/failure.ts';
+import { makeIdentity } from '../../../functions/identity/identity.ts';
+import type { IssuerSettings } from '../../../functions/identity/issuers.ts';
+import { makeFakeClock, START } from '../../support/fake-clock.ts';
+import { ISSUER_URL, makeKeyServer } from '../../support/key-server.ts';
+import { makeSigningKeys } from '../../support/signing.ts';
+import { recordTelemetry } from '../../support/telemetry-record.ts';
+
+const NOW = START / 1_000;
+const ISSUER: IssuerSettings = {
+  url: ISSUER_URL,
+  audiences: ['broker', 'broker-v2'],
+  scopes: { token: 'broker:token', revoke: 'broker:revoke' },
+  algorithms: ['RS256'],
+};
+const PARTNER_URL = 'https://partner.example/';
+const PARTNER = { ...ISSUER, name: 'partner', url: PARTNER_URL, jwksUri: `${PARTNER_URL}keys` };
+const CLAIMS = { iss: ISSUER_URL, sub: 'user-alice', aud: 'broker', exp: NOW + 300, scope: 'openid broker:token' };
+
+const keys = makeSigningKeys('k1');
+const partnerKeys = makeSigningKeys('k1');
+
+function identity(change: Partial<IssuerSettings> = {}) {
+  const { telemetry } = recordTelemetry();
+  const server = makeKeyServer(keys);
+  server.answers.set(PARTNER.jwksUri, { keys: [partnerKeys.jwk] });
+  const issuers = [{ ...ISSUER, ...change }, PARTNER];
+  const made = makeIdentity({ ...telemetry, issuers, clock: makeFakeClock(), readJson: server.readJson });
+  return { ...made, server };
+}
+
+interface Sent {
+  readonly claims?: Record<string, unknown>;
+  readonly header?: object;
+  readonly settings?: Partial<IssuerSettings>;
+  readonly jwt?: string;
+}
+
+const callerOf = ({ claims = {}, header, settings, jwt }: Sent = {}) =>
+  identity(settings).identify(jwt ?? keys.sign({ ...CLAIMS, ...claims }, header), undefined);
+
+/** `code: reason`, as operators read it. */
+async function refusalOf(sent: Sent): Promise<string> {
+  const error: unknown = await callerOf(sent).then(
+    () => 'a caller',
+    (thrown: unknown) => thrown,
+  );
+  return error instanceof Failure ? error.message : String(error);
+}
+
+const part = (text: string) => Buffer.from(text).toString('base64url');
+
+describe('who calls', () => {
+  test('is read typed from the token that was verified', async () => {
+    const { claims, ...caller } = await callerOf({ claims: { groups: ['analysts'], level: 3 } });
+    expect(caller).toEqual({
+      issuer: ISSUER_URL,
+      subject: 'user-alice',
+      expiresAt: (NOW + 300) * 1_000,
+      scopes: ['token'],
+    });
+    expect(claims).toMatchObject({ groups: ['analysts'], level: 3 });
+  });
+
+  test.each([
+    ['two groups', ['viewer', 'admin']],
+    ['one group that reads like two', ['viewer] [admin']],
+    ['one group with a space', ['viewer admin']],
+  ])('keeps %s apart from what looks the same flattened', async (_name, groups) => {
+    expect((await callerOf({ claims: { groups } })).claims['groups']).toEqual(groups);
+  });
+
+  test.each<[string, Sent]>([
+    ['one of several audiences', { claims: { aud: ['other', 'broker-v2'] } }],
+    ['client_id, without aud', { claims: { aud: undefined, client_id: 'broker' } }],
+    ['one second left', { claims: { exp: NOW + 1 } }],
+    ['begins this second', { claims: { nbf: NOW } }],
+    ['begins a moment later by our clock', { claims: { nbf: NOW + 5 } }],
+    ['no type', { header: { typ: undefined } }],
+    ['type JWT', { header: { typ: 'JWT' } }],
+    ['type application/at+jwt', { header: { typ: 'application/at+JWT' } }],
+    ['a nonce, as older Keycloak puts into access tokens', { claims: { nonce: 'n' } }],
+    ['token_use of an access token', { claims: { token_use: 'access' } }],
+  ])('may have a token with %s', async (_name, sent) => {
+    expect(await refusalOf(sent)).toBe('a caller');
+  });
+
+  test.each<[string, Sent, string]>([
+    ['no text', { jwt: '' }, 'it is no JWT, or a claim has the wrong type'],
+    ['no JWT', { jwt: 'opaque' }, 'it is no JWT, or a claim has the wrong type'],
+    ['five parts', { jwt: 'a.b.c.d.e' }, 'it is no JWT, or a claim has the wrong type'],
+    [
+      'two tokens',
+      { jwt: `${keys.sign(CLAIMS)},Bearer ${keys.sign(CLAIMS)}` },
+      'it is no JWT, or a claim has the wrong type',
+    ],
+    [
+      'a payload that is no JSON',
+      { jwt: `${part('{}')}.${part('x')}.c2ln` },
+      'it is no JWT, or a claim has the wrong type',
+    ],
+    [
+      'a payload that is a list',
+      { jwt: `${part('{}')}.${part('[]')}.c2ln` },
+      'it is no JWT, or a claim has the wrong type',
+    ],
+    ['an exp that is text', { claims: { exp: '1800000000' } }, 'it is no JWT, or a claim has the wrong type'],
+    ['a scope that is a list', { claims: { scope: ['broker:token'] } }, 'it is no JWT, or a claim has the wrong type'],
+    ['an algorithm of no key', { header: { alg: 'none' } }, 'its algorithm is not one of its issuer'],
+    ['no algorithm', { header: { alg: undefined } }, 'its algorithm is not one of its issuer'],
+    ['another algorithm of the same key', { header: { alg: 'RS512' } }, 'its algorithm is not one of its issuer'],
+    [
+      'an algorithm that its key excludes',
+      { header: { alg: 'RS512' }, settings: { algorithms: ['RS512'] } },
+      'its key is not for its algorithm',
+    ],
+    ['critical extensions', { header: { crit: ['b64'], b64: false } }, 'it has critical extensions'],
+    ['another issuer', { claims: { iss: 'https://evil.example/' } }, 'it is of another issuer'],
+    ['a slash more in its issuer', { claims: { iss: `${ISSUER_URL}/` } }, 'it is of another issuer'],
+    ['no issuer', { claims: { iss: undefined } }, 'it is of another issuer'],
+    ['another audience', { claims: { aud: 'other' } }, 'it is for another audience'],
+    [
+      'another audience, and our client_id',
+      { claims: { aud: 'other', client_id: 'broker' } },
+      'it is for another audience',
+    ],
+    [
+      'an empty list of audiences, and our client_id',
+      { claims: { aud: [], client_id: 'broker' } },
+      'it is for another audience',
+    ],
+    ['neither audience nor client', { claims: { aud: undefined } }, 'it is for another audience'],
+    ['an end at this second', { claims: { exp: NOW } }, 'it has expired, or never does'],
+    ['no end', { claims: { exp: undefined } }, 'it has expired, or never does'],
+    ['a begin in a while', { claims: { nbf: NOW + 6 } }, 'it is not valid yet'],
+    ['the type of a logout token', { header: { typ: 'logout+jwt' } }, 'its type is not that of an access token'],
+    ['the type of a proof of possession', { header: { typ: 'dpop+jwt' } }, 'its type is not that of an access token'],
+    ['a type that is no text', { header: { typ: ['JWT', 'x'] } }, 'its type is not that of an access token'],
+    ['events, as a logout token has', { claims: { events: {} } }, 'it is a logout token'],
+    ['token_use id', { claims: { token_use: 'id' } }, 'it is an ID token'],
+    ['typ ID among its claims', { claims: { typ: 'ID' } }, 'it is an ID token'],
+    [
+      'a nonce, where access tokens have none',
+      { claims: { nonce: 'n' }, settings: { refuseNonce: true } },
+      'it has a nonce, as ID tokens have',
+    ],
+    ['no key id', { header: { kid: undefined } }, 'its issuer has no such key'],
+    ['the id of an unknown key', { header: { kid: 'k2' } }, 'its issuer has no such key'],
+    ['the signature of another key', { jwt: makeSigningKeys('k1').sign(CLAIMS) }, 'its signature is wrong'],
+    ['the signature of another issuer that we trust', { jwt: partnerKeys.sign(CLAIMS) }, 'its signature is wrong'],
+  ])('cannot have a token with %s', async (_name, sent, reason) => {
+    expect(await refusalOf(sent)).toBe(`invalid-token: ${reason}`);
+  });
+
+  test.each([[undefined], ['']])('must have a subject, not %p', async (sub) => {
+    expect(await refusalOf({ claims: { sub } })).toBe('not-entitled: the token has no sub');
+  });
+
+  test('has the claims that were signed, and none that an object brings along', async () => {
+    const { claims } = await callerOf({
+      jwt: keys.sign(JSON.parse(`{"__proto__":{"tenant":"acme"},${JSON.stringify(CLAIMS).slice(1)}`) as object),
+    });
+    for (const name of ['tenant', 'constructor', '__proto__']) expect(claims[name]).toBeUndefined();
+  });
+
+  test.each<[object, readonly string[], Partial<IssuerSettings>?]>([
+    [{ scope: 'openid  broker:token' }, ['token']],
+    [{ scope: 'broker:token broker:revoke' }, ['token', 'revoke']],
+    [{ scope: undefined, scp: 'broker:token' }, ['token']],
+    [{ scope: undefined, scp: ['broker:token', 1, 'broker:revoke'] }, ['token', 'revoke']],
+    [{ scope: 'openid', scp: ['broker:token'] }, []],
+    [{ scope: 'broker' }, []],
+    [{ scope: undefined }, []],
+    [{ scope: undefined }, ['token'], { scopes: { token: 'none', revoke: 'broker:revoke' } }],
+  ])('holds, by %j, the scopes %j', async (claims, scopes, settings = {}) => {
+    expect((await callerOf({ claims: { ...claims }, settings })).scopes).toEqual(scopes);
+  });
+
+  test('asks nobody for a key where the token is refused whatever its key is', async () => {
+    const { identify, server } = identity();
+    for (const claims of [{ iss: 'https://evil.example/' }, { exp: 1 }, { aud: 'other' }])
+      await expect(identify(keys.sign({ ...CLAIMS, ...claims }), undefined)).rejects.toThrow('invalid-token');
+    expect(server.reads).toEqual([]);
+  });
+
+  test.each([
+    ['the first issuer, at the root', keys, CLAIMS, undefined, 'user-alice'],
+    ['the first issuer, at the routes of another', keys, CLAIMS, 'partner', 'invalid-token: it is of another issuer'],
+    ['another issuer, at its own routes', partnerKeys, { ...CLAIMS, iss: PARTNER_URL }, 'partner', 'user-alice'],
+    [
+      'another issuer, at the root',
+      partnerKeys,
+      { ...CLAIMS, iss: PARTNER_URL },
+      undefined,
+      'invalid-token: it is of another issuer',
+    ],
+    [
+      'anybody, at routes of nobody',
+      keys,
+      CLAIMS,
+      'nobody',
+      'misconfigured: the route is of no issuer that is configured',
+    ],
+  ])('is judged by the issuer of the route: %s', async (_name, signer, claims, route, expected) => {
+    const found = identity().identify(signer.sign(claims), route);
+    expect(
+      await found.then(
+        ({ subject }) => subject,
+        (error: Error) => error.message,
+      ),
+    ).toBe(expected);
+  });
+});

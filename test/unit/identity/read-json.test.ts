@@ -1,0 +1,67 @@
+import { once } from 'node:events';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { readJson } from '../../../functions/identity/read-json.ts';
+
+let server: Server | undefined;
+afterEach(() => {
+  server?.closeAllConnections();
+  server?.close();
+});
+
+/** Reads from a server that answers the requests, in their order, as the list says; the last one again and again. */
+async function readFrom(...answers: readonly RequestListener[]) {
+  let asked = 0;
+  server = createServer((request, response) => {
+    const answer = answers[Math.min(asked, answers.length - 1)];
+    asked += 1;
+    answer?.(request, response);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const read = await readJson(new URL(`http://127.0.0.1:${port}/keys`)).catch(({ message }: Error) => message);
+  return { read, asked };
+}
+
+const says =
+  (text: string, status = 200, headers: Record<string, string> = {}): RequestListener =>
+  (_request, response) =>
+    void response.writeHead(status, headers).end(text);
+const hangsUp: RequestListener = (request) => void request.socket.destroy();
+const breaksOff: RequestListener = (request, response) => {
+  response.writeHead(200, { 'content-length': '100' }).write('{"keys":');
+  setImmediate(() => request.socket.destroy());
+};
+const neverEnds: RequestListener = (_request, response) => {
+  const more = () => {
+    while (!response.destroyed && response.write('x'.repeat(65_536)));
+    response.once('drain', more);
+  };
+  more();
+};
+
+describe('a document of the issuer', () => {
+  test('is read as it is', async () => {
+    expect(await readFrom(says('{"keys":["ä"]}'))).toEqual({ read: { keys: ['ä'] }, asked: 1 });
+  });
+
+  test.each([
+    ['hangs up', hangsUp],
+    ['breaks off', breaksOff],
+    ['answers 503', says('{}', 503)],
+  ])('is asked for once more of a server that %s, as after a freeze of the sandbox', async (_name, first) => {
+    expect(await readFrom(first, says('{}'))).toEqual({ read: {}, asked: 2 });
+  });
+
+  test.each<[string, RequestListener, RegExp]>([
+    ['hangs up', hangsUp, /socket hang up/],
+    ['breaks off', breaksOff, /aborted/],
+    ['leads elsewhere', says('', 302, { location: 'https://evil.example/' }), /answered 302$/],
+    ['has no such document', says('', 404), /answered 404$/],
+    ['answers with a page', says('<html>'), /JSON/],
+    ['never ends', neverEnds, /answered with too long a document$/],
+  ])('is an error from a server that %s twice', async (_name, answer, message) => {
+    const { read, asked } = await readFrom(answer);
+    expect([read, asked]).toEqual([expect.stringMatching(message), 2]);
+  });
+});

@@ -11,6 +11,9 @@ export class UsageError extends CommandError {
   override readonly name = 'UsageError';
 }
 
+/** `--help | head` closes the pipe before everything is written. That is no failure. */
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+
 type Options = NonNullable<ParseArgsConfig['options']>;
 
 /**

@@ -52,6 +52,8 @@ export interface LocalBroker {
   /** Everything the functions and the platform have printed. */
   readonly output: OutputLog;
   readonly functions: ReadonlyMap<FunctionName, LocalFunction>;
+  /** Origins of the pages that may call the broker. */
+  readonly allowOrigins: readonly string[];
   /** What listens where, for people. */
   addresses(): Readonly<Record<string, string>>;
   /** Runs a function with an event of its own shape, as AWS would. Throws if there is no such function. */
@@ -170,6 +172,7 @@ async function start(
     simulator,
     output,
     functions,
+    allowOrigins,
     addresses,
     invoke,
     sweep,

@@ -59,6 +59,7 @@ function instructions(broker: LocalBroker, port: number): string {
     'or by hand:',
     `  curl -s -X POST ${broker.url}/gettoken -H "Authorization: Bearer $(curl -s '${broker.url}/__local/jwt?user=alice')"`,
     '',
+    `Pages that may ask (BROKER_ORIGINS): ${broker.allowOrigins.join(', ')}`,
     'Ctrl-C stops everything.',
   ].join('\n');
 }

@@ -109,8 +109,15 @@ function readHost(value: string): string {
 
 function readOrigin(value: string): string {
   const origin = value.trim();
-  if (URL.parse(origin)?.origin === origin) return origin;
+  if (origin.includes('*'))
+    throw new SettingsError('BROKER_ORIGINS: a wildcard would let any page ask for tokens; name each origin exactly.');
+  if (isOrigin(origin)) return origin;
   throw new SettingsError(
     `BROKER_ORIGINS: ${origin} is not an origin such as http://localhost:5173 (no path, no slash).`,
   );
+}
+
+/** Also an app's own origin (capacitor://localhost), for which URL has no word. */
+function isOrigin(text: string): boolean {
+  return URL.parse(text)?.origin === text || /^(capacitor|ionic):\/\/[a-z0-9.-]+(:\d+)?$/.test(text);
 }

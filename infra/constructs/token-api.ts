@@ -53,7 +53,7 @@ export class TokenApi extends Construct {
       corsPreflight: {
         allowOrigins: [...allowedOrigins],
         allowMethods: [CorsHttpMethod.GET, CorsHttpMethod.POST],
-        allowHeaders: ['authorization', 'content-type', 'accept'],
+        allowHeaders: ['authorization', 'content-type', 'accept', ...(environment.allowedHeaders ?? [])],
         exposeHeaders: ['retry-after', 'x-correlation-id', 'apigw-requestid'],
         maxAge: Duration.hours(1),
       },

@@ -50,6 +50,8 @@ const allowedOrigin = (development: boolean) =>
   z.string().superRefine((value, context) => {
     const url = URL.parse(value);
     if (value.includes('*')) context.addIssue('a wildcard would let any site request tokens; list each origin exactly');
+    // The origin of an app in its own web view, which URL calls opaque.
+    else if (/^(capacitor|ionic):\/\/[a-z0-9.-]+$/.test(value)) return;
     else if (url?.origin !== value)
       context.addIssue('is not an origin; write only scheme, host and port, as in https://app.example.com');
     else if (url.protocol !== 'https:' && !development) context.addIssue('must be https outside development');
@@ -199,6 +201,8 @@ const environmentSchema = ({ name, development, region }: Surroundings) =>
     allowedOrigins: z
       .array(allowedOrigin(development))
       .min(1, 'list the front ends that may call the API, one exact origin each'),
+    /** Headers of tracing tools that pages may send too; without them such a page's requests fail by CORS. */
+    allowedHeaders: z.array(z.enum(['traceparent', 'tracestate', 'baggage', 'sentry-trace'])).optional(),
     /** A file in this folder. */
     policyFile: z.string().regex(/^[\w.-]+\.json$/, 'name a JSON file in infra/environments'),
     /** `readers`: ARNs of further roles that may read the secret, such as a rotation or a break-glass role. */

@@ -244,6 +244,9 @@ async function drive(bin: string): Promise<void> {
 
 await import('./localhost.ts');
 mkdirSync(CACHE, { recursive: true });
+const stopAll = () => Promise.all(started.map((one) => one.stop()));
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => void stopAll().finally(() => process.exit(1)));
 try {
   const bin = installTools(CACHE);
   await drive(bin);
@@ -256,5 +259,5 @@ try {
   if (!(error instanceof Unavailable)) throw error;
   console.log(`Skipped npm run test:deploy: ${error.message}.`);
 } finally {
-  await Promise.all(started.map((one) => one.stop()));
+  await stopAll();
 }

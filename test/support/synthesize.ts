@@ -31,6 +31,7 @@ const everyOption = parseEnvironment(
       { name: 'user', expression: 'rate(1 day)', timeZone: 'UTC', select: { userName: 'kiosk' } },
     ],
     alarms: { topicArn: 'arn:aws:sns:eu-central-1:111122223333:on-call' },
+    allowedHeaders: ['traceparent', 'baggage', 'sentry-trace'],
     issuer: { ...prod.issuer, jwksUri: 'https://login.example.com/keys', refuseNonce: true },
     customDomain: {
       name: 'tokens.example.com',

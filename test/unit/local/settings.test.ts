@@ -52,6 +52,7 @@ it.each([
     { THOUGHTSPOT_HOST: HOST, THOUGHTSPOT_SECRET_KEY: 'k', THOUGHTSPOT_DIALECT: 'session-v2' },
     /signs in/,
   ],
+  ['a wildcard for an origin', { BROKER_ORIGINS: 'https://*.example' }, /a wildcard would let any page ask/],
   ['an origin with a path', { BROKER_ORIGINS: 'http://localhost:5173/' }, /not an origin/],
 ])('refuses %s and says what to do', (_name, variables, message) => {
   expect(() => readSettings(variables)).toThrow(SettingsError);
@@ -65,3 +66,8 @@ it.each([{ THOUGHTSPOT_SECRET_KEY: 'canary' }, { THOUGHTSPOT_PASSWORD: 'canary' 
     expect(() => readSettings(variables)).toThrow(SettingsError);
   },
 );
+
+it('takes the origins of apps in their own web view', () => {
+  const { allowOrigins } = readSettings({ BROKER_ORIGINS: 'capacitor://localhost,ionic://localhost' });
+  expect(allowOrigins).toEqual(['capacitor://localhost', 'ionic://localhost']);
+});

@@ -1,6 +1,7 @@
 /**
  * One mint, from the reservation to the release: reserve (a durable record of the intent) -> hold the user -> mint ->
- * check the reply -> live -> check the cut-offs -> release. Whatever fails after the mint, the token in hand is revoked and withheld.
+ * check the reply -> live -> check the cut-offs -> release. Whatever fails after the mint, the token in hand is revoked
+ * and withheld.
  */
 import { possibleOwners } from './end-at-thoughtspot.ts';
 import { Failure } from './failure.ts';

@@ -5,7 +5,7 @@
  */
 import { endAtThoughtSpot } from './end-at-thoughtspot.ts';
 import { Failure } from './failure.ts';
-import { normaliseUser } from './lease.ts';
+import { personOf } from './lease.ts';
 import { mint, MINT_SETTINGS } from './mint.ts';
 import type { Grant, ServiceSessions, World } from './ports.ts';
 
@@ -49,7 +49,7 @@ export function makeServiceSessions(world: Omit<World, 'issuer'>): ServiceSessio
         fingerprint: `service-session-${part()}-${part()}`,
       };
       const cutOff = await ledger.cutOffFor(orgId, deadline);
-      const order = { caller: NO_CALLER, grant, user: normaliseUser(userName), generation: 1, cutOff };
+      const order = { caller: NO_CALLER, grant, user: personOf(userName), generation: 1, cutOff };
       const opened = await mint({ ...world, issuer }, SETTINGS, order, deadline);
       if (!opened) throw new Failure('internal-error', { reason: 'two sessions of the service account have one name' });
       const { token: bearer, lease } = opened;

@@ -6,6 +6,7 @@ import { showLeases } from './leases.ts';
 import { addresses, leases, output, users } from './local-api.ts';
 import { showSwitches } from './switches.ts';
 import { showTraffic } from './traffic.ts';
+import { showUse } from './use.ts';
 import { chosen, showWho } from './who.ts';
 
 const EVERY_MS = 1_000;
@@ -18,6 +19,7 @@ async function start(): Promise<void> {
   if (where.simulator === undefined)
     byId('about').textContent = `Tokens come from the real cluster ${where.thoughtspot}.`;
   const board = startBoard(choice, where.thoughtspot);
+  showUse(choice, where);
   let org: number | undefined;
   board.tokens.subscribe((state) => (org = state.orgId ?? org));
   showWho(people, choice, () => void board.signOut().catch((error: Error) => say(error.message)));
@@ -32,8 +34,18 @@ async function start(): Promise<void> {
     drawTraffic(lines);
     drawAudit(lines);
   };
+  let lost = false;
   for (;;) {
-    await look().catch((error: Error) => say(error.message));
+    await look().then(
+      () => {
+        if (lost) say('');
+        lost = false;
+      },
+      (error: Error) => {
+        lost = true;
+        say(error.message);
+      },
+    );
     await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
   }
 }

@@ -1,5 +1,5 @@
 /** Elements by one call: `element('p', { class: 'note' }, 'Text')`. Text is text, never markup. */
-type Attribute = string | number | boolean | (() => void);
+type Attribute = string | number | boolean | ((event: Event) => void);
 export type Child = Node | string;
 
 export function element<Name extends keyof HTMLElementTagNameMap>(

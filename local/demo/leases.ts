@@ -52,6 +52,13 @@ export function showLeases(user: string, orgOf: () => number | undefined): (leas
     { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Live leases' },
     element('table', {}, element('thead', {}, element('tr', {}, ...heads)), rows),
   );
+  let asked = false;
+  const all = button('All', 'All: as an operator, revoke all tokens', () => {
+    if (asked) void act('Revoke all', () => revoke(OPERATOR, { all: true }));
+    else say('This revokes every token of everybody. Press "All" once more to do it.');
+    asked = !asked;
+  });
+  all.addEventListener('blur', () => (asked = false));
   byId('leases').replaceChildren(
     element('h2', { id: 'leases-title' }, 'Leases'),
     table,
@@ -77,9 +84,7 @@ export function showLeases(user: string, orgOf: () => number | undefined): (leas
         if (orgId === undefined) return say(`${user} has no token yet, so this page knows no org.`);
         void act(`Revoke org ${orgId}`, () => revoke(OPERATOR, { orgId }));
       }),
-      button('All', 'All: as an operator, revoke all tokens', () => {
-        void act('Revoke all', () => revoke(OPERATOR, { all: true }));
-      }),
+      all,
     ),
   );
 

@@ -6,6 +6,7 @@ import type { Switches } from '../thoughtspot/switches.ts';
 
 export interface Addresses {
   readonly thoughtspot: string;
+  readonly issuer: string;
   /** Absent where ThoughtSpot is a real cluster. */
   readonly simulator?: string;
 }

@@ -19,6 +19,12 @@ export function chosen(users: Readonly<Record<string, DemoUser>>): Choice {
   return { user: Object.hasOwn(users, user) ? user : 'alice', grant: Object.hasOwn(GRANTS, grant) ? grant : 'full' };
 }
 
+/** Set while the page loads again because of a key: the focus goes back to who was chosen. */
+const BY_KEY = 'chosen-by-key';
+
+/** While an arrow key is down: browsers make a click of it, and that one only moves the mark. */
+let moving = false;
+
 function go(choice: Choice): void {
   location.search = new URLSearchParams({ ...choice }).toString();
 }
@@ -33,7 +39,18 @@ function card(name: string, { about, claims }: DemoUser, choice: Choice): HTMLEl
     name: 'user',
     value: name,
     'aria-describedby': `about-${name}`,
-    change: () => go({ ...choice, user: name }),
+    // Arrow keys move between the people; Enter, Space or a click chooses.
+    click: () => {
+      if (!moving) go({ ...choice, user: name });
+    },
+    keydown: (event) => {
+      if (!(event instanceof KeyboardEvent)) return;
+      moving = event.key.startsWith('Arrow');
+      if (!['Enter', ' '].includes(event.key)) return;
+      sessionStorage.setItem(BY_KEY, 'yes');
+      go({ ...choice, user: name });
+    },
+    keyup: () => (moving = false),
     ...(name === choice.user ? { checked: true } : {}),
   });
   return element(
@@ -55,6 +72,10 @@ export function showWho(users: Readonly<Record<string, DemoUser>>, choice: Choic
     element('option', { value: grant, ...(grant === choice.grant ? { selected: true } : {}) }, words),
   );
   const select = element('select', { id: 'grant', change: () => go({ ...choice, grant: select.value }) }, ...options);
+  const names = Object.entries(users).map(([name, { claims }]) =>
+    element('option', { value: name, ...(name === choice.user ? { selected: true } : {}) }, text(claims['name'])),
+  );
+  const person = element('select', { id: 'person', change: () => go({ ...choice, user: person.value }) }, ...names);
   byId('who').replaceChildren(
     element(
       'fieldset',
@@ -65,9 +86,11 @@ export function showWho(users: Readonly<Record<string, DemoUser>>, choice: Choic
     element(
       'div',
       { class: 'row' },
-      element('label', { for: 'grant' }, 'Grant'),
-      select,
+      element('div', { class: 'pair phone' }, element('label', { for: 'person' }, 'Signed in as'), person),
+      element('div', { class: 'pair' }, element('label', { for: 'grant' }, 'Grant'), select),
       element('button', { type: 'button', id: 'sign-out', click: signOut }, 'Sign out'),
     ),
   );
+  if (sessionStorage.getItem(BY_KEY) !== null) byId('who').querySelector<HTMLElement>('input:checked')?.focus();
+  sessionStorage.removeItem(BY_KEY);
 }

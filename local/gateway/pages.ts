@@ -21,12 +21,14 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   '/docs/': join(DEMO, 'api.html'),
   '/docs/swagger-ui.css': join(SWAGGER_UI, 'swagger-ui.css'),
   '/docs/swagger-ui-bundle.js': join(SWAGGER_UI, 'swagger-ui-bundle.js'),
+  '/tutorial.md': join(import.meta.dirname, '..', '..', 'docs', 'tutorial.md'),
   '/openapi.yaml': join(import.meta.dirname, '..', '..', 'docs', 'openapi.yaml'),
 };
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
   '.css': 'text/css; charset=utf-8',
   '.js': 'text/javascript; charset=utf-8',
+  '.md': 'text/plain; charset=utf-8',
   '.map': 'application/json',
   '.svg': 'image/svg+xml',
   '.yaml': 'application/yaml',

@@ -29,7 +29,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await page.context().close();
-  broker.simulator?.set({ outage: 'none', latencyMs: 0 });
+  broker.simulator?.set({ outage: 'none', latencyMs: 0, faultScope: 'all' });
   expect(said.filter((line) => line.startsWith('dialog:'))).toEqual([]);
 });
 
@@ -80,12 +80,15 @@ describe('people with different rights', () => {
     await page.getByRole('heading', { name: 'No token: user-not-provisioned' }).waitFor();
   });
 
-  test('are chosen by keyboard too', async () => {
+  test.each(['Enter', 'Space'])('are chosen by arrow keys and %s, and the focus stays', async (key) => {
     await openBoard('?user=alice');
     await page.getByRole('radio', { name: /Alice Archer/ }).focus();
     await page.keyboard.press('ArrowRight');
+    expect(page.url()).toMatch(/user=alice/);
+    await page.keyboard.press(key);
     await page.waitForURL(/user=bob/);
     await frame().getByTestId('user').getByText('Bob Baker').waitFor();
+    expect(await page.evaluate('document.activeElement.value')).toBe('bob');
   });
 });
 
@@ -107,13 +110,19 @@ describe('a lease', () => {
   ])('ends by "%s"', async (name, words) => {
     await openBoard('?user=carol');
     await page.getByRole('button', { name, exact: true }).click();
+    if (name.startsWith('All')) {
+      await page.getByText('Press "All" once more').waitFor();
+      await page.getByRole('button', { name, exact: true }).click();
+    }
     await page.getByText(words).waitFor();
   });
 
   test('of somebody who signs out ends with it', async () => {
     await openBoard('?user=alice&grant=regional');
+    const revoked = page.waitForResponse((answer) => answer.url().endsWith('/revoketoken'));
     await page.getByRole('button', { name: 'Sign out' }).click();
     await page.getByRole('heading', { name: 'Signed out' }).waitFor();
+    expect((await revoked).status()).toBe(200);
     expect(broker.simulator?.state().tokens.filter(({ user }) => personOf(user) === 'alice')).toHaveLength(0);
   });
 });
@@ -131,6 +140,46 @@ test('the switches make ThoughtSpot fail and work again, and the audit says what
   const audit = page.getByRole('region', { name: 'Last lines of the audit' });
   await audit.getByText('reuse').or(audit.getByText('mint')).first().waitFor();
   await page.getByRole('img', { name: /^Last minute: \d+ minted/ }).waitFor();
+});
+
+// A grant may mint five times a minute, and the tests above use up those of "full": these use "regional".
+describe('a board that failed says what happened, and comes back when ThoughtSpot does', () => {
+  test('where the broker could mint no token', async () => {
+    await openBoard('?user=bob&grant=regional');
+    broker.simulator?.set({ outage: 'error', outageStatus: 400, faultScope: 'mint' });
+    await page.getByRole('button', { name: 'Revoke mine: all tokens of bob' }).click();
+    await page.getByRole('heading', { name: /^No token: upstream/ }).waitFor();
+    expect(await page.getByRole('status').first().innerText()).not.toMatch(/^Token live/);
+    broker.simulator?.set({ outage: 'none' });
+    await frame().getByTestId('status').getByText('Signed in').waitFor();
+  });
+
+  test('where there is a token, and ThoughtSpot does not take it', async () => {
+    await openBoard('?user=alice&grant=regional');
+    broker.simulator?.set({ outage: 'error', outageStatus: 429 });
+    await page.reload();
+    await page.getByRole('heading', { name: 'ThoughtSpot does not answer' }).waitFor();
+    expect(await page.getByRole('status').first().innerText()).not.toMatch(/^Token live/);
+    broker.simulator?.set({ outage: 'none' });
+    await frame().getByTestId('status').getByText('Signed in').waitFor();
+  });
+});
+
+test('a phone shows a select in place of the cards, and the code for an app can be copied', async () => {
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+  await openBoard('?user=alice&grant=regional');
+  expect(await page.getByRole('radio').count()).toBe(0);
+  await page.getByRole('combobox', { name: 'Signed in as' }).selectOption('bob');
+  await page.waitForURL(/user=bob/);
+  await frame().getByTestId('user').getByText('Bob Baker').waitFor();
+  const code = await page.getByRole('region', { name: 'Code for your app' }).innerText();
+  expect(code).toContain("username: 'bob'");
+  await page.getByRole('button', { name: 'Copy' }).click();
+  await page.getByText('Copied.').waitFor();
+  expect(await page.evaluate('navigator.clipboard.readText()')).toBe(code);
+  await page.getByRole('link', { name: 'Tutorial' }).waitFor();
+  expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
 });
 
 describe('axe finds nothing serious', () => {

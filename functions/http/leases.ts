@@ -27,7 +27,8 @@ export interface Listings {
 }
 
 /**
- * `GET /leases`: unfinished leases, one page, for operators. No token, sealed or not, is in a lease. With `usersUnusedSince` (epoch ms): ThoughtSpot users that the broker made and no longer uses.
+ * `GET /leases`: unfinished leases, one page, for operators. No token, sealed or not, is in a lease. With
+ * `usersUnusedSince` (epoch ms): ThoughtSpot users that the broker made and no longer uses.
  */
 export function leasesRoute(listings: Listings): Route {
   return {

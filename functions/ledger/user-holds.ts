@@ -1,4 +1,4 @@
-/** Holds on ThoughtSpot users (broker/user-hold.ts): one row per user and org, all in one partition, so that they can be listed. */
+/** Holds on ThoughtSpot users (broker/user-hold.ts): a row per user and org, in one partition, to list them. */
 import { randomUUID } from 'node:crypto';
 import * as z from 'zod/mini';
 import { isPerEntitlement, normaliseUser } from '../broker/lease.ts';

@@ -102,13 +102,23 @@ function variable({ name, values }: { name: string; values: string[] | { claim: 
   return { name, values: { ...values, claim: [values.claim], lowerCase: false, unlisted: 'refuse' as const } };
 }
 
-function isFaulty(document: Document): boolean {
+/** The policy as the functions get it; undefined if the check refuses the document. */
+function checked(document: Document): Policy | undefined {
   try {
-    checkPolicy(document);
-    return false;
+    return checkPolicy(document).policy;
   } catch (error) {
-    if (error instanceof PolicyError) return true;
+    if (error instanceof PolicyError) return undefined;
     throw error;
+  }
+}
+
+/** Documents until one passes the check, or, without its faults, until it refuses one. */
+function randomPolicy(random: Chance, without: Without): { readonly document: Document; readonly policy: Policy } {
+  for (;;) {
+    const document = documentBy(random);
+    const policy = checked(document);
+    if (without.faults === true && policy === undefined) return { document, policy: unchecked(document) };
+    if (without.faults !== true && policy !== undefined) return { document, policy };
   }
 }
 
@@ -133,9 +143,7 @@ const rowsOfRights = (rights: Rights) =>
 
 async function run(seed: number, without: Without = {}): Promise<{ released: number; problem?: string }> {
   const random = chance(seed);
-  let document = documentBy(random);
-  while (isFaulty(document) !== (without.faults === true)) document = documentBy(random);
-  const policy = unchecked(document);
+  const { document, policy } = randomPolicy(random, without);
   const clock = makeFakeClock();
   const data = readCluster();
   const [model] = data.users;

@@ -19,7 +19,7 @@ import { makeTelemetry } from '../../functions/telemetry/telemetry.ts';
 import { sha256 } from '../../functions/wiring/system.ts';
 import { readFileSync } from 'node:fs';
 import { DEFAULT_POLICY } from '../../local/settings.ts';
-import { makeWorld } from '../support/broker-world.ts';
+import { makeWorld, NO_LIMITS } from '../support/broker-world.ts';
 import { leaksIn } from '../support/canaries.ts';
 import { makeFakeClock } from '../support/fake-clock.ts';
 import { compilePolicy } from '../support/policy-documents.ts';
@@ -66,6 +66,7 @@ function handlers() {
     decide: (caller: Caller, request: TokenRequest, now: number) =>
       decide(policy, caller, request, { host: 'https://thoughtspot.example', now, sha256 }),
     usersOf: (caller: Caller) => usersOf(policy, caller),
+    limits: NO_LIMITS,
   };
   const edge = { name: 'gettoken', telemetry, clock } as const;
   const routes = {

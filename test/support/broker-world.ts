@@ -11,6 +11,7 @@ import type {
   Clock,
   Decision,
   Grant,
+  Limits,
   Log,
   SessionIssuer,
   TokenLedger,
@@ -35,7 +36,11 @@ export interface WorldOptions {
   readonly revoke?: Parameters<typeof makeRevokeTokens>[0]['settings'];
   readonly sweep?: Parameters<typeof makeSweep>[0]['settings'];
   readonly log?: Log;
+  /** Default: so high that no test reaches them that is not about them. */
+  readonly limits?: Limits;
 }
+
+export const NO_LIMITS: Limits = { caller: { mintsPerMinute: 600, liveLeases: 200 }, org: { mintsPerMinute: 6_000 } };
 
 /** The ports of one process. */
 export interface Ports {
@@ -133,6 +138,7 @@ function processOver(ports: Ports, world: World, options: WorldOptions) {
             reasons: ['rule "rule" decides'],
           },
     usersOf: (who: Caller) => [userOf(who)],
+    limits: options.limits ?? NO_LIMITS,
   };
   const getToken = makeGetToken({ ...deps, settings: options.mint ?? {} });
   const revokeTokens = makeRevokeTokens({ ...deps, settings: options.revoke ?? {} });

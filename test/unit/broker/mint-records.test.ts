@@ -3,7 +3,7 @@ import { Failure } from '../../../functions/broker/failure.ts';
 import { makeGetToken } from '../../../functions/broker/get-token.ts';
 import type { Decision } from '../../../functions/broker/ports.ts';
 import { ANN, DIGEST, FACTS, failureOf, HANDLE, worldWithLog } from '../../support/broker-records.ts';
-import { caller, grantFor, makeWorld } from '../../support/broker-world.ts';
+import { caller, grantFor, makeWorld, NO_LIMITS } from '../../support/broker-world.ts';
 
 test('a row is reserved with all that a lost reply needs, and becomes live with all that ThoughtSpot answered', async () => {
   const { clock, issuer, process, rows, signals } = makeWorld();
@@ -117,6 +117,7 @@ test.each([
       signals: { emit: (...signal) => void emitted.push(signal) },
       log: { info() {}, warn() {}, error() {} },
       decide: () => decision,
+      limits: NO_LIMITS,
     };
     const failure = await failureOf(makeGetToken(deps)(caller('ann'), {}, Infinity));
     expect(failure).toMatchObject({ code: decision.code, reason: 'one; two', errors: decision.errors });

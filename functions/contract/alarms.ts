@@ -15,6 +15,7 @@ export const SIGNAL_ALARMS = {
   'entitlement-conflict': ['gettoken'],
   'orphan-seen': ['gettoken', 'sweep'],
   'access-denied': FUNCTION_NAMES,
+  'key-unavailable': ['gettoken', 'revoketoken', 'sweep'],
   misconfigured: FUNCTION_NAMES,
   'internal-error': FUNCTION_NAMES,
   'schedule-failed': ['revoketoken'],

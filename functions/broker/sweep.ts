@@ -69,7 +69,9 @@ export function makeSweep(world: World & { readonly settings?: Partial<SweepSett
     const tally = { ...NOTHING, unfinished: !complete };
     const run: Run = { ...world, ...settings, budget, dueBy: clock.now(), stopAt, deadline, tally };
     const shards = shuffled(ledger.shards, world.randomness);
-    const failed = (await Promise.allSettled(shards.map((shard) => sweepShard(run, shard)))).filter((end) => end.status === 'rejected');
+    const failed = (await Promise.allSettled(shards.map((shard) => sweepShard(run, shard)))).filter(
+      (end) => end.status === 'rejected',
+    );
     emitTally(world.signals, tally);
     if (failed.length > 0) {
       tally.unfinished = true;

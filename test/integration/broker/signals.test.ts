@@ -108,6 +108,28 @@ const duringFault =
     afresh(name);
   };
 
+/** KMS is away while a new sandbox has a token of somebody to open. */
+const duringLostKey = (name: 'revoketoken' | 'sweep'): Pick<Trial, 'make' | 'mend'> => ({
+  make: async () => {
+    const user = somebody();
+    await seen.ask(user);
+    broker.aws.kms.faults.inject(() => ({ kind: 'error', type: 'KMSInternalException' }));
+    afresh('revoketoken');
+    await seen.ask(user, '/revoketoken');
+    if (name === 'sweep') {
+      afresh('sweep');
+      later(60_000);
+      await call.sweep();
+    }
+    broker.aws.kms.faults.clear();
+    for (const used of ['revoketoken', 'sweep'] as const) afresh(used);
+  },
+  mend: async () => {
+    later(60_000);
+    await seen.sweepToRest();
+  },
+});
+
 const secretNow = () => broker.aws.secrets.values(SECRET_ID).at(-1) ?? '';
 const duringBadSecret =
   (name: FunctionName): Trial['make'] =>
@@ -187,6 +209,9 @@ const TRIALS: readonly Trial[] = [
       await seen.sweepToRest();
     },
   },
+  { alarm: 'gettoken/key-unavailable', make: duringFault('gettoken', 'kms', 'KMSInternalException') },
+  { alarm: 'revoketoken/key-unavailable', ...duringLostKey('revoketoken') },
+  { alarm: 'sweep/key-unavailable', ...duringLostKey('sweep') },
   { alarm: 'sweep/sweep-failed', make: duringFault('sweep', 'dynamodb', 'AccessDeniedException') },
   {
     alarm: 'revoketoken/schedule-failed',

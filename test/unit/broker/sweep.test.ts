@@ -332,6 +332,7 @@ describe('a cut-off', () => {
       await clock.advance(wait);
       await clock.drive(process().sweep());
     }
+    await clock.drive(process().sweep());
     expect(await ledger.pendingCutOffs(Infinity)).toEqual([]);
   });
 

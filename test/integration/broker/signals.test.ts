@@ -82,12 +82,12 @@ const call: Record<FunctionName, () => Promise<unknown>> = {
   gettoken: () => seen.ask(somebody()),
   revoketoken: () => seen.ask(somebody(), '/revoketoken'),
   sessioninfo: () => seen.ask(somebody(), '/sessioninfo', { method: 'GET' }),
-  leases: () => seen.ask('ops', '/leases', { method: 'GET' }),
+  operator: () => seen.ask('ops', '/leases', { method: 'GET' }),
   sweep: () => broker.sweep(),
   prober: () => broker.invoke('prober', { source: 'schedule', name: 'prober' }),
 };
 const afresh = (name: FunctionName) => broker.functions.get(name)?.replace({});
-const LEDGER_FUNCTIONS = ['gettoken', 'revoketoken', 'sessioninfo', 'leases', 'sweep'] as const;
+const LEDGER_FUNCTIONS = ['gettoken', 'revoketoken', 'sessioninfo', 'operator', 'sweep'] as const;
 
 interface Trial {
   readonly alarm: string;

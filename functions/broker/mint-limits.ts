@@ -5,7 +5,8 @@
  */
 import { Failure } from './failure.ts';
 import { type CallerId, certainEnd, type Lease, personOf } from './lease.ts';
-import type { Grant, Limits, Mark, Reservation, Ring, Standing, World } from './ports.ts';
+import type { Limits, Mark, Ring, Standing } from './mint-counts.ts';
+import type { Grant, Reservation, World } from './ports.ts';
 
 const MINUTE_MS = 60_000;
 /** Clocks of sandboxes differ: what is over stays in a ring this much longer, ms, for those that are behind. */
@@ -58,7 +59,7 @@ export function makeMintLimits(world: World, limits: Limits): MintLimits {
 
   const refusal: MintLimits['refusal'] = ({ caller: { issuer, subject }, grant }, reason, retryAfterMs) => {
     const { user, rule, name, policyVersion } = grant;
-    
+
     const facts = { caller: { issuer, subject }, user, rule, grant: name, policyVersion };
     world.audit.record({ action: 'deny', ...facts, code: 'mint-limit', reasons: [reason] });
     world.signals.emit('mint-limited');
@@ -76,8 +77,7 @@ export function makeMintLimits(world: World, limits: Limits): MintLimits {
     const held = live(marks, now).map(({ until }) => until - now);
     if (minted.length >= mintsPerMinute)
       throw refusal(asking, 'mint limit of the caller', whenFree(minted, mintsPerMinute));
-    if (held.length >= liveLeases)
-      throw refusal(asking, 'live lease limit of the caller', whenFree(held, liveLeases));
+    if (held.length >= liveLeases) throw refusal(asking, 'live lease limit of the caller', whenFree(held, liveLeases));
     // Until the ring is replaced it only grows, so its size says what others have added since this look.
     const most = seen.marks.length + Math.min(mintsPerMinute - minted.length, liveLeases - held.length);
     return { seen, marks, most, replaces: full || seen.marks.length - kept.length >= MOST_STALE };

@@ -7,6 +7,7 @@ import type { Scope } from '../contract/functions.ts';
 import type { SignalName } from '../contract/signals.ts';
 import type { FieldError, Failure } from './failure.ts';
 import type { CallerId, Issuance, Lease, LeaseKey, LeaseState } from './lease.ts';
+import type { Limits, MintCounts } from './mint-counts.ts';
 
 // --- time, chance, digests -------------------------------------------------------------------------------------------
 
@@ -127,12 +128,6 @@ export type Decision =
       /** The rule that matched and still could not give a grant; absent if none matched. */
       readonly rule?: string;
     };
-
-/** How much of what all share a caller and an org may use up. */
-export interface Limits {
-  readonly caller: { readonly mintsPerMinute: number; readonly liveLeases: number };
-  readonly org: { readonly mintsPerMinute: number };
-}
 
 /** The policy of this environment: who may have which token. Pure: equal questions get equal answers. */
 export interface Entitlements {
@@ -309,28 +304,6 @@ export interface UserPage {
   readonly next?: string;
 }
 
-/** One mint of a caller (mint-limits.ts). `id`: of its row. `until`: its token is certainly over, epoch ms. */
-export interface Mark {
-  readonly id: string;
-  readonly at: number;
-  readonly until: number;
-}
-
-/** A caller's last mints. It only grows within an epoch, and every replacement begins another one. */
-export interface Ring {
-  readonly marks: readonly Mark[];
-  /** Absent until the first replacement. */
-  readonly epoch?: string;
-}
-
-/** What is read before a mint: the highest cut-off of the org, and what counts against the limits. */
-export interface Standing {
-  readonly cutOff: number;
-  readonly ring: Ring;
-  /** The org's mints, by number of their span of time. */
-  readonly orgMints: ReadonlyMap<number, number>;
-}
-
 export interface DuePage {
   readonly leases: readonly Lease[];
   readonly next?: string;
@@ -340,7 +313,7 @@ export interface DuePage {
  * The durable record of every token. Single-item conditional writes only. Reads are strongly consistent unless noted.
  * Throws Failure `ledger-unavailable`, `ledger-denied` or `key-unavailable`.
  */
-export interface TokenLedger {
+export interface TokenLedger extends MintCounts {
   /** Newest generations of one fingerprint first, at most `limit`. One read. */
   newest(user: string, fingerprint: string, limit: number, deadline: number): Promise<readonly Lease[]>;
   get(key: LeaseKey, deadline: number): Promise<Lease | undefined>;
@@ -372,19 +345,6 @@ export interface TokenLedger {
   token(key: LeaseKey, deadline: number): Promise<string | undefined>;
   /** The cut-offs that cover an org: `all` and its own. One read. Returns the highest `before`, 0 if none. */
   cutOffFor(orgId: number, deadline: number): Promise<number>;
-  /** As `cutOffFor`, with what counts against the limits of a caller and the org. One read. */
-  standing(caller: CallerId, orgId: number, deadline: number): Promise<Standing>;
-  /** Adds a mark if the ring is of the same epoch and has fewer than `most`. One write; false: it is not or has not. */
-  addMark(caller: CallerId, seen: Ring, mark: Mark, most: number, deadline: number): Promise<boolean>;
-  /** Replaces the ring as it was seen; false if it has changed since. */
-  replaceMarks(caller: CallerId, seen: Ring, marks: readonly Mark[], deadline: number): Promise<boolean>;
-  /** Adds to the org's mints by span, and takes the spans that are `over` away. */
-  countOrgMints(
-    orgId: number,
-    mints: ReadonlyMap<number, number>,
-    over: readonly number[],
-    deadline: number,
-  ): Promise<void>;
   /** Raises a cut-off; writing the same or an older one changes nothing. */
   raiseCutOff(scope: CutOffScope, before: number, deadline: number): Promise<void>;
   /** Cut-offs whose rows are not all processed yet. */

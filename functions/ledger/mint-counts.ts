@@ -5,14 +5,12 @@
 import { randomUUID } from 'node:crypto';
 import * as z from 'zod/mini';
 import type { CallerId } from '../broker/lease.ts';
-import type { Mark, Ring, TokenLedger } from '../broker/ports.ts';
+import type { Mark, MintCounts, Ring } from '../broker/mint-counts.ts';
 import { LEDGER_TABLE } from '../contract/table.ts';
 import { cutOffKeys, highestOf } from './cut-offs.ts';
 import { type Item, type ItemKey, callerDigest, parseItem } from './item.ts';
 import type { Table, Update } from './table.ts';
 import { RETENTION_SECONDS } from './writes.ts';
-
-type MintCounts = Pick<TokenLedger, 'standing' | 'addMark' | 'replaceMarks' | 'countOrgMints'>;
 
 const ringItem = z.object({ marks: z.set(z.string()), epoch: z.exactOptional(z.string()) });
 const SPAN = /^span(\d+)$/;
@@ -36,7 +34,11 @@ export function makeMintCounts(table: Table, now: () => number): MintCounts {
     addMark(caller, { epoch }, mark, most, deadline) {
       const same = epoch === undefined ? 'attribute_not_exists(#epoch)' : '#epoch = :epoch';
       const when = `${same} AND (attribute_not_exists(#marks) OR size(#marks) < :most)`;
-      return update(ringKey(caller), { set: {}, add: { marks: setOf([mark]) }, when, values: { epoch, most } }, deadline);
+      return update(
+        ringKey(caller),
+        { set: {}, add: { marks: setOf([mark]) }, when, values: { epoch, most } },
+        deadline,
+      );
     },
 
     replaceMarks(caller, seen, marks, deadline) {

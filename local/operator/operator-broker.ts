@@ -14,6 +14,7 @@ export interface ListedLease {
   readonly state: string;
   readonly rule: string;
   readonly grant: string;
+  readonly caller: { readonly issuer: string; readonly subject: string };
   readonly reservedAt: number;
   readonly expiresAt?: number;
   readonly attempts: number;
@@ -111,7 +112,7 @@ export function brokerInAws(environment: string, region: string | undefined): Op
   return {
     ...listings(async (filter, cursor) => {
       const event = { source: 'operator', filter, limit: PAGE, ...(cursor === undefined ? {} : { cursor }) };
-      return (await invoke('leases', event)) as Page;
+      return (await invoke('operator', event)) as Page;
     }),
     async revoke(select) {
       await invoke('revoketoken', { source: 'operator', requestedAt: new Date().toISOString(), select });

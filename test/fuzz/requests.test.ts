@@ -6,11 +6,11 @@ import type { Caller, TokenRequest } from '../../functions/broker/ports.ts';
 import { makeRevokeTokens } from '../../functions/broker/revoke.ts';
 import { makeGetSessionInfo } from '../../functions/broker/session-info.ts';
 import { PROBLEMS, type ProblemCode } from '../../functions/contract/problems.ts';
-import { listingOf } from '../../functions/http/leases.ts';
+import { listingOf } from '../../functions/http/operator.ts';
 import { revocationOf } from '../../functions/http/revocation-events.ts';
 import { gettokenRoute } from '../../functions/http/gettoken.ts';
 import { httpEntry } from '../../functions/http/http-entry.ts';
-import { leasesRoute } from '../../functions/http/leases.ts';
+import { leasesRoute } from '../../functions/http/operator.ts';
 import { revoketokenRoute } from '../../functions/http/revoketoken.ts';
 import { sessioninfoRoute } from '../../functions/http/sessioninfo.ts';
 import { Failure } from '../../functions/broker/failure.ts';
@@ -19,7 +19,8 @@ import { makeTelemetry } from '../../functions/telemetry/telemetry.ts';
 import { sha256 } from '../../functions/wiring/system.ts';
 import { readFileSync } from 'node:fs';
 import { DEFAULT_POLICY } from '../../local/settings.ts';
-import { makeWorld, NO_LIMITS } from '../support/broker-world.ts';
+import { makeWorld } from '../support/broker-world.ts';
+import { HIGHEST_LIMITS } from '../support/raised-limits.ts';
 import { leaksIn } from '../support/canaries.ts';
 import { makeFakeClock } from '../support/fake-clock.ts';
 import { compilePolicy } from '../support/policy-documents.ts';
@@ -66,14 +67,14 @@ function handlers() {
     decide: (caller: Caller, request: TokenRequest, now: number) =>
       decide(policy, caller, request, { host: 'https://thoughtspot.example', now, sha256 }),
     usersOf: (caller: Caller) => usersOf(policy, caller),
-    limits: NO_LIMITS,
+    limits: HIGHEST_LIMITS,
   };
   const edge = { name: 'gettoken', telemetry, clock } as const;
   const routes = {
     gettoken: gettokenRoute(makeGetToken(deps), clock),
     revoketoken: revoketokenRoute(makeRevokeTokens(deps), clock),
     sessioninfo: sessioninfoRoute(makeGetSessionInfo(deps)),
-    leases: leasesRoute({ listLeases: makeListLeases(deps), ledger }),
+    operator: leasesRoute({ listLeases: makeListLeases(deps), ledger }),
   };
   return {
     clock,
@@ -153,7 +154,7 @@ test(
   async () => {
     await fc.assert(
       fc.asyncProperty(
-        fc.constantFrom('gettoken', 'revoketoken', 'sessioninfo', 'leases'),
+        fc.constantFrom('gettoken', 'revoketoken', 'sessioninfo', 'operator'),
         event,
         async (route, { sent, whole }) => {
           const { ask, issuer } = handlers();

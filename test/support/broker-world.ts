@@ -11,18 +11,19 @@ import type {
   Clock,
   Decision,
   Grant,
-  Limits,
   Log,
   SessionIssuer,
   TokenLedger,
   TokenRequest,
 } from '../../functions/broker/ports.ts';
+import type { Limits } from '../../functions/broker/mint-counts.ts';
 import type { Lease } from '../../functions/broker/lease.ts';
 import type { SignalName } from '../../functions/contract/signals.ts';
 import type { RevokeSelection, Revoker } from '../../functions/broker/use-cases.ts';
 import { type FakeClock, makeFakeClock } from './fake-clock.ts';
 import { type FakeIssuer, makeFakeIssuer } from './fake-issuer.ts';
 import { type MemoryLedger, makeMemoryLedger } from './memory-ledger.ts';
+import { HIGHEST_LIMITS } from './raised-limits.ts';
 
 export const TIMEOUT_MS = 20_000;
 
@@ -39,8 +40,6 @@ export interface WorldOptions {
   /** Default: so high that no test reaches them that is not about them. */
   readonly limits?: Limits;
 }
-
-export const NO_LIMITS: Limits = { caller: { mintsPerMinute: 600, liveLeases: 200 }, org: { mintsPerMinute: 6_000 } };
 
 /** The ports of one process. */
 export interface Ports {
@@ -138,7 +137,7 @@ function processOver(ports: Ports, world: World, options: WorldOptions) {
             reasons: ['rule "rule" decides'],
           },
     usersOf: (who: Caller) => [userOf(who)],
-    limits: options.limits ?? NO_LIMITS,
+    limits: options.limits ?? HIGHEST_LIMITS,
   };
   const getToken = makeGetToken({ ...deps, settings: options.mint ?? {} });
   const revokeTokens = makeRevokeTokens({ ...deps, settings: options.revoke ?? {} });

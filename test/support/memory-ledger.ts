@@ -21,13 +21,12 @@ import type {
   CutOff,
   CutOffScope,
   HeldUser,
-  Mark,
   Reservation,
-  Ring,
   TokenLedger,
   UserHold,
 } from '../../functions/broker/ports.ts';
 import { type Handles, makeHandles } from '../../functions/ledger/handles.ts';
+import type { Mark, Ring } from '../../functions/broker/mint-counts.ts';
 import { statesThatAllow } from '../../functions/ledger/writes.ts';
 import { SortedList } from './sorted-list.ts';
 
@@ -250,8 +249,7 @@ export function makeMemoryLedger(options: MemoryLedgerOptions): MemoryLedger {
 
     token: (key, deadline) => call('token', [key], deadline, () => tokenOfRead.get(key) ?? find(key)?.token),
 
-    cutOffFor: (orgId, deadline) =>
-      call('cutOffFor', [orgId], deadline, () => highestCutOff(orgId)),
+    cutOffFor: (orgId, deadline) => call('cutOffFor', [orgId], deadline, () => highestCutOff(orgId)),
 
     standing: (caller, orgId, deadline) =>
       call('standing', [caller, orgId], deadline, () => ({

@@ -1,7 +1,8 @@
 /** What any token ledger promises of what counts against limits, as tests that an implementation runs on itself. */
 import { randomUUID } from 'node:crypto';
 import type { CallerId } from '../../../functions/broker/lease.ts';
-import type { Mark, TokenLedger } from '../../../functions/broker/ports.ts';
+import type { Mark } from '../../../functions/broker/mint-counts.ts';
+import type { TokenLedger } from '../../../functions/broker/ports.ts';
 import { collect, reservation, type Subject } from './fixtures.ts';
 
 export function describeMintCounts(name: string, start: () => Promise<Subject>): void {

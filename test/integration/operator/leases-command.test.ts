@@ -54,6 +54,19 @@ describe('npm run leases', () => {
     expect(listed.leases.map(({ user }) => user)).toEqual(['carol']);
   });
 
+  test('lists who holds most, first, as a table and as JSON', async () => {
+    await mint('carol', 'liveboard');
+    const { code, stdout } = await here('list', '--top');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^leases +subject +issuer +users\n2 +user-carol +http:\S+ +carol\n1 +user-alice /);
+    const { holders } = JSON.parse((await here('list', '--top', '--org', '1', '--json')).stdout) as {
+      holders: unknown;
+    };
+    expect(holders).toEqual([
+      { caller: expect.objectContaining({ subject: 'user-alice' }), leases: 1, users: ['alice'] },
+    ]);
+  });
+
   test('revokes a user and counts what has ended', async () => {
     await mint('alice', 'regional');
     const { code, stdout } = await here('revoke', '--user', 'alice', '--yes');
@@ -139,7 +152,7 @@ describe('npm run leases --env', () => {
         const path = decodeURIComponent(request.url ?? '');
         const event: unknown = JSON.parse(body);
         invoked.push({ path, event });
-        const name = path.includes('-leases/') ? 'leases' : 'revoketoken';
+        const name = path.includes('-operator/') ? 'operator' : 'revoketoken';
         void broker.invoke(name, event).then((answer) => {
           response.setHeader('content-type', 'application/json');
           if (answer.status === 'answered') return response.end(answer.payload);
@@ -166,7 +179,7 @@ describe('npm run leases --env', () => {
     const revoked = await leases(['revoke', '--user', 'bob', '--yes', '--env', 'dev'], env);
     expect(revoked).toMatchObject({ code: 0 });
     expect(new Set(invoked.map(({ path }) => path.split('/')[3]))).toEqual(
-      new Set(['thoughtspot-broker-dev-leases', 'thoughtspot-broker-dev-revoketoken']),
+      new Set(['thoughtspot-broker-dev-operator', 'thoughtspot-broker-dev-revoketoken']),
     );
     expect(invoked.map(({ path }) => new URL(path, 'http://x').searchParams.get('Qualifier'))).toEqual(
       invoked.map(() => 'live'),

@@ -3,7 +3,8 @@ import { Failure } from '../../../functions/broker/failure.ts';
 import { makeGetToken } from '../../../functions/broker/get-token.ts';
 import type { Decision } from '../../../functions/broker/ports.ts';
 import { ANN, DIGEST, FACTS, failureOf, HANDLE, worldWithLog } from '../../support/broker-records.ts';
-import { caller, grantFor, makeWorld, NO_LIMITS } from '../../support/broker-world.ts';
+import { caller, grantFor, makeWorld } from '../../support/broker-world.ts';
+import { HIGHEST_LIMITS } from '../../support/raised-limits.ts';
 
 test('a row is reserved with all that a lost reply needs, and becomes live with all that ThoughtSpot answered', async () => {
   const { clock, issuer, process, rows, signals } = makeWorld();
@@ -40,7 +41,7 @@ test('a row is reserved with all that a lost reply needs, and becomes live with 
     issuedAt: at,
     expiresAt: at + 299_500,
     endsAt: at + 302_000,
-    dueAt: at + 302_000,
+    dueAt: at + 362_000,
     upstreamCreatedAt: at + 2_000,
     lifetimeSeconds: 299,
     tokenType: 'Bearer',
@@ -117,7 +118,7 @@ test.each([
       signals: { emit: (...signal) => void emitted.push(signal) },
       log: { info() {}, warn() {}, error() {} },
       decide: () => decision,
-      limits: NO_LIMITS,
+      limits: HIGHEST_LIMITS,
     };
     const failure = await failureOf(makeGetToken(deps)(caller('ann'), {}, Infinity));
     expect(failure).toMatchObject({ code: decision.code, reason: 'one; two', errors: decision.errors });
@@ -282,11 +283,11 @@ describe('a mint without a token is written down', () => {
     if (fault === 'throws') expect(failure).toMatchObject({ reason: 'mint threw', cause: new Error('socket hang up') });
   });
 
-  test('as an orphan that is due at its latest possible end', async () => {
+  test('as an orphan that is due a minute after its latest possible end', async () => {
     const { clock, issuer, process, rows } = makeWorld();
     issuer.mintFault = () => 'lost';
     await failureOf(process().getToken('ann'));
-    expect(await rows()).toMatchObject([{ dueAt: clock.now() + 375_000 }]);
+    expect(await rows()).toMatchObject([{ dueAt: clock.now() + 435_000 }]);
   });
 
   test('with the failure that ThoughtSpot’s client threw, if it threw one', async () => {

@@ -284,10 +284,11 @@ export function makeMemoryLedger(options: MemoryLedgerOptions): MemoryLedger {
         orgMints.set(orgId, spans);
       }),
 
-    raiseCutOff: (scope, before, deadline) =>
+    raiseCutOff: (scope, before, deadline, always = false) =>
       call('raiseCutOff', [scope, before], deadline, () => {
-        const old = cutOffs.get(scopeKey(scope));
-        if (!old || old.before < before) cutOffs.set(scopeKey(scope), { scope, before, pending: true });
+        const stored = cutOffs.get(scopeKey(scope))?.before ?? 0;
+        if (!always && before <= stored) return;
+        cutOffs.set(scopeKey(scope), { scope, before: Math.max(before, stored + 1), pending: true });
       }),
 
     pendingCutOffs: (deadline) =>

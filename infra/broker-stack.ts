@@ -89,7 +89,7 @@ export class BrokerStack extends Stack {
     new GradualDeployment(this, 'deployment', { prefix, pace: environment.deployment, functions: all, alarms });
 
     new CfnOutput(this, 'ApiUrl', { value: api.url });
-    new CfnOutput(this, 'Issuer', { value: environment.issuer.url });
+    new CfnOutput(this, 'Issuer', { value: environment.issuers.map(({ url }) => url).join(', ') });
     new CfnOutput(this, 'SecretName', { value: secret.id });
     new CfnOutput(this, 'LedgerTable', { value: ledger.table.tableName });
   }

@@ -10,6 +10,8 @@ import { placeholders } from '../../infra/placeholders.ts';
 
 import { synthesizedEnvironments } from '../support/synthesized.ts';
 
+const [issuer] = prod.issuers;
+const another = (name: string | undefined) => ({ ...issuer, name, url: 'https://login.partner.example/' });
 const target = { account: '111122223333', region: 'eu-central-1' };
 
 /** The paths of all values, those of a list's items without their numbers. */
@@ -59,28 +61,67 @@ const faulty: [string, object, { account?: string; region?: string }, string][] 
   ],
   [
     'an issuer without https',
-    { issuer: { ...prod.issuer, url: 'http://login.example' } },
+    { issuers: [{ ...issuer, url: 'http://login.example' }] },
     target,
-    'issuer.url: must be https',
+    'issuers.0.url: must be https',
   ],
   [
     'an address of keys that is not secure',
-    { issuer: { ...prod.issuer, jwksUri: 'http://login.example/keys' } },
+    { issuers: [{ ...issuer, jwksUri: 'http://login.example/keys' }] },
     target,
-    'issuer.jwksUri: must be the https URL of the key set',
+    'issuers.0.jwksUri: must be the https URL of the key set',
   ],
   [
     'an algorithm that the gateway does not take',
-    { issuer: { ...prod.issuer, algorithms: ['ES256'] } },
+    { issuers: [{ ...issuer, algorithms: ['ES256'] }] },
     target,
-    'issuer.algorithms.0: choose RS256, RS384 or RS512',
+    'issuers.0.algorithms.0: choose RS256, RS384 or RS512',
   ],
-  ['no audience', { issuer: { ...prod.issuer, audiences: [] } }, target, 'issuer.audiences: name at least one'],
+  ['no issuer', { issuers: [] }, target, 'issuers: list at least one issuer'],
+  [
+    'the only issuer with a name',
+    { issuers: [{ ...issuer, name: 'own' }] },
+    target,
+    'issuers.0.name: must be left out',
+  ],
+  ['a second issuer without a name', { issuers: [issuer, another(undefined)] }, target, 'issuers.1.name: is missing'],
+  ['a name that is no part of a path', { issuers: [issuer, another('a/b')] }, target, 'issuers.1.name: use 1 to 32'],
+  ['a name in upper case', { issuers: [issuer, another('Partner')] }, target, 'issuers.1.name: use 1 to 32'],
+  [
+    'a name twice',
+    { issuers: [issuer, another('partner'), { ...another('partner'), url: 'https://third.example/' }] },
+    target,
+    'issuers.2.name: is that of another issuer',
+  ],
+  [
+    'an issuer twice, but for a slash',
+    { issuers: [issuer, { ...issuer, name: 'partner', url: 'https://login.example.com' }] },
+    target,
+    'issuers.1.url: is that of another issuer',
+  ],
+  [
+    'more issuers than API Gateway takes',
+    {
+      issuers: [
+        issuer,
+        ...Array.from({ length: 10 }, (_, at) => ({ ...another(`i${at}`), url: `https://${at}.example` })),
+      ],
+    },
+    target,
+    'issuers: API Gateway has room for 10',
+  ],
+  [
+    'more of issuers than fits into the environment of a function',
+    { issuers: [{ ...issuer, audiences: Array.from({ length: 99 }, (_, at) => `an audience of some length ${at}`) }] },
+    target,
+    'issuers: have 3',
+  ],
+  ['no audience', { issuers: [{ ...issuer, audiences: [] }] }, target, 'issuers.0.audiences: name at least one'],
   [
     'no scope for operators',
-    { issuer: { ...prod.issuer, scopes: { token: 'none', revoke: 'none' } } },
+    { issuers: [{ ...issuer, scopes: { token: 'none', revoke: 'none' } }] },
     target,
-    'issuer.scopes.revoke: operators always need',
+    'issuers.0.scopes.revoke: operators always need',
   ],
   [
     'a ThoughtSpot host without https',
@@ -129,9 +170,9 @@ const faulty: [string, object, { account?: string; region?: string }, string][] 
   ['shards that the ledger refuses', { dueShards: 257 }, target, 'dueShards: must be a whole number, 1 to 256'],
   [
     'a scope that no token can hold',
-    { issuer: { ...prod.issuer, scopes: { token: 'broker:"token', revoke: 'broker:revoke' } } },
+    { issuers: [{ ...issuer, scopes: { token: 'broker:"token', revoke: 'broker:revoke' } }] },
     target,
-    'issuer.scopes.token: must be one scope, or none',
+    'issuers.0.scopes.token: must be one scope, or none',
   ],
   [
     'an imported secret that is none',
@@ -222,7 +263,7 @@ test.each(['http://localhost:5173', 'http://127.0.0.1:8788', 'http://thoughtspot
     const local = {
       allowedOrigins: [origin],
       thoughtSpot: { host: origin, dialect: 'auth-2.0' },
-      issuer: { ...dev.issuer, url: origin },
+      issuers: [{ ...issuer, url: origin }],
     };
     expect(faultsOf(() => parseEnvironment('dev', { ...dev, ...local }, target))).toEqual([]);
     expect(faultsOf(() => parseEnvironment('prod', { ...prod, ...local }, target))).toHaveLength(3);
@@ -295,14 +336,14 @@ describe('a file of an environment', () => {
 test('made-up values are found by their reserved names, and real ones are not', () => {
   expect(placeholders(parseEnvironment('prod', prod, target)).map((one) => one.split(':')[0])).toEqual([
     'thoughtSpot.host',
-    'issuer.url',
+    'issuers.0.url',
     'allowedOrigins.0',
     'alarms.email',
     'deprovisionedEvents.source',
   ]);
   const real = {
     thoughtSpot: { host: 'https://acme.thoughtspot.cloud', dialect: 'auth-2.0' },
-    issuer: { ...prod.issuer, url: 'https://example.acme.com/' },
+    issuers: [{ ...issuer, url: 'https://example.acme.com/' }],
     allowedOrigins: ['https://app.acme.com'],
     alarms: { email: 'on-call@acme.com' },
     deprovisionedEvents: { source: 'com.acme.example' },

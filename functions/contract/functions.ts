@@ -69,8 +69,8 @@ export const FUNCTIONS = {
     memoryMb: 512,
     may: { ledger: 'read', indexes: ['caller', 'unfinished'], seal: true, secret: true },
   },
-  leases: {
-    entry: 'functions/leases.ts',
+  operator: {
+    entry: 'functions/operator.ts',
     triggers: [{ kind: 'http', method: 'GET', path: '/leases', scope: 'revoke' }],
     events: ['operator'],
     timeoutSeconds: 20,
@@ -101,7 +101,7 @@ export const FUNCTION_NAMES: readonly FunctionName[] = [
   'gettoken',
   'revoketoken',
   'sessioninfo',
-  'leases',
+  'operator',
   'sweep',
   'prober',
 ];

@@ -109,7 +109,6 @@ function attemptGrant(policy: Policy, rule: Rule, caller: Caller, request: Token
   if ('fault' in validity) return validity;
 
   const shape = {
-    policyVersion: policy.version,
     user: user.value,
     serviceAccount: 'serviceAccount' in rule.user,
     orgId: org.value,
@@ -119,10 +118,10 @@ function attemptGrant(policy: Policy, rule: Rule, caller: Caller, request: Token
   };
   const { requestedSeconds, ...bounds } = validity;
   const print = fingerprint({ ...shape, host: facts.host, requestedSeconds, caller }, facts.sha256);
-  const named = { rule: rule.name, name: offer.name, reuse: offer.reuse, fingerprint: print };
+  const named = { rule: rule.name, name: offer.name, policyVersion: policy.version, reuse: offer.reuse };
   const any = offer.kind === 'object' && offer.objects === 'any';
   const held = policy.persists ? { entitlements } : {};
-  return { grant: { ...named, ...shape, ...held, ...bounds, ...(any && { callersObject: true }) } };
+  return { grant: { ...named, ...shape, fingerprint: print, ...held, ...bounds, ...(any && { callersObject: true }) } };
 }
 
 /** The person: the ThoughtSpot user, but for what `perEntitlement` adds to the name. */

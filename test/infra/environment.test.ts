@@ -11,7 +11,6 @@ import { placeholders } from '../../infra/placeholders.ts';
 import { synthesizedEnvironments } from '../support/synthesized.ts';
 
 const [issuer] = prod.issuers;
-const another = (name: string | undefined) => ({ ...issuer, name, url: 'https://login.partner.example/' });
 const target = { account: '111122223333', region: 'eu-central-1' };
 
 /** The paths of all values, those of a list's items without their numbers. */
@@ -76,45 +75,6 @@ const faulty: [string, object, { account?: string; region?: string }, string][] 
     { issuers: [{ ...issuer, algorithms: ['ES256'] }] },
     target,
     'issuers.0.algorithms.0: choose RS256, RS384 or RS512',
-  ],
-  ['no issuer', { issuers: [] }, target, 'issuers: list at least one issuer'],
-  [
-    'the only issuer with a name',
-    { issuers: [{ ...issuer, name: 'own' }] },
-    target,
-    'issuers.0.name: must be left out',
-  ],
-  ['a second issuer without a name', { issuers: [issuer, another(undefined)] }, target, 'issuers.1.name: is missing'],
-  ['a name that is no part of a path', { issuers: [issuer, another('a/b')] }, target, 'issuers.1.name: use 1 to 32'],
-  ['a name in upper case', { issuers: [issuer, another('Partner')] }, target, 'issuers.1.name: use 1 to 32'],
-  [
-    'a name twice',
-    { issuers: [issuer, another('partner'), { ...another('partner'), url: 'https://third.example/' }] },
-    target,
-    'issuers.2.name: is that of another issuer',
-  ],
-  [
-    'an issuer twice, but for a slash',
-    { issuers: [issuer, { ...issuer, name: 'partner', url: 'https://login.example.com' }] },
-    target,
-    'issuers.1.url: is that of another issuer',
-  ],
-  [
-    'more issuers than API Gateway takes',
-    {
-      issuers: [
-        issuer,
-        ...Array.from({ length: 10 }, (_, at) => ({ ...another(`i${at}`), url: `https://${at}.example` })),
-      ],
-    },
-    target,
-    'issuers: API Gateway has room for 10',
-  ],
-  [
-    'more of issuers than fits into the environment of a function',
-    { issuers: [{ ...issuer, audiences: Array.from({ length: 99 }, (_, at) => `an audience of some length ${at}`) }] },
-    target,
-    'issuers: have 3',
   ],
   ['no audience', { issuers: [{ ...issuer, audiences: [] }] }, target, 'issuers.0.audiences: name at least one'],
   [

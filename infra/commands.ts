@@ -27,7 +27,8 @@ export interface Request {
 const USAGE = `Usage: npm run ${COMMANDS.join('|')} -- <environment> [--account <12 digits>] [--region <region>] [--yes]
   --yes                        do not ask for confirmation (deploy, destroy)
   --production                 allow destroy for an environment whose purpose is production
-  --import-existing-resources  take over what an earlier stack left behind (deploy)`;
+  --import-existing-resources  take over what an earlier stack left behind (deploy)
+  --help                       print this text`;
 
 /** Parses the command line. Throws with the usage, the known environments, or every fault of the environment. */
 export function parseRequest(argv: readonly string[], env: Readonly<Record<string, string | undefined>>): Request {
@@ -59,7 +60,7 @@ export function parseRequest(argv: readonly string[], env: Readonly<Record<strin
 
 /** What a command will change, as lines of text. */
 export function announcement({ command, environment, accountKnown }: Request): string {
-  const { account, region, thoughtSpot, issuer, secret, policyFile, purpose } = environment;
+  const { account, region, thoughtSpot, issuers, secret, policyFile, purpose } = environment;
   const origin = 'create' in secret ? `created empty if new: ${secret.create}` : `imported: ${secret.import}`;
   const where = [
     `  account      ${accountKnown ? account : 'that of your AWS credentials'}`,
@@ -71,7 +72,7 @@ export function announcement({ command, environment, accountKnown }: Request): s
     `  stack        ${stackName(environment.name)}`,
     ...where,
     `  ThoughtSpot  ${thoughtSpot.host} (${thoughtSpot.dialect})`,
-    `  issuer       ${issuer.url}`,
+    ...issuers.map(({ name, url }) => `  issuer       ${url}${name === undefined ? '' : ` at /i/${name}`}`),
     `  secret       ${origin}`,
     `  policy       infra/environments/${policyFile}`,
   ].join('\n');
@@ -145,6 +146,10 @@ async function confirmed({ environment }: Request): Promise<boolean> {
 
 async function main(): Promise<number> {
   const argv = process.argv.slice(2);
+  if (argv.includes('--help')) {
+    console.log(USAGE);
+    return 0;
+  }
   const region = regionIn(process.env) ?? (argv.includes('--region') ? undefined : await regionOfProfile());
   const request = parseRequest(argv, { ...process.env, BROKER_REGION: region });
   const { command, environment } = request;

@@ -7,6 +7,7 @@ import type { Environment } from './environments/environment.ts';
 import { casesIn, runCases } from './policy/cases.ts';
 import { type CheckedPolicy, checkPolicyText } from './policy/check.ts';
 import { lintPolicy } from './policy/lint.ts';
+import { lineOfValue } from './policy/parse.ts';
 import { PolicyError } from './policy/policy-error.ts';
 
 /**
@@ -23,10 +24,15 @@ export function environmentPolicy(environment: Environment, folder = ENVIRONMENT
     );
   if (!existsSync(file)) throw refuse(['does not exist; copy infra/environments/policy.dev.json']);
   let checked: CheckedPolicy;
+  let text = '';
   try {
-    checked = checkPolicyText(readFileSync(file, 'utf8'));
+    text = readFileSync(file, 'utf8');
+    checked = checkPolicyText(text);
   } catch (error) {
-    if (error instanceof PolicyError) throw refuse(error.faults.map((fault) => `${fault.path} ${fault.problem}`));
+    if (error instanceof PolicyError)
+      throw refuse(
+        error.faults.map(({ at, path, problem }) => `${at ? `line ${lineOfValue(text, at)}, ` : ''}${path} ${problem}`),
+      );
     throw refuse([`cannot be read (${reasonOf(error)})`]);
   }
   const cases = caseFaults(checked.policy, file.replace(/\.json$/, '.cases.json'));
@@ -39,7 +45,7 @@ export function environmentPolicy(environment: Environment, folder = ENVIRONMENT
 
 /** What an environment may do but probably should not: each with an id and a sentence. */
 export function warningsOf(
-  { issuer, revocationSchedules }: Environment,
+  { issuers, revocationSchedules }: Environment,
   checked: CheckedPolicy,
 ): readonly (readonly [id: string, text: string])[] {
   const longest = Math.max(
@@ -47,14 +53,11 @@ export function warningsOf(
   );
   return [
     ...policyWarnings(checked),
-    ...(issuer.scopes.token === 'none'
-      ? [
-          [
-            'no-scope',
-            'issuer.scopes.token is "none": any token of the issuer with this audience is accepted, even an ID token.',
-          ] as const,
-        ]
-      : []),
+    ...issuers.flatMap(({ scopes }, index) => {
+      if (scopes.token !== 'none') return [];
+      const text = `issuers.${index}.scopes.token is "none": any token of the issuer with this audience is accepted, even an ID token.`;
+      return [[`no-scope-${index}`, text] as const];
+    }),
     ...revocationSchedules.flatMap(({ name, select }) => {
       if (!('olderThanSeconds' in select) || select.olderThanSeconds <= longest) return [];
       const text =

@@ -44,7 +44,7 @@ export const ENVIRONMENT = {
   ],
   revoketoken: [...everywhere, 'LEDGER_KEY_ID', 'POLICY_FILE', 'POLICY_VERSION', 'ISSUERS', 'SWEEP_RATE'],
   sessioninfo: [...everywhere, 'LEDGER_KEY_ID', 'POLICY_FILE', 'POLICY_VERSION', 'ISSUERS'],
-  leases: [...everywhere, 'ISSUERS'],
+  operator: [...everywhere, 'ISSUERS'],
   sweep: [...everywhere, 'LEDGER_KEY_ID', 'SWEEP_RATE'],
   prober: [
     'BROKER_ENVIRONMENT',

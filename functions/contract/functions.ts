@@ -38,6 +38,12 @@ export interface FunctionContract {
   };
 }
 
+/** Of an issuer: a part of the path of its routes. */
+export const ISSUER_NAME = /^[a-z][a-z0-9-]{0,31}$/;
+
+/** Where a route is for the callers of an issuer: at the root for the first one, which has no name. */
+export const pathFor = (path: string, issuer?: string): string => (issuer === undefined ? path : `/i/${issuer}${path}`);
+
 export const FUNCTIONS = {
   gettoken: {
     entry: 'functions/gettoken.ts',
@@ -63,8 +69,8 @@ export const FUNCTIONS = {
     memoryMb: 512,
     may: { ledger: 'read', indexes: ['caller', 'unfinished'], seal: true, secret: true },
   },
-  leases: {
-    entry: 'functions/leases.ts',
+  operator: {
+    entry: 'functions/operator.ts',
     triggers: [{ kind: 'http', method: 'GET', path: '/leases', scope: 'revoke' }],
     events: ['operator'],
     timeoutSeconds: 20,
@@ -95,7 +101,7 @@ export const FUNCTION_NAMES: readonly FunctionName[] = [
   'gettoken',
   'revoketoken',
   'sessioninfo',
-  'leases',
+  'operator',
   'sweep',
   'prober',
 ];

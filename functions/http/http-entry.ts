@@ -107,9 +107,13 @@ function requireAuthorizer(event: APIGatewayProxyEventV2WithJWTAuthorizer): void
     throw new Failure('misconfigured', { reason: 'the route was deployed without its authorizer' });
 }
 
-/** `partner` of `POST /i/partner/gettoken`. */
+/**
+ * `partner` of `POST /i/partner/gettoken`, by the gateway's own name of the route: a path can be spelled in many ways. A
+ * name that no issuer has is refused.
+ */
 function issuerOf({ routeKey }: APIGatewayProxyEventV2WithJWTAuthorizer): string | undefined {
-  return /^[A-Z]+ \/i\/([^/]+)\//.exec(routeKey)?.[1];
+  const [, first, issuer = ''] = String(routeKey).split('/');
+  return first === 'i' ? issuer : undefined;
 }
 
 /**
@@ -125,9 +129,11 @@ function report({ telemetry }: Edge, failure: Failure): void {
   else if (failure.reason !== undefined) telemetry.log.warn('request refused', fields);
 }
 
-/** The signal of a failure of the broker itself; other signals are emitted where their failures are detected. */
-export function signalOf(code: ProblemCode): 'misconfigured' | 'internal-error' | 'not-set-up' | undefined {
-  return code === 'misconfigured' || code === 'internal-error' || code === 'not-set-up' ? code : undefined;
+/** Failures of the broker itself, which are signals too; other signals are emitted where their failures are detected. */
+const OWN_FAILURES = ['misconfigured', 'internal-error', 'not-set-up', 'key-unavailable'] as const;
+
+export function signalOf(code: ProblemCode): (typeof OWN_FAILURES)[number] | undefined {
+  return OWN_FAILURES.find((own) => own === code);
 }
 
 function routeOf(name: FunctionName): string | undefined {

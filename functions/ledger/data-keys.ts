@@ -11,9 +11,15 @@ import { type AwsCallOptions, makeKmsCall } from './aws-calls.ts';
 import { parseItem } from './item.ts';
 import type { Table } from './table.ts';
 
+/** The key of an hour (hours since the epoch). */
+export interface SealingKey {
+  readonly hour: number;
+  readonly key: KeyObject;
+}
+
 export interface DataKeys {
-  /** The key to seal with now, by its hour (hours since the epoch). */
-  current(deadline: number): Promise<{ readonly hour: number; readonly key: KeyObject }>;
+  /** The key to seal with now. */
+  current(deadline: number): Promise<SealingKey>;
   /** The key of an hour, to open with. Failure `key-unavailable` if it is lost or KMS does not unwrap it. */
   ofHour(hour: number, deadline: number): Promise<KeyObject>;
   /** Loads the current key ahead of the first token: for the init phase. Throws as `current`. */
@@ -33,6 +39,11 @@ export interface DataKeysOptions extends AwsCallOptions {
 const HOUR_MS = 3_600_000;
 /** Callers with different deadlines share a load, so it has its own limit. */
 const LOAD_TIMEOUT_MS = 5_000;
+/**
+ * A load that failed is not tried again for this many times as long as it took. So rows whose key cannot be had take at
+ * most a fifth of a sweep's time, however slowly KMS refuses.
+ */
+const COOL_DOWN = 4;
 
 type Load<Key> = (hour: number, deadline: number) => Promise<Key>;
 
@@ -48,15 +59,30 @@ export function makeDataKeys(options: DataKeysOptions): DataKeys {
     EncryptionContext: { purpose: 'ledger-data-key', environment, table: table.name, hour: nameOf(hour) },
   });
 
-  /** From memory, or by the one load under way. A failed load leaves nothing behind: the next caller tries again. */
+  /** From memory, or by the one load under way. Of a failed load only its failure is kept, for the cool-down. */
   function loadedBy(load: Load<KeyObject>): Load<KeyObject> {
     const loads = new Map<number, Promise<KeyObject>>();
+    const failures = new Map<number, { readonly error: unknown; readonly until: number }>();
+
+    async function loadNow(hour: number): Promise<KeyObject> {
+      const failed = failures.get(hour);
+      const startedAt = clock.now();
+      if (failed && startedAt < failed.until) throw failed.error;
+      failures.delete(hour);
+      try {
+        return await load(hour, startedAt + LOAD_TIMEOUT_MS);
+      } catch (error) {
+        const now = clock.now();
+        failures.set(hour, { error, until: now + COOL_DOWN * (now - startedAt) });
+        throw error;
+      }
+    }
+
     return async (hour, deadline) => {
       const key =
         held.get(hour) ??
         (await call('data key', deadline, () => {
-          const loading =
-            loads.get(hour) ?? load(hour, clock.now() + LOAD_TIMEOUT_MS).finally(() => loads.delete(hour));
+          const loading = loads.get(hour) ?? loadNow(hour).finally(() => loads.delete(hour));
           loads.set(hour, loading);
           return loading;
         }));

@@ -19,7 +19,7 @@ export const AWS_CLIENT_OPTIONS = {
   requestHandler: { connectionTimeout: 1_000, requestTimeout: 1_500, throwOnRequestTimeout: true },
 } as const;
 
-type LedgerConfig = Omit<Config<'leases'>, 'ISSUERS'>;
+type LedgerConfig = Omit<Config<'operator'>, 'ISSUERS'>;
 type SealingConfig = Pick<Config<'sweep'>, 'BROKER_ENVIRONMENT' | 'LEDGER_KEY_ID'>;
 
 /** The credential and the ledger, with the keys that `keysOn` makes of its table. */

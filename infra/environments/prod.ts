@@ -5,11 +5,13 @@ export default {
   purpose: 'production',
   logLevel: 'INFO',
   thoughtSpot: { host: 'https://analytics.thoughtspot.example', dialect: 'auth-2.0' },
-  issuer: {
-    url: 'https://login.example.com/',
-    audiences: ['thoughtspot-token-broker'],
-    scopes: { token: 'broker:token', revoke: 'broker:revoke' },
-  },
+  issuers: [
+    {
+      url: 'https://login.example.com/',
+      audiences: ['thoughtspot-token-broker'],
+      scopes: { token: 'broker:token', revoke: 'broker:revoke' },
+    },
+  ],
   allowedOrigins: ['https://app.example.com'],
   policyFile: 'policy.prod.json',
   secret: { create: 'thoughtspot-broker/prod' },
@@ -31,7 +33,7 @@ export default {
     gettoken: { reserved: 50 },
     revoketoken: { reserved: 20 },
     sessioninfo: { reserved: 20 },
-    leases: { reserved: 5 },
+    operator: { reserved: 5 },
     sweep: { reserved: 1 },
     prober: { reserved: 1 },
   },

@@ -12,7 +12,7 @@ import { buildBootstrap } from '../../local/function-set.ts';
 import { LocalFunction } from '../../local/lambda/local-function.ts';
 import { OutputLog } from '../../local/lambda/output.ts';
 import { text } from '../support/iam-evaluator.ts';
-import { resources, synthesizedEnvironments } from '../support/synthesized.ts';
+import { resources, synthesizedEnvironments, taskRootOf } from '../support/synthesized.ts';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'bundles-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -29,7 +29,7 @@ const EVENTS: Partial<Record<FunctionName, object>> = {
     scheduledTime: '2026-01-01T00:00:00Z',
     select: { userName: 'x' },
   },
-  leases: { source: 'operator', filter: {} },
+  operator: { source: 'operator', filter: {} },
 };
 
 /** Bytes, minified: what a cold start has to load. Raise one only with a measurement of what it costs. */
@@ -37,7 +37,7 @@ const BUDGETS: Record<FunctionName, number> = {
   gettoken: 700_000,
   revoketoken: 700_000,
   sessioninfo: 700_000,
-  leases: 400_000,
+  operator: 400_000,
   sweep: 650_000,
   prober: 550_000,
 };
@@ -116,7 +116,7 @@ describe('under the Runtime API, with the environment block of the template', ()
     const output = new OutputLog();
     const local = new LocalFunction({
       functionName: name,
-      taskRoot: path.join(dev?.bundles ?? '', name),
+      taskRoot: dev === undefined ? '' : taskRootOf(dev, name),
       handler: BUNDLE_HANDLER,
       variables,
       memoryMb: FUNCTIONS[name].memoryMb,

@@ -8,6 +8,7 @@ const keyOf = (hour: number) => createSecretKey(Buffer.alloc(32, hour % 251));
 const dataKeys: DataKeys = {
   current: async () => ({ hour: 498_682, key: keyOf(498_682) }),
   ofHour: async (hour) => keyOf(hour),
+  digest: async () => keyOf(0),
   warm: async () => {},
 };
 const sealing = makeSealing(dataKeys, 'test');

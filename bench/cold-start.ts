@@ -27,7 +27,7 @@ const FLOORS = {
   revoketoken: 'issuing',
   sessioninfo: 'issuing',
   sweep: 'issuing',
-  leases: 'reading',
+  operator: 'reading',
   prober: 'probing',
 } as const satisfies Record<FunctionName, string>;
 const FLOOR_NAMES = [...new Set(Object.values(FLOORS))];

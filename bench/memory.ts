@@ -57,7 +57,7 @@ function callsOf({ broker, people, calls }: Bench) {
         () =>
           ask(person, 'GET', '/sessioninfo'),
     ),
-    leases: some.map((): Call => () => invoke('leases', { source: 'operator', limit: 200 })),
+    operator: some.map((): Call => () => invoke('operator', { source: 'operator', limit: 200 })),
     revoketoken: some.map(
       (person): Call =>
         () =>
@@ -91,7 +91,7 @@ async function needsAt(bench: Bench, sizeMb: number): Promise<Record<FunctionNam
     [...people.slice(0, calls), ...people.slice(0, calls)].map((person) => use.mint(person)),
   );
   const sessioninfo = await observe(broker, 'sessioninfo', use.sessioninfo);
-  const leases = await observe(broker, 'leases', use.leases);
+  const operator = await observe(broker, 'operator', use.operator);
   const revoketoken = await observe(broker, 'revoketoken', use.revoketoken);
   const prober = await observe(broker, 'prober', use.prober);
 
@@ -116,7 +116,7 @@ async function needsAt(bench: Bench, sizeMb: number): Promise<Record<FunctionNam
     perRow: (processorMs(local?.pids()[0] ?? 0) - before) / Math.max(1, ended()),
     peakMb: local?.peakMemoryMb() ?? Number.NaN,
   };
-  const seen = { gettoken, revoketoken, sessioninfo, leases, sweep, prober };
+  const seen = { gettoken, revoketoken, sessioninfo, operator, sweep, prober };
   const needs = FUNCTION_NAMES.map((name) => [name, { sizeMb, waiting: waitingOf(name), ...seen[name] }] as const);
   return Object.fromEntries(needs) as Record<FunctionName, Need>;
 }

@@ -1,4 +1,4 @@
-/** The least that leases could load: the AWS clients and calls that it uses. */
+/** The least that operator could load: the AWS clients and calls that it uses. */
 import { BatchGetItemCommand, DynamoDBClient, GetItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 

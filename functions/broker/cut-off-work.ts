@@ -3,7 +3,7 @@
  * index. The cursor is kept in the ledger after each page, so that any number of runs share the work in bounded memory.
  */
 import { inParallel } from './in-parallel.ts';
-import { certainEnd, type Lease } from './lease.ts';
+import { closesAt, type Lease } from './lease.ts';
 import type { CutOff, World } from './ports.ts';
 
 export const CUT_OFF_SETTINGS = {
@@ -11,15 +11,17 @@ export const CUT_OFF_SETTINGS = {
   pageSize: 100,
   /** Rows that are written at once. */
   cutOffWidth: 16,
-  /**
-   * Longest, in ms, that a row reserved before the cut-off may take to show in the due index. A cut-off is done only
-   * after a pass that began later than this; passes before it are for speed.
-   */
+  /** How long after the cut-off the next pass begins, ms; those after it at twice the time each. */
   settleMs: 120_000,
+  /**
+   * Longest, in ms, that a token which the cut-off covers can live: the day that a policy may grant, and the time of its
+   * mint. The due index may hide a row for any time, so a cut-off is done only after a pass that began later than this.
+   */
+  longestLifeMs: 86_400_000 + 120_000,
 };
 export type CutOffSettings = Readonly<typeof CUT_OFF_SETTINGS>;
 
-type DueWorld = Pick<World, 'ledger' | 'clock'>;
+type DueWorld = Pick<World, 'ledger' | 'clock' | 'signals'>;
 
 /** Later than any due time. */
 const EVER = Number.MAX_SAFE_INTEGER;
@@ -39,13 +41,12 @@ export async function workOffCutOffs(
 }
 
 async function workOff(
-  { ledger, clock }: DueWorld,
+  { ledger, clock, signals }: DueWorld,
   settings: CutOffSettings,
   cutOff: CutOff,
   until: number,
   deadline: number,
 ): Promise<boolean> {
-  const settledAt = cutOff.before + settings.settleMs;
   const { passBeganAt, ...start } = positionOf(cutOff.cursor, clock.now());
   let { shard, page } = start;
   if (passBeganAt > clock.now()) return true;
@@ -56,6 +57,9 @@ async function workOff(
       leases.filter((lease) => isCovered(lease, cutOff, clock.now())),
       settings.cutOffWidth,
       async (lease) => {
+        // An earlier pass has not seen it: the index had hidden it until then.
+        if (passBeganAt >= cutOff.before + settings.settleMs)
+          signals.emit('index-lag', Math.round((clock.now() - cutOff.before) / 1_000));
         const dueAt = lease.state === 'reserved' ? lease.mintDeadlineAt : clock.now();
         await ledger.transition(lease, { to: 'revoking', from: ['reserved', 'live'], dueAt }, deadline);
       },
@@ -64,15 +68,22 @@ async function workOff(
     page = next;
     if (shard < ledger.shards) await ledger.advanceCutOff(cutOff, cursorOf(passBeganAt, shard, page), deadline);
   }
-  const cursor = passBeganAt >= settledAt ? null : cursorOf(settledAt, 0);
-  await ledger.advanceCutOff(cutOff, cursor, deadline);
+  const next = nextPassAt(cutOff, passBeganAt, settings);
+  await ledger.advanceCutOff(cutOff, next === undefined ? null : cursorOf(next, 0), deadline);
   return true;
+}
+
+/** Epoch ms; undefined: the pass was the last. */
+function nextPassAt({ before }: CutOff, passBeganAt: number, settings: CutOffSettings): number | undefined {
+  const after = passBeganAt - before;
+  if (after >= settings.longestLifeMs) return undefined;
+  return before + Math.min(settings.longestLifeMs, Math.max(settings.settleMs, 2 * after));
 }
 
 function isCovered(lease: Lease, { scope, before }: CutOff, now: number): boolean {
   const inScope = scope.kind === 'all' || lease.orgId === scope.orgId;
   const open = lease.state === 'reserved' || lease.state === 'live';
-  return inScope && open && lease.reservedAt < before && now < certainEnd(lease);
+  return inScope && open && lease.reservedAt < before && now < closesAt(lease);
 }
 
 /** The progress on a cut-off: when the pass began, which shard, and the ledger's cursor in it. */

@@ -108,9 +108,17 @@ export interface Lease extends LeaseKey, Issuance {
   readonly attempts: number;
 }
 
-/** When the token has certainly expired. */
+/** When the token has certainly expired, by the clock that wrote the row. */
 export function certainEnd(lease: Pick<Lease, 'endsAt' | 'latestEndAt'>): number {
   return lease.endsAt ?? lease.latestEndAt;
+}
+
+/** How far the clock of a process that closes rows may run ahead of the one that wrote them, with room to spare, ms. */
+export const CLOSING_MS = 60_000;
+
+/** From when on a row may be closed as expired. Until then its token may be alive, whatever the clock here says. */
+export function closesAt(lease: Pick<Lease, 'endsAt' | 'latestEndAt'>): number {
+  return certainEnd(lease) + CLOSING_MS;
 }
 
 /** What an audit line says of a lease: handles, names and a digest; nothing that could be used as a token. */

@@ -5,7 +5,7 @@
  */
 import { possibleOwners } from './end-at-thoughtspot.ts';
 import { Failure } from './failure.ts';
-import { type CallerId, type Lease, leaseFacts } from './lease.ts';
+import { type CallerId, closesAt, type Lease, leaseFacts } from './lease.ts';
 import { holdUser } from './user-hold.ts';
 import type { Change, Grant, MintedToken, MintOutcome, Reservation, World } from './ports.ts';
 
@@ -158,11 +158,12 @@ function issuedChange(
 ): Change {
   const endsAt = receivedAt + minted.longestLifetimeMs;
   const asked = receivedAt + grant.validitySeconds * 1_000 + settings.lifetimeToleranceMs;
+  // A token that may live longer than was asked is not left to its own end: the sweep revokes it.
+  const over = endsAt > asked ? asked : closesAt({ endsAt, latestEndAt: endsAt });
   return {
     to: 'live',
     from: ['reserved'],
-    // A token that may live longer than was asked is not left to its own end: the sweep revokes it.
-    dueAt: Math.min(endsAt, asked, receivedAt + settings.longestUseMs),
+    dueAt: Math.min(over, receivedAt + settings.longestUseMs),
     token: minted.token,
     issuedAt: sentAt,
     expiresAt: sentAt + minted.lifetimeMs,
@@ -234,7 +235,7 @@ async function recordNoToken(
   if (lost) signals.emit('orphan-seen');
   try {
     const row: Lease | undefined = lost
-      ? await ledger.transition(reservation, { to: 'orphaned', dueAt: reservation.latestEndAt }, deadline)
+      ? await ledger.transition(reservation, { to: 'orphaned', dueAt: closesAt(reservation) }, deadline)
       : ((await ledger.transition(reservation, { to: 'failed', dueAt: null }, deadline)) ??
         // It was revoked meanwhile: there is nothing to revoke.
         (await ledger.transition(reservation, { to: 'revoked', dueAt: null }, deadline)));

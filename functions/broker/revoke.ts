@@ -2,13 +2,13 @@
  * Use case revoketoken. State first: a row that says `revoking` is never served again, and a process that mints its token
  * revokes it, whatever happens afterwards. ThoughtSpot second, within a time budget; the sweep carries on with the rest.
  */
-import { endAtThoughtSpot, type Ending } from './end-at-thoughtspot.ts';
+import { endAtThoughtSpot, type Ending, openToken } from './end-at-thoughtspot.ts';
 import { Failure } from './failure.ts';
 import { inParallel } from './in-parallel.ts';
-import { certainEnd, isUnfinished, type Lease, leaseFacts } from './lease.ts';
+import { closesAt, isUnfinished, type Lease, leaseFacts } from './lease.ts';
 import { requireOperator, selectLeases, type Unledgered } from './lease-selection.ts';
 import type { AuditEvent, Change, CutOffScope, Entitlements, World } from './ports.ts';
-import { BUDGET_SETTINGS, makeUpstreamBudget } from './upstream-budget.ts';
+import { BUDGET_SETTINGS, makeUpstreamBudget, type UpstreamBudget } from './upstream-budget.ts';
 import type { Revoker, RevokeTally, RevokeTokens } from './use-cases.ts';
 
 /** Settings of revoketoken; times in ms. */
@@ -87,19 +87,28 @@ async function endLeases(world: World, ask: Ask, leases: Iterable<Lease> | Async
   let confirmed = 0;
   let refused = 0;
   await inParallel(toPresent, settings.maxInFlight, async (lease) => {
-    const end = await budget.run(until, () => present(world, lease, until, deadline));
-    if (typeof end === 'string' || !end.result || end.result.failure) pending += 1;
-    else if (end.result.confirmed) confirmed += 1;
+    const end = await present(world, budget, lease, until, deadline);
+    if (!end || end.failure) pending += 1;
+    else if (end.confirmed) confirmed += 1;
     else refused += 1;
   });
   if (confirmed > 0) signals.emit('revoked', confirmed);
   return { revoked: revoked + confirmed + refused, pending };
 }
 
-/** The revocation is durable already: if the ledger fails now, the sweep carries on. */
-async function present(world: World, lease: Lease, until: number, deadline: number): Promise<Ending | undefined> {
+/** The revocation is durable already: if there is no turn, or the ledger fails now, the sweep carries on. */
+async function present(
+  world: World,
+  budget: UpstreamBudget,
+  lease: Lease,
+  until: number,
+  deadline: number,
+): Promise<Ending | undefined> {
   try {
-    return await endAtThoughtSpot(world, lease, until, deadline);
+    const opened = await openToken(world, lease, deadline);
+    if (!('token' in opened)) return opened;
+    const end = await budget.run(until, () => endAtThoughtSpot(world, lease, opened, until, deadline));
+    return typeof end === 'string' ? undefined : end.result;
   } catch (error) {
     world.log.warn('a revocation is left to the sweep', { error });
     return undefined;
@@ -111,7 +120,7 @@ async function accept(world: World, ask: Ask, lease: Lease): Promise<'ended' | '
   const { ledger, clock } = world;
   const { revoker, deadline } = ask;
   const now = clock.now();
-  if (!isUnfinished(lease.state) || now >= certainEnd(lease)) return 'ended';
+  if (!isUnfinished(lease.state) || now >= closesAt(lease)) return 'ended';
   // There is no token to revoke with: it waits for its latest possible end.
   if (lease.state === 'orphaned') return 'pending';
   if (lease.state === 'revoking' && (!lease.sealed || lease.dueAt === undefined || lease.dueAt > now)) return 'pending';

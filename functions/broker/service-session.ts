@@ -57,9 +57,9 @@ export function makeServiceSessions(world: Omit<World, 'issuer'>): ServiceSessio
       return { bearer, row: lease, until: Math.min(expiresAt, issuedAt + LONGEST_USE_MS) - MARGIN_MS };
     },
 
-    async close({ row }, deadline, issuer) {
+    async close({ bearer: token, row }, deadline, issuer) {
       const ending = await ledger.transition(row, { to: 'revoking', from: ['live'], dueAt: clock.now() }, deadline);
-      if (ending && issuer) await endAtThoughtSpot({ ...world, issuer }, ending, deadline, deadline);
+      if (ending && issuer) await endAtThoughtSpot({ ...world, issuer }, ending, { token }, deadline, deadline);
     },
   };
 }

@@ -3,10 +3,10 @@
  * well before its deadline and leaves the rest due for the next run.
  */
 import { CUT_OFF_SETTINGS, workOffCutOffs } from './cut-off-work.ts';
-import { endAtThoughtSpot, type Ending, type Ender } from './end-at-thoughtspot.ts';
+import { asSeen, endAtThoughtSpot, type Ending, type Ender, type Opened, openToken } from './end-at-thoughtspot.ts';
 import { inParallel } from './in-parallel.ts';
-import { certainEnd, type Lease, leaseFacts } from './lease.ts';
-import type { Signals, World } from './ports.ts';
+import { closesAt, type Lease, leaseFacts } from './lease.ts';
+import type { Randomness, Signals, World } from './ports.ts';
 import { BUDGET_SETTINGS, makeUpstreamBudget, type UpstreamBudget } from './upstream-budget.ts';
 import type { Sweep, SweepTally } from './use-cases.ts';
 
@@ -68,8 +68,10 @@ export function makeSweep(world: World & { readonly settings?: Partial<SweepSett
     const budget = makeUpstreamBudget(clock, world.randomness, settings);
     const tally = { ...NOTHING, unfinished: !complete };
     const run: Run = { ...world, ...settings, budget, dueBy: clock.now(), stopAt, deadline, tally };
-    const shards = Array.from({ length: ledger.shards }, (_, shard) => sweepShard(run, shard));
-    const failed = (await Promise.allSettled(shards)).filter((end) => end.status === 'rejected');
+    const shards = shuffled(ledger.shards, world.randomness);
+    const failed = (await Promise.allSettled(shards.map((shard) => sweepShard(run, shard)))).filter(
+      (end) => end.status === 'rejected',
+    );
     emitTally(world.signals, tally);
     if (failed.length > 0) {
       tally.unfinished = true;
@@ -91,6 +93,13 @@ const NOTHING: SweepTally = {
   oldestDueAgeMs: 0,
   unfinished: false,
 };
+
+/** 0 to `count` - 1, so that no shard is first in line at every run. */
+function shuffled(count: number, randomness: Randomness): number[] {
+  return Array.from({ length: count }, (_, shard) => ({ shard, at: randomness() }))
+    .sort((one, other) => one.at - other.at)
+    .map(({ shard }) => shard);
+}
 
 async function sweepShard(run: Run, shard: number): Promise<void> {
   const { ledger, clock, stopAt, deadline } = run;
@@ -150,7 +159,7 @@ function emitTally(signals: Signals, tally: SweepTally): void {
  */
 export async function sweepRow(world: RowWorld, lease: Lease, stopAt: number, deadline: number): Promise<RowEnd> {
   const now = world.clock.now();
-  const atEnd = now >= certainEnd(lease);
+  const atEnd = now >= closesAt(lease);
   switch (lease.state) {
     case 'reserved':
       return now >= lease.mintDeadlineAt ? orphan(world, lease, deadline) : 'passed';
@@ -170,7 +179,7 @@ export async function sweepRow(world: RowWorld, lease: Lease, stopAt: number, de
 
 /** Its minting process is gone and left no token: if there is one, it only ends by expiring. */
 async function orphan({ ledger, audit }: RowWorld, lease: Lease, deadline: number): Promise<RowEnd> {
-  const change = { to: 'orphaned', from: [lease.state], ...asSeen(lease), dueAt: lease.latestEndAt } as const;
+  const change = { to: 'orphaned', from: [lease.state], ...asSeen(lease), dueAt: closesAt(lease) } as const;
   const row = await ledger.transition(lease, change, deadline);
   if (row) audit.record({ action: 'orphan', ...leaseFacts(row) });
   return row ? 'orphaned' : 'passed';
@@ -190,23 +199,28 @@ async function awaitMinter({ ledger }: RowWorld, lease: Lease, deadline: number)
 }
 
 async function revoke(world: RowWorld, lease: Lease, stopAt: number, deadline: number): Promise<RowEnd> {
-  const end = await world.budget.run(stopAt, () => claimAndEnd(world, lease, deadline));
+  const opened = await openToken(world, lease, deadline);
+  if (!('token' in opened)) return rowEnd(opened);
+  const end = await world.budget.run(stopAt, () => claimAndEnd(world, lease, opened, deadline));
   if (typeof end === 'string') return 'left';
-  if (!end.result) return 'passed';
-  if (end.result.failure) return { failedAttempts: end.result.attempts };
-  return end.result.confirmed ? 'revoked' : 'not-accepted';
+  return end.result ? rowEnd(end.result) : 'passed';
+}
+
+function rowEnd(end: Ending): RowEnd {
+  if (end.failure) return { failedAttempts: end.attempts };
+  return end.confirmed ? 'revoked' : 'not-accepted';
 }
 
 /** Claims only once the turn has come, so that a claim never runs out while its row waits. */
-async function claimAndEnd(world: RowWorld, lease: Lease, deadline: number): Promise<Ending | undefined> {
+async function claimAndEnd(
+  world: RowWorld,
+  lease: Lease,
+  opened: Opened,
+  deadline: number,
+): Promise<Ending | undefined> {
   const now = world.clock.now();
   const change = { to: 'revoking', from: [lease.state], ...asSeen(lease), dueAt: now + world.claimMs } as const;
   const claimed = await world.ledger.transition(lease, change, deadline);
   if (!claimed) return undefined;
-  return endAtThoughtSpot(world, claimed, Math.min(now + world.callTimeoutMs, deadline), deadline);
-}
-
-/** The index may show an older row than the table holds: then another process has changed it. */
-function asSeen(lease: Lease): { readonly ifDueAt?: number } {
-  return lease.dueAt === undefined ? {} : { ifDueAt: lease.dueAt };
+  return endAtThoughtSpot(world, claimed, opened, Math.min(now + world.callTimeoutMs, deadline), deadline);
 }

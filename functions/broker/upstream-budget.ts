@@ -39,12 +39,7 @@ export interface UpstreamBudget {
 }
 
 /** Failures after which the next call will most likely fail too, for any row. */
-const OUTAGES: ReadonlySet<ProblemCode> = new Set([
-  'upstream-unavailable',
-  'upstream-timeout',
-  'upstream-busy',
-  'key-unavailable',
-]);
+const OUTAGES: ReadonlySet<ProblemCode> = new Set(['upstream-unavailable', 'upstream-timeout', 'upstream-busy']);
 
 export function makeUpstreamBudget(clock: Clock, randomness: Randomness, settings: BudgetSettings): UpstreamBudget {
   const intervalMs = 1_000 / settings.ratePerSecond;

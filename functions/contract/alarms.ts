@@ -15,6 +15,7 @@ export const SIGNAL_ALARMS = {
   'entitlement-conflict': ['gettoken'],
   'orphan-seen': ['gettoken', 'sweep'],
   'access-denied': FUNCTION_NAMES,
+  'key-unavailable': ['gettoken', 'revoketoken', 'sweep'],
   misconfigured: FUNCTION_NAMES,
   'internal-error': FUNCTION_NAMES,
   'schedule-failed': ['revoketoken'],
@@ -26,11 +27,11 @@ export const SIGNAL_ALARMS = {
 /** Alarms on AWS's own metrics, each with the functions that it concerns. */
 export const PLATFORM_ALARMS = {
   /** At least 2 % (and at least 3) of the answers in five minutes are 5xx. */
-  '5xx-rate': ['gettoken', 'revoketoken', 'sessioninfo', 'leases'],
+  '5xx-rate': ['gettoken', 'revoketoken', 'sessioninfo', 'operator'],
   /** The slowest percent of answers takes 5 s or more in each of three periods of five minutes. */
   'p99-latency': ['gettoken'],
   /** Lambda rejected invocations: reserved concurrency is used up. A rejected sweep shows as missed. */
-  throttles: ['gettoken', 'revoketoken', 'sessioninfo', 'leases'],
+  throttles: ['gettoken', 'revoketoken', 'sessioninfo', 'operator'],
   /** Invocations that crashed or ran into their timeout. */
   crashes: FUNCTION_NAMES,
   /** Two runs in a row did not happen; missing data counts. */

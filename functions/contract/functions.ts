@@ -64,8 +64,8 @@ export const FUNCTIONS = {
     memoryMb: 512,
     may: { ledger: 'read', indexes: ['caller', 'unfinished'], seal: true, secret: false },
   },
-  leases: {
-    entry: 'functions/leases.ts',
+  operator: {
+    entry: 'functions/operator.ts',
     triggers: [{ kind: 'http', method: 'GET', path: '/leases', scope: 'revoke' }],
     events: ['operator'],
     timeoutSeconds: 20,
@@ -96,7 +96,7 @@ export const FUNCTION_NAMES: readonly FunctionName[] = [
   'gettoken',
   'revoketoken',
   'sessioninfo',
-  'leases',
+  'operator',
   'sweep',
   'prober',
 ];

@@ -50,6 +50,12 @@ export const SIGNALS = {
   'sweep-failed': signal('page', 'Count', 'a sweep failed completely'),
   'probe-failed': signal('page', 'Count', 'the broker did not do what it promises to a caller from outside'),
   'probe-latency': signal('none', 'Milliseconds', 'time a probe waited for a new token'),
+  'key-unavailable': signal('page', 'Count', 'KMS does not give a data key: tokens cannot be sealed or opened'),
+  'index-lag': signal(
+    'ticket',
+    'Seconds',
+    'how long after a mass revocation the due index first showed a row that it covers',
+  ),
   due: signal('none', 'Count', 'rows that a sweep found due'),
   stuck: signal('ticket', 'Count', 'revocations that have failed five times or more and are still retried'),
   'cold-start': signal('none', 'Milliseconds', 'time from module load to ready'),

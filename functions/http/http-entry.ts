@@ -125,9 +125,11 @@ function report({ telemetry }: Edge, failure: Failure): void {
   else if (failure.reason !== undefined) telemetry.log.warn('request refused', fields);
 }
 
-/** The signal of a failure of the broker itself; other signals are emitted where their failures are detected. */
-export function signalOf(code: ProblemCode): 'misconfigured' | 'internal-error' | 'not-set-up' | undefined {
-  return code === 'misconfigured' || code === 'internal-error' || code === 'not-set-up' ? code : undefined;
+/** Failures of the broker itself, which are signals too; other signals are emitted where their failures are detected. */
+const OWN_FAILURES = ['misconfigured', 'internal-error', 'not-set-up', 'key-unavailable'] as const;
+
+export function signalOf(code: ProblemCode): (typeof OWN_FAILURES)[number] | undefined {
+  return OWN_FAILURES.find((own) => own === code);
 }
 
 function routeOf(name: FunctionName): string | undefined {

@@ -12,9 +12,15 @@ import { type AwsCallOptions, makeKmsCall } from './aws-calls.ts';
 import { parseItem } from './item.ts';
 import type { Table } from './table.ts';
 
+/** The key of an hour (hours since the epoch). */
+export interface SealingKey {
+  readonly hour: number;
+  readonly key: KeyObject;
+}
+
 export interface DataKeys {
-  /** The key to seal with now, by its hour (hours since the epoch). */
-  current(deadline: number): Promise<{ readonly hour: number; readonly key: KeyObject }>;
+  /** The key to seal with now. */
+  current(deadline: number): Promise<SealingKey>;
   /** The key of an hour, to open with. Failure `key-unavailable` if it is lost or KMS does not unwrap it. */
   ofHour(hour: number, deadline: number): Promise<KeyObject>;
   /** The digest key: the same for all, made at first use. Throws as `current`. */
@@ -38,6 +44,11 @@ export interface DataKeysOptions extends AwsCallOptions {
 const HOUR_MS = 3_600_000;
 /** Callers with different deadlines share a load, so it has its own limit. */
 const LOAD_TIMEOUT_MS = 5_000;
+/**
+ * A load that failed is not tried again for this many times as long as it took. So rows whose key cannot be had take at
+ * most a fifth of a sweep's time, however slowly KMS refuses.
+ */
+const COOL_DOWN = 4;
 
 /** A key of the table: the rest of its row's key, and what KMS binds it to besides environment and table. */
 interface KeyName {
@@ -66,15 +77,31 @@ export function makeDataKeys(options: DataKeysOptions): DataKeys {
     EncryptionContext: { purpose, environment, table: table.name, ...rest },
   });
 
-  /** From memory, or by the one load under way. A failed load leaves nothing behind: the next caller tries again. */
+  /** From memory, or by the one load under way. Of a failed load only its failure is kept, for the cool-down. */
   function loadedBy(load: Load<KeyObject>): Load<KeyObject> {
     const loads = new Map<string, Promise<KeyObject>>();
+    const failures = new Map<string, { readonly error: unknown; readonly until: number }>();
+
+    async function loadNow(name: KeyName): Promise<KeyObject> {
+      const failed = failures.get(name.sk);
+      const startedAt = clock.now();
+      if (failed && startedAt < failed.until) throw failed.error;
+      failures.delete(name.sk);
+      try {
+        return await load(name, startedAt + LOAD_TIMEOUT_MS);
+      } catch (error) {
+        const now = clock.now();
+        failures.set(name.sk, { error, until: now + COOL_DOWN * (now - startedAt) });
+        throw error;
+      }
+    }
+
     return async (name, deadline) => {
       const { sk } = name;
       const key =
         held.get(sk) ??
         (await call('data key', deadline, () => {
-          const loading = loads.get(sk) ?? load(name, clock.now() + LOAD_TIMEOUT_MS).finally(() => loads.delete(sk));
+          const loading = loads.get(sk) ?? loadNow(name).finally(() => loads.delete(sk));
           loads.set(sk, loading);
           return loading;
         }));

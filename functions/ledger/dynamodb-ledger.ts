@@ -6,7 +6,7 @@ import { type Lease, type LeaseKey, isUnfinished, sameCaller } from '../broker/l
 import type { Clock, TokenLedger } from '../broker/ports.ts';
 import { LEDGER_TABLE } from '../contract/table.ts';
 import { makeCutOffs } from './cut-offs.ts';
-import type { DataKeys } from './data-keys.ts';
+import type { DataKeys, SealingKey } from './data-keys.ts';
 import { type Handles, type HandlesOptions, makeHandles } from './handles.ts';
 import {
   type Item,
@@ -51,6 +51,8 @@ export function makeDynamoDbLedger(options: DynamoDbLedgerOptions): TokenLedger 
   const writeContext = () => ({ shards, now: clock.now(), write: randomUUID() });
   /** Sealed tokens of the leases that were read, apart from them: a lease may be listed and printed. */
   const sealedOf = new WeakMap<LeaseKey, Uint8Array>();
+  /** The key that a reservation was promised: KMS may be gone by the time of the token, and the hour may have turned. */
+  const promised = new WeakMap<LeaseKey, SealingKey>();
 
   /**
    * Rows are read first, then the key of their handles: where there is a row there is a key. Without KMS a row can still
@@ -136,7 +138,8 @@ export function makeDynamoDbLedger(options: DynamoDbLedgerOptions): TokenLedger 
 
     async reserve(reservation, deadline) {
       // A caller that cannot seal must not mint: a token that no row can hold could not be taken back.
-      await Promise.all([dataKeys.current(deadline), handlesNow(deadline)]);
+      const [key] = await Promise.all([dataKeys.current(deadline), handlesNow(deadline)]);
+      promised.set(reservation, key);
       const context = writeContext();
       const { written, retried } = await table.create(reservedItem(reservation, context), deadline);
       if (written || !retried) return written;
@@ -147,7 +150,7 @@ export function makeDynamoDbLedger(options: DynamoDbLedgerOptions): TokenLedger 
       if (statesThatAllow(change).length === 0) return undefined;
       const row = leaseItemKey(key);
       const token = change.token !== undefined && {
-        sealed: await sealing.seal(change.token, row, deadline),
+        sealed: sealing.seal(change.token, row, promised.get(key) ?? (await dataKeys.current(deadline))),
         digest: (await handlesNow(deadline)).tokenDigest(change.token),
       };
       const context = writeContext();

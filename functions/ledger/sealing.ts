@@ -8,7 +8,7 @@
  */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { Failure } from '../broker/failure.ts';
-import type { DataKeys } from './data-keys.ts';
+import type { DataKeys, SealingKey } from './data-keys.ts';
 import type { ItemKey } from './item.ts';
 
 const VERSION = 1;
@@ -18,9 +18,11 @@ const IV_BYTES = 12;
 const TAG_BYTES = 16;
 
 export interface Sealing {
-  /** Seals under the hour's key; throws Failure `key-unavailable`, `ledger-unavailable` or `ledger-denied`. */
-  seal(token: string, place: ItemKey, deadline: number): Promise<Uint8Array>;
-  /** Opens what any sandbox sealed for this row; throws as `seal`, `key-unavailable` for what does not open too. */
+  seal(token: string, place: ItemKey, by: SealingKey): Uint8Array;
+  /**
+   * Opens what any sandbox sealed for this row. Throws Failure `key-unavailable`, for what does not open too,
+   * `ledger-unavailable` or `ledger-denied`.
+   */
   open(sealed: Uint8Array, place: ItemKey, deadline: number): Promise<string>;
 }
 
@@ -29,8 +31,7 @@ export function makeSealing(dataKeys: DataKeys, environment: string): Sealing {
     Buffer.concat([header, Buffer.from(JSON.stringify([environment, pk, sk]))]);
 
   return {
-    async seal(token, place, deadline) {
-      const { hour, key } = await dataKeys.current(deadline);
+    seal(token, place, { hour, key }) {
       const header = Buffer.alloc(HEADER_BYTES);
       header.writeUInt8(VERSION);
       header.writeUInt32BE(hour, 1);

@@ -95,9 +95,9 @@ export async function examineAcceptance(examine: Examine, accepted: Accepted): P
   });
   await examine('an operator sees the lease', async () => {
     const { leaseId, userName } = needed(lease, 'a live token is served again');
-    const { leases } = listed.parse(await invoke('leases', { source: 'operator', filter: { user: userName } }));
+    const { leases } = listed.parse(await invoke('operator', { source: 'operator', filter: { user: userName } }));
     if (leases.some((one) => one.leaseId === leaseId)) return [`${leases.length} of ${userName}`, undefined];
-    throw new Finding(`${userName} has a token that is not listed`, 'See the log of leases.');
+    throw new Finding(`${userName} has a token that is not listed`, 'See the log of operator.');
   });
   await examine('an operator revokes', async () => {
     const { userName } = needed(lease, 'a live token is served again');

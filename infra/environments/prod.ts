@@ -31,7 +31,7 @@ export default {
     gettoken: { reserved: 50 },
     revoketoken: { reserved: 20 },
     sessioninfo: { reserved: 20 },
-    leases: { reserved: 5 },
+    operator: { reserved: 5 },
     sweep: { reserved: 1 },
     prober: { reserved: 1 },
   },

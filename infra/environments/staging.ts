@@ -31,7 +31,7 @@ export default {
     gettoken: { reserved: 20 },
     revoketoken: { reserved: 10 },
     sessioninfo: { reserved: 10 },
-    leases: { reserved: 2 },
+    operator: { reserved: 2 },
     sweep: { reserved: 1 },
     prober: { reserved: 1 },
   },

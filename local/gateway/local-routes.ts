@@ -38,7 +38,7 @@ export function makeLocalRoutes({ issuer, functions, output, addresses, invoke, 
     'GET output': (query) => ok(lastLines(output.lines(), query)),
     'GET audit': (query) =>
       ok(lastLines(output.lines().filter(isAudit), query).map(({ text }) => JSON.parse(text) as unknown)),
-    'GET leases': async (query) => fromInvocation(await invoke('leases', leasesEvent(query))),
+    'GET leases': async (query) => fromInvocation(await invoke('operator', leasesEvent(query))),
     async 'GET jwt'(query) {
       try {
         return ok(await issuer.accessToken(query.get('user') ?? ''));
@@ -74,7 +74,7 @@ async function answer(request: IncomingMessage, query: URLSearchParams, route: R
   }
 }
 
-/** An operator's question to the function `leases`, from the query of `/__local/leases`. */
+/** An operator's question to the function `operator`, from the query of `/__local/leases`. */
 function leasesEvent(query: URLSearchParams): object {
   const user = query.get('user');
   const org = query.get('org');

@@ -111,7 +111,7 @@ export function brokerInAws(environment: string, region: string | undefined): Op
   return {
     ...listings(async (filter, cursor) => {
       const event = { source: 'operator', filter, limit: PAGE, ...(cursor === undefined ? {} : { cursor }) };
-      return (await invoke('leases', event)) as Page;
+      return (await invoke('operator', event)) as Page;
     }),
     async revoke(select) {
       await invoke('revoketoken', { source: 'operator', requestedAt: new Date().toISOString(), select });

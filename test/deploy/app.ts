@@ -8,6 +8,7 @@ import { bundleFunctions, PROJECT_ROOT } from '../../infra/bundles.ts';
 import { regionIn } from '../../infra/deployed-stack.ts';
 import { loadEnvironment } from '../../infra/environment-files.ts';
 import { environmentPolicy } from '../../infra/environment-policy.ts';
+import { TokenBroker } from '../../infra/token-broker.ts';
 import { LEFT_OUT } from './left-out.ts';
 
 const { env } = process;
@@ -20,13 +21,13 @@ const bundles = await bundleFunctions(path.join(PROJECT_ROOT, '.cache', 'bundles
 for (const folder of Object.values(bundles.folders))
   writeFileSync(path.join(folder, 'index.js'), `module.exports = require('./${BUNDLE_FILE}');\n`);
 const app = makeBrokerApp(environment, policy, bundles);
-for (const stack of app.node.children.filter(({ node }) => node.tryFindChild('ledger') !== undefined)) {
+for (const broker of app.node.findAll().filter((one) => one instanceof TokenBroker)) {
   for (const { construct } of LEFT_OUT) {
     const [last = '', ...above] = construct?.split('/').reverse() ?? [];
-    const parent = above.reduceRight((from, id) => from.findChild(id).node, stack.node);
+    const parent = above.reduceRight((from, id) => from.findChild(id).node, broker.node);
     if (construct !== undefined) parent.tryRemoveChild(last);
   }
-  for (const alias of stack.node.findAll().filter((one) => one instanceof CfnAlias))
+  for (const alias of broker.node.findAll().filter((one) => one instanceof CfnAlias))
     delete alias.cfnOptions.updatePolicy;
 }
 app.synth();

@@ -27,7 +27,7 @@ export const LEFT_OUT: readonly LeftOut[] = [
     coveredBy:
       'test/infra/least-privilege.test.ts: nobody else reads the secret or uses a key, whatever IAM says of them',
   },
-  ...['gettoken', 'revoketoken', 'sessioninfo', 'leases'].map((name) => ({
+  ...['gettoken', 'revoketoken', 'sessioninfo', 'operator'].map((name) => ({
     what: `the alarm ${name}/5xx-rate`,
     construct: `alarms/${name}-5xx-rate`,
     reason: 'AWS::CloudWatch::Alarm Properties.Metrics (metric math) is not supported',

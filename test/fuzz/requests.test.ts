@@ -6,11 +6,11 @@ import type { Caller, TokenRequest } from '../../functions/broker/ports.ts';
 import { makeRevokeTokens } from '../../functions/broker/revoke.ts';
 import { makeGetSessionInfo } from '../../functions/broker/session-info.ts';
 import { PROBLEMS, type ProblemCode } from '../../functions/contract/problems.ts';
-import { listingOf } from '../../functions/http/leases.ts';
+import { listingOf } from '../../functions/http/operator.ts';
 import { revocationOf } from '../../functions/http/revocation-events.ts';
 import { gettokenRoute } from '../../functions/http/gettoken.ts';
 import { httpEntry } from '../../functions/http/http-entry.ts';
-import { leasesRoute } from '../../functions/http/leases.ts';
+import { leasesRoute } from '../../functions/http/operator.ts';
 import { revoketokenRoute } from '../../functions/http/revoketoken.ts';
 import { sessioninfoRoute } from '../../functions/http/sessioninfo.ts';
 import { Failure } from '../../functions/broker/failure.ts';
@@ -72,7 +72,7 @@ function handlers() {
     gettoken: gettokenRoute(makeGetToken(deps), clock),
     revoketoken: revoketokenRoute(makeRevokeTokens(deps), clock),
     sessioninfo: sessioninfoRoute(makeGetSessionInfo(deps)),
-    leases: leasesRoute({ listLeases: makeListLeases(deps), ledger }),
+    operator: leasesRoute({ listLeases: makeListLeases(deps), ledger }),
   };
   return {
     clock,
@@ -152,7 +152,7 @@ test(
   async () => {
     await fc.assert(
       fc.asyncProperty(
-        fc.constantFrom('gettoken', 'revoketoken', 'sessioninfo', 'leases'),
+        fc.constantFrom('gettoken', 'revoketoken', 'sessioninfo', 'operator'),
         event,
         async (route, { sent, whole }) => {
           const { ask, issuer } = handlers();

@@ -45,12 +45,12 @@ export interface LeaseRow {
   readonly state: string;
 }
 
-/** The unfinished rows of the ledger, as the function `leases` shows them to an operator. */
+/** The unfinished rows of the ledger, as the function `operator` shows them to an operator. */
 export async function unfinishedRows(broker: LocalBroker): Promise<readonly LeaseRow[]> {
   const rows: LeaseRow[] = [];
   let cursor: string | undefined;
   do {
-    const answer = await broker.invoke('leases', { source: 'operator', limit: 200, ...(cursor && { cursor }) });
+    const answer = await broker.invoke('operator', { source: 'operator', limit: 200, ...(cursor && { cursor }) });
     if (answer.status !== 'answered') throw new Error(`The leases could not be listed: ${answer.status}`);
     const page = JSON.parse(answer.payload) as { leases: LeaseRow[]; next?: string };
     rows.push(...page.leases);

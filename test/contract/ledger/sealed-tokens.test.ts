@@ -257,7 +257,7 @@ describe('sealed tokens', () => {
         const live = { to: 'live', dueAt: START, token: 'unsealable' } as const;
         clock.advance(HOUR);
         stand.kms.faults.inject(() => ({ kind: 'error', type }));
-        await expect(ledger.transition(row, live, far)).rejects.toMatchObject({
+        await expect(ledger.transition({ ...row }, live, far)).rejects.toMatchObject({
           code: 'key-unavailable',
           reason: `KMS GenerateDataKey: ${type}`,
         });
@@ -267,6 +267,34 @@ describe('sealed tokens', () => {
         expect(await ledger.transition(row, live, far)).toMatchObject({ state: 'live', sealed: true });
       },
     );
+
+    it('are sealed with the key that their reservation was promised, though the hour has turned', async () => {
+      const { ledger } = stand.sandbox();
+      const row = reservation();
+      await ledger.reserve(row, far);
+      clock.advance(HOUR);
+      stand.kms.faults.inject(() => ({ kind: 'error', type: 'KMSInternalException', status: 500 }));
+      const live = await ledger.transition(row, { to: 'live', dueAt: START, token: 'promised' }, far);
+      expect(live).toMatchObject({ state: 'live', sealed: true });
+      stand.kms.faults.clear();
+      expect(await stand.sandbox().ledger.token(row, far)).toBe('promised');
+    });
+
+    it('do not ask KMS again for four times as long as its refusal took', async () => {
+      const row = await putToken(stand.sandbox().ledger, 'slow to refuse');
+      const { ledger } = stand.sandbox();
+      stand.kms.faults.inject(() => {
+        clock.advance(1_000);
+        return { kind: 'error', type: 'DisabledException' };
+      });
+      const ask = () => expect(ledger.token(row, far)).rejects.toMatchObject({ code: 'key-unavailable' });
+      expect(await kmsCallsDuring(ask)).toEqual(['Decrypt']);
+      clock.advance(3_999);
+      expect(await kmsCallsDuring(ask)).toEqual([]);
+      stand.kms.faults.clear();
+      clock.advance(1);
+      expect(await ledger.token(row, far)).toBe('slow to refuse');
+    });
 
     it('tell nobody to act where waiting helps', async () => {
       const signals: SignalName[] = [];
@@ -326,7 +354,7 @@ describe('sealed tokens', () => {
     it('do not keep a caller past its deadline, and do not end the load of one who may wait', async () => {
       const { ledger } = stand.sandbox();
       const rows = [reservation(), reservation()] as const;
-      for (const row of rows) await ledger.reserve(row, far);
+      for (const row of rows) await ledger.reserve({ ...row }, far);
       clock.advance(HOUR);
       stand.kms.faults.inject(() => ({ kind: 'latency', ms: 300 }));
       const live = { to: 'live', dueAt: START, token: 'slow' } as const;

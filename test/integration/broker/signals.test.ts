@@ -82,12 +82,12 @@ const call: Record<FunctionName, () => Promise<unknown>> = {
   gettoken: () => seen.ask(somebody()),
   revoketoken: () => seen.ask(somebody(), '/revoketoken'),
   sessioninfo: () => seen.ask(somebody(), '/sessioninfo', { method: 'GET' }),
-  leases: () => seen.ask('ops', '/leases', { method: 'GET' }),
+  operator: () => seen.ask('ops', '/leases', { method: 'GET' }),
   sweep: () => broker.sweep(),
   prober: () => broker.invoke('prober', { source: 'schedule', name: 'prober' }),
 };
 const afresh = (name: FunctionName) => broker.functions.get(name)?.replace({});
-const LEDGER_FUNCTIONS = ['gettoken', 'revoketoken', 'sessioninfo', 'leases', 'sweep'] as const;
+const LEDGER_FUNCTIONS = ['gettoken', 'revoketoken', 'sessioninfo', 'operator', 'sweep'] as const;
 
 interface Trial {
   readonly alarm: string;
@@ -107,6 +107,28 @@ const duringFault =
     broker.aws[service].faults.clear();
     afresh(name);
   };
+
+/** KMS is away while a new sandbox has a token of somebody to open. */
+const duringLostKey = (name: 'revoketoken' | 'sweep'): Pick<Trial, 'make' | 'mend'> => ({
+  make: async () => {
+    const user = somebody();
+    await seen.ask(user);
+    broker.aws.kms.faults.inject(() => ({ kind: 'error', type: 'KMSInternalException' }));
+    afresh('revoketoken');
+    await seen.ask(user, '/revoketoken');
+    if (name === 'sweep') {
+      afresh('sweep');
+      later(60_000);
+      await call.sweep();
+    }
+    broker.aws.kms.faults.clear();
+    for (const used of ['revoketoken', 'sweep'] as const) afresh(used);
+  },
+  mend: async () => {
+    later(60_000);
+    await seen.sweepToRest();
+  },
+});
 
 const secretNow = () => broker.aws.secrets.values(SECRET_ID).at(-1) ?? '';
 const duringBadSecret =
@@ -187,6 +209,9 @@ const TRIALS: readonly Trial[] = [
       await seen.sweepToRest();
     },
   },
+  { alarm: 'gettoken/key-unavailable', make: duringFault('gettoken', 'kms', 'KMSInternalException') },
+  { alarm: 'revoketoken/key-unavailable', ...duringLostKey('revoketoken') },
+  { alarm: 'sweep/key-unavailable', ...duringLostKey('sweep') },
   { alarm: 'sweep/sweep-failed', make: duringFault('sweep', 'dynamodb', 'AccessDeniedException') },
   {
     alarm: 'revoketoken/schedule-failed',

@@ -139,7 +139,7 @@ describe('npm run leases --env', () => {
         const path = decodeURIComponent(request.url ?? '');
         const event: unknown = JSON.parse(body);
         invoked.push({ path, event });
-        const name = path.includes('-leases/') ? 'leases' : 'revoketoken';
+        const name = path.includes('-operator/') ? 'operator' : 'revoketoken';
         void broker.invoke(name, event).then((answer) => {
           response.setHeader('content-type', 'application/json');
           if (answer.status === 'answered') return response.end(answer.payload);
@@ -166,7 +166,7 @@ describe('npm run leases --env', () => {
     const revoked = await leases(['revoke', '--user', 'bob', '--yes', '--env', 'dev'], env);
     expect(revoked).toMatchObject({ code: 0 });
     expect(new Set(invoked.map(({ path }) => path.split('/')[3]))).toEqual(
-      new Set(['thoughtspot-broker-dev-leases', 'thoughtspot-broker-dev-revoketoken']),
+      new Set(['thoughtspot-broker-dev-operator', 'thoughtspot-broker-dev-revoketoken']),
     );
     expect(invoked.map(({ path }) => new URL(path, 'http://x').searchParams.get('Qualifier'))).toEqual(
       invoked.map(() => 'live'),

@@ -1,9 +1,10 @@
 import { type CutOffSettings, workOffCutOffs } from '../../../functions/broker/cut-off-work.ts';
+import type { SignalName } from '../../../functions/contract/signals.ts';
 import type { Change, CutOffScope } from '../../../functions/broker/ports.ts';
 import { makeWorld } from '../../support/broker-world.ts';
 import { START } from '../../support/fake-clock.ts';
 
-const SETTINGS: CutOffSettings = { pageSize: 2, cutOffWidth: 2, settleMs: 120_000 };
+const SETTINGS: CutOffSettings = { pageSize: 2, cutOffWidth: 2, settleMs: 120_000, longestLifeMs: 3_600_000 };
 const END = START + 3_600_000;
 const MINT_BY = START + 10_000;
 const LIVE: Change = { to: 'live', dueAt: END, endsAt: END, expiresAt: END, token: 't' };
@@ -27,10 +28,12 @@ async function worldWith(rows: readonly Row[], scope: CutOffScope = { kind: 'all
   }
   await ledger.raiseCutOff(scope, START + 1_000, Infinity);
   clock.set(START + 2_000);
-  const work = (until = Infinity) => workOffCutOffs({ ledger, clock }, SETTINGS, until, Infinity);
+  const lags: number[] = [];
+  const signals = { emit: (name: SignalName, value = 1) => void (name === 'index-lag' && lags.push(value)) };
+  const work = (until = Infinity) => workOffCutOffs({ ledger, clock, signals }, SETTINGS, until, Infinity);
   const states = async () =>
     Object.fromEntries((await world.rows()).map(({ user, state, dueAt }) => [user, [state, dueAt]]));
-  return { ...world, work, states };
+  return { ...world, signals, lags, work, states };
 }
 
 const NOW = START + 2_000;
@@ -65,9 +68,9 @@ test('that of an org covers its rows alone', async () => {
 });
 
 test.each([
-  [END - 1, 'revoking'],
-  [END, 'live'],
-])('at %d a row whose token ends then is %s: what has ended needs no revocation', async (at, state) => {
+  [END + 59_999, 'revoking'],
+  [END + 60_000, 'live'],
+])('at %d a row is %s: what has certainly ended, by any clock, needs no revocation', async (at, state) => {
   const { work, states, clock } = await worldWith([{ user: 'ann' }]);
   clock.set(at);
   await work();
@@ -84,18 +87,41 @@ test('a pass goes over every page of every shard, and asks for no shard that is 
   expect(new Set(Object.values(await states()).map(([state]) => state))).toEqual(new Set(['revoking']));
 });
 
-test('it is looked at once more when all that it covers shows in the index, and is done then', async () => {
+test('passes repeat at doubling times until the longest life of a token is over, and it is done then', async () => {
   const { work, ledger, clock } = await worldWith([{ user: 'ann' }]);
   await work();
-  const settledAt = START + 1_000 + SETTINGS.settleMs;
-  expect(await ledger.pendingCutOffs(Infinity)).toMatchObject([{ cursor: `${settledAt} 0 ` }]);
+  const before = START + 1_000;
   let looks = 0;
   ledger.beforeCall = (call) => void (call === 'due' && (looks += 1));
-  clock.set(settledAt - 1);
-  expect([await work(), looks]).toEqual([true, 0]);
-  clock.set(settledAt);
-  expect([await work(), looks]).toEqual([true, 3]);
+  for (const afterMs of [120_000, 240_000, 480_000, 960_000, 1_920_000, 3_600_000]) {
+    expect(await ledger.pendingCutOffs(Infinity)).toMatchObject([{ cursor: `${before + afterMs} 0 ` }]);
+    looks = 0;
+    clock.set(before + afterMs - 1);
+    expect([await work(), looks]).toEqual([true, 0]);
+    clock.set(before + afterMs);
+    expect([await work(), looks]).toEqual([true, 3]);
+  }
   expect(await ledger.pendingCutOffs(Infinity)).toEqual([]);
+});
+
+test('a row that the index hides for 200 s is found by a later pass, and how late is a metric', async () => {
+  const { ledger, clock, signals, lags, work, states } = await worldWith([{ user: 'seen' }, { user: 'hidden' }]);
+  const hiding = {
+    ...ledger,
+    async due(...args: Parameters<typeof ledger.due>) {
+      const page = await ledger.due(...args);
+      if (clock.now() >= START + 200_000) return page;
+      return { ...page, leases: page.leases.filter(({ user }) => user !== 'hidden') };
+    },
+  };
+  for (let at = START + 2_000; at < START + 600_000; at += 60_000) {
+    clock.set(at);
+    await workOffCutOffs({ ledger: hiding, clock, signals }, SETTINGS, Infinity, Infinity);
+  }
+  expect((await states())['hidden']?.[0]).toBe('revoking');
+  expect(lags).toEqual([241]);
+  await work();
+  expect(lags).toEqual([241]);
 });
 
 test('it stops in time, says that it is not complete, and goes on where it stood', async () => {
@@ -145,7 +171,7 @@ test('a pass writes down where it stands after each page, and touches no row tha
 });
 
 test('a pass goes on in any shard, whatever its number, and at the page that it had come to', async () => {
-  const { work, ledger, clock } = await worldWith(
+  const { work, ledger, clock, signals } = await worldWith(
     USERS.map((user) => ({ user })),
     { kind: 'all' },
     12,
@@ -166,7 +192,7 @@ test('a pass goes on in any shard, whatever its number, and at the page that it 
   ] as const) {
     asked.length = 0;
     await ledger.advanceCutOff(cutOff, cursor, Infinity);
-    await workOffCutOffs({ ledger: paged, clock }, SETTINGS, Infinity, Infinity);
+    await workOffCutOffs({ ledger: paged, clock, signals }, SETTINGS, Infinity, Infinity);
     expect(asked[0]).toEqual(first);
     await ledger.raiseCutOff({ kind: 'all' }, START + 1_000, Infinity);
   }

@@ -40,7 +40,7 @@ test('a row is reserved with all that a lost reply needs, and becomes live with 
     issuedAt: at,
     expiresAt: at + 299_500,
     endsAt: at + 302_000,
-    dueAt: at + 302_000,
+    dueAt: at + 362_000,
     upstreamCreatedAt: at + 2_000,
     lifetimeSeconds: 299,
     tokenType: 'Bearer',
@@ -281,11 +281,11 @@ describe('a mint without a token is written down', () => {
     if (fault === 'throws') expect(failure).toMatchObject({ reason: 'mint threw', cause: new Error('socket hang up') });
   });
 
-  test('as an orphan that is due at its latest possible end', async () => {
+  test('as an orphan that is due a minute after its latest possible end', async () => {
     const { clock, issuer, process, rows } = makeWorld();
     issuer.mintFault = () => 'lost';
     await failureOf(process().getToken('ann'));
-    expect(await rows()).toMatchObject([{ dueAt: clock.now() + 375_000 }]);
+    expect(await rows()).toMatchObject([{ dueAt: clock.now() + 435_000 }]);
   });
 
   test('with the failure that ThoughtSpot’s client threw, if it threw one', async () => {

@@ -102,7 +102,7 @@ test.each<[ProblemCode, boolean]>([
   ['upstream-unavailable', true],
   ['upstream-timeout', true],
   ['upstream-busy', true],
-  ['key-unavailable', true],
+  ['key-unavailable', false],
   ['upstream-refused', false],
   ['upstream-mismatch', false],
 ])('two calls in a row that fail with %s open the circuit: %p', async (code, opens) => {

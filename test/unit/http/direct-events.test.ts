@@ -1,6 +1,6 @@
 import { Failure } from '../../../functions/broker/failure.ts';
 import { isHttp } from '../../../functions/http/event-entry.ts';
-import { listingOf } from '../../../functions/http/leases.ts';
+import { listingOf } from '../../../functions/http/operator.ts';
 import { isOperator, revocationOf } from '../../../functions/http/revocation-events.ts';
 import { makeFakeClock, START } from '../../support/fake-clock.ts';
 import { httpEvent } from '../../support/http-event.ts';

@@ -1,5 +1,6 @@
-import { CfnOutput, Stack, Tags } from 'aws-cdk-lib';
-import type { App } from 'aws-cdk-lib';
+import { Tags } from 'aws-cdk-lib';
+import type { Table } from 'aws-cdk-lib/aws-dynamodb';
+import { Construct } from 'constructs';
 import { FUNCTION_NAMES, FUNCTIONS } from '../functions/contract/functions.ts';
 import type { FunctionContract, FunctionName } from '../functions/contract/functions.ts';
 import type { Bundles } from './bundles.ts';
@@ -19,17 +20,23 @@ import { stackName } from './deployed-stack.ts';
 import type { Environment } from './environments/environment.ts';
 import { functionVariables } from './function-variables.ts';
 
+export interface TokenBrokerProps {
+  readonly environment: Environment;
+  readonly bundles: Bundles;
+}
+
 /** The whole broker of one environment. It only composes the constructs; every decision is in one of them. */
-export class BrokerStack extends Stack {
-  constructor(app: App, environment: Environment, bundles: Bundles) {
+export class TokenBroker extends Construct {
+  /** Where callers reach it. */
+  readonly url: string;
+  /** Name or ARN of the secret with the credential. */
+  readonly secretId: string;
+  readonly table: Table;
+
+  constructor(scope: Construct, id: string, { environment, bundles }: TokenBrokerProps) {
+    super(scope, id);
     const prefix = stackName(environment.name);
     const retain = environment.purpose === 'production';
-    super(app, prefix, {
-      stackName: prefix,
-      description: `ThoughtSpot token broker, environment ${environment.name}`,
-      env: { account: environment.account, region: environment.region },
-      terminationProtection: retain,
-    });
     Tags.of(this).add('service', 'thoughtspot-token-broker');
     Tags.of(this).add('environment', environment.name);
 
@@ -88,9 +95,8 @@ export class BrokerStack extends Stack {
     new BrokerDashboard(this, 'dashboard', { prefix, environment: environment.name, functions: all });
     new GradualDeployment(this, 'deployment', { prefix, pace: environment.deployment, functions: all, alarms });
 
-    new CfnOutput(this, 'ApiUrl', { value: api.url });
-    new CfnOutput(this, 'Issuer', { value: environment.issuer.url });
-    new CfnOutput(this, 'SecretName', { value: secret.id });
-    new CfnOutput(this, 'LedgerTable', { value: ledger.table.tableName });
+    this.url = api.url;
+    this.secretId = secret.id;
+    this.table = ledger.table;
   }
 }

@@ -1,7 +1,7 @@
 import type { Lease } from '../../../functions/broker/lease.ts';
 import type { Caller, TokenLedger } from '../../../functions/broker/ports.ts';
 import type { ListLeases } from '../../../functions/broker/use-cases.ts';
-import { leasesRoute } from '../../../functions/http/leases.ts';
+import { leasesRoute } from '../../../functions/http/operator.ts';
 import { httpEvent } from '../../support/http-event.ts';
 import { schemaAt } from '../../support/openapi.ts';
 

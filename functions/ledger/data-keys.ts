@@ -24,7 +24,7 @@ export interface DataKeys {
   /** The key of an hour, to open with. Failure `key-unavailable` if it is lost or KMS does not unwrap it. */
   ofHour(hour: number, deadline: number): Promise<KeyObject>;
   /** The digest key: the same for all, made at first use. Throws as `current`. */
-  digest(deadline: number): Promise<KeyObject>;
+  readonly digest: (deadline: number) => Promise<KeyObject>;
   /** Loads the current key ahead of the first token: for the init phase. Throws as `current`. */
   warm(deadline: number): Promise<void>;
 }

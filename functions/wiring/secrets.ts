@@ -9,7 +9,7 @@ import { AWS_CLIENT_OPTIONS, clock } from './system.ts';
 export function wireCredentials(secretId: string, telemetry: Telemetry) {
   const client = new SecretsManagerClient(AWS_CLIENT_OPTIONS);
   const credentials = makeCredentialSource({ ...telemetry, client, secretId, clock });
-  return { ...credentials, warm: credentials.current };
+  return { ...credentials, warm: (deadline: number) => credentials.current(deadline) };
 }
 
 /** Reads the text of a secret that is not ThoughtSpot's. Throws Failure as ReadSecret does. */

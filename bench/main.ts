@@ -13,7 +13,7 @@ const { values, positionals } = parseArgs({
 
 const total = BENCHMARKS.reduce((sum, { seconds }) => sum + seconds, 0);
 if (values.help === true) {
-  process.stdout.write(`npm run bench [-- <name> ...] [-- --quick]
+  console.log(`npm run bench [-- <name> ...] [-- --quick]
 
 Measures the broker against its goals and its peers. The whole run takes about ${formatDuration(total * 1000)}; a full run
 writes docs/performance.md, its charts, and bench/results/<date>.json.
@@ -23,8 +23,7 @@ ${BENCHMARKS.map(({ name, title, seconds }) => `  ${name.padEnd(14)} ${title} (a
   --quick        a short run that only shows that the benchmarks work; writes nothing
 
 With BENCH_FULL=1, growth uses up to 100,000 leases of one subject and 1,000,000 others. The table is kept in memory and takes
-4 GB. A machine with less than 16 GB needs NODE_OPTIONS=--max-old-space-size=4096 for that.
-`);
+4 GB. A machine with less than 16 GB needs NODE_OPTIONS=--max-old-space-size=4096 for that.`);
   process.exit(0);
 }
 

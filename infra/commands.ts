@@ -27,7 +27,8 @@ export interface Request {
 const USAGE = `Usage: npm run ${COMMANDS.join('|')} -- <environment> [--account <12 digits>] [--region <region>] [--yes]
   --yes                        do not ask for confirmation (deploy, destroy)
   --production                 allow destroy for an environment whose purpose is production
-  --import-existing-resources  take over what an earlier stack left behind (deploy)`;
+  --import-existing-resources  take over what an earlier stack left behind (deploy)
+  --help                       print this text`;
 
 /** Parses the command line. Throws with the usage, the known environments, or every fault of the environment. */
 export function parseRequest(argv: readonly string[], env: Readonly<Record<string, string | undefined>>): Request {
@@ -145,6 +146,10 @@ async function confirmed({ environment }: Request): Promise<boolean> {
 
 async function main(): Promise<number> {
   const argv = process.argv.slice(2);
+  if (argv.includes('--help')) {
+    console.log(USAGE);
+    return 0;
+  }
   const region = regionIn(process.env) ?? (argv.includes('--region') ? undefined : await regionOfProfile());
   const request = parseRequest(argv, { ...process.env, BROKER_REGION: region });
   const { command, environment } = request;

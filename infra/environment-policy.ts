@@ -6,6 +6,7 @@ import { EnvironmentError, UPSTREAM_BUDGET } from './environments/environment.ts
 import type { Environment } from './environments/environment.ts';
 import { casesIn, runCases } from './policy/cases.ts';
 import { type CheckedPolicy, checkPolicyText } from './policy/check.ts';
+import { lineOfValue } from './policy/parse.ts';
 import { PolicyError } from './policy/policy-error.ts';
 
 /**
@@ -22,10 +23,15 @@ export function environmentPolicy(environment: Environment, folder = ENVIRONMENT
     );
   if (!existsSync(file)) throw refuse(['does not exist; copy infra/environments/policy.dev.json']);
   let checked: CheckedPolicy;
+  let text = '';
   try {
-    checked = checkPolicyText(readFileSync(file, 'utf8'));
+    text = readFileSync(file, 'utf8');
+    checked = checkPolicyText(text);
   } catch (error) {
-    if (error instanceof PolicyError) throw refuse(error.faults.map((fault) => `${fault.path} ${fault.problem}`));
+    if (error instanceof PolicyError)
+      throw refuse(
+        error.faults.map(({ at, path, problem }) => `${at ? `line ${lineOfValue(text, at)}, ` : ''}${path} ${problem}`),
+      );
     throw refuse([`cannot be read (${reasonOf(error)})`]);
   }
   const cases = caseFaults(checked.policy, file.replace(/\.json$/, '.cases.json'));

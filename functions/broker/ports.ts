@@ -343,8 +343,11 @@ export interface TokenLedger {
   token(key: LeaseKey, deadline: number): Promise<string | undefined>;
   /** The cut-offs that cover an org: `all` and its own. One read. Returns the highest `before`, 0 if none. */
   cutOffFor(orgId: number, deadline: number): Promise<number>;
-  /** Raises a cut-off; writing the same or an older one changes nothing. */
-  raiseCutOff(scope: CutOffScope, before: number, deadline: number): Promise<void>;
+  /**
+   * Raises a cut-off; writing the same or an older one changes nothing, unless `always`: then it becomes newer than the one
+   * that there is.
+   */
+  raiseCutOff(scope: CutOffScope, before: number, deadline: number, always?: boolean): Promise<void>;
   /** Cut-offs whose rows are not all processed yet. */
   pendingCutOffs(deadline: number): Promise<readonly CutOff[]>;
   /** Stores the progress on a cut-off; `cursor` null: done. Only if `before` is still the same. */

@@ -172,7 +172,5 @@ function relative(file: string): string {
 }
 
 if (import.meta.filename === process.argv[1]) {
-  process.exitCode = policyCli(process.argv.slice(2), (text) => {
-    process.stdout.write(`${text}\n`);
-  });
+  process.exitCode = policyCli(process.argv.slice(2), (text) => console.log(text));
 }

@@ -13,8 +13,7 @@ const HELP = `A ThoughtSpot cluster on this machine, for testing token services 
   --tls           serve https, with a certificate that is made at the start; its file is printed (NODE_EXTRA_CA_CERTS)
   --help          this text
 
-Switches and read-outs are under /__simulator/; the README beside this file lists them.
-`;
+Switches and read-outs are under /__simulator/; the README beside this file lists them.`;
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -27,7 +26,7 @@ async function main(): Promise<void> {
     },
   });
   if (values.help) {
-    process.stdout.write(HELP);
+    console.log(HELP);
     return;
   }
   const port = Number(values.port);

@@ -19,8 +19,7 @@ KMS, Secrets Manager, ThoughtSpot, its keys, its clock. During the run and at th
   --rate <n>      requests per second of all users together (default 12)
   --svg <file>    file of the timeline (default reports/chaos/<seed>.svg)
 
-Exit code: 0 every promise was kept, 1 a promise was broken, 2 wrong usage.
-`;
+Exit code: 0 every promise was kept, 1 a promise was broken, 2 wrong usage.`;
 
 function numberOf(name: string, text: string | undefined, otherwise: number): number {
   const value = text === undefined ? otherwise : Number(text);
@@ -42,7 +41,7 @@ async function main(): Promise<number> {
     },
   });
   if (values.help === true) {
-    process.stdout.write(HELP);
+    console.log(HELP);
     return 0;
   }
   const seed = numberOf('seed', values.seed, 1 + Math.floor(Math.random() * 999_999));
@@ -66,7 +65,7 @@ async function main(): Promise<number> {
   const svg = values.svg ?? join('reports', 'chaos', `${seed}.svg`);
   await mkdir(dirname(svg), { recursive: true });
   await writeFile(svg, svgTimeline(report));
-  process.stdout.write(`${formatReport(report)}\nPicture: ${svg}\n`);
+  console.log(`${formatReport(report)}\nPicture: ${svg}`);
   return report.violations.length === 0 ? 0 : 1;
 }
 

@@ -12,7 +12,7 @@ import { buildBootstrap } from '../../local/function-set.ts';
 import { LocalFunction } from '../../local/lambda/local-function.ts';
 import { OutputLog } from '../../local/lambda/output.ts';
 import { text } from '../support/iam-evaluator.ts';
-import { resources, synthesizedEnvironments } from '../support/synthesized.ts';
+import { resources, synthesizedEnvironments, taskRootOf } from '../support/synthesized.ts';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'bundles-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -115,7 +115,7 @@ describe('under the Runtime API, with the environment block of the template', ()
     const output = new OutputLog();
     const local = new LocalFunction({
       functionName: name,
-      taskRoot: path.join(dev?.bundles ?? '', name),
+      taskRoot: dev === undefined ? '' : taskRootOf(dev, name),
       handler: BUNDLE_HANDLER,
       variables,
       memoryMb: FUNCTIONS[name].memoryMb,

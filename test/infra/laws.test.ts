@@ -9,7 +9,7 @@ import { parseIssuers } from '../../functions/identity/issuers.ts';
 import { createTableInput, LEDGER_TABLE } from '../../functions/contract/table.ts';
 import { checkPolicy } from '../../infra/policy/check.ts';
 import { asArray, text } from '../support/iam-evaluator.ts';
-import { resources, synthesizedEnvironments } from '../support/synthesized.ts';
+import { resources, synthesizedEnvironments, taskRootOf } from '../support/synthesized.ts';
 import type { Synthesized } from '../support/synthesized.ts';
 
 const environments = synthesizedEnvironments();
@@ -307,7 +307,7 @@ describe.each(environments)('the stack of $name', (synthesized) => {
     const source = readFileSync(path.join(root, 'infra', 'environments', environment.policyFile), 'utf8');
     const checked = checkPolicy(JSON.parse(source));
     for (const name of FUNCTION_NAMES.filter((one) => ENVIRONMENT[one].some((known) => known === 'POLICY_VERSION'))) {
-      expect(readFileSync(path.join(synthesized.bundles, name, 'policy.json'), 'utf8')).toBe(checked.text);
+      expect(readFileSync(path.join(taskRootOf(synthesized, name), 'policy.json'), 'utf8')).toBe(checked.text);
       expect(functionOf(synthesized, name)['Environment']).toMatchObject({
         Variables: { POLICY_FILE: 'policy.json', POLICY_VERSION: checked.digest },
       });

@@ -30,4 +30,8 @@ function mutate(): number {
   return run(root, process.execPath, [stryker, 'run', join(folder, 'stryker.config.json'), ...process.argv.slice(2)]);
 }
 
-process.exitCode = install() || mutate();
+if (process.argv.includes('--help')) {
+  console.log(`Changes the code a little at a time, and reports what no test notices (docs/mutation.md).
+
+  npm run mutate -- [options of \`stryker run\`, such as --mutate functions/ledger/item.ts]`);
+} else process.exitCode = install() || mutate();

@@ -245,10 +245,11 @@ export function makeMemoryLedger(options: MemoryLedgerOptions): MemoryLedger {
         Math.max(cutOffs.get('all')?.before ?? 0, cutOffs.get(`org#${orgId}`)?.before ?? 0),
       ),
 
-    raiseCutOff: (scope, before, deadline) =>
+    raiseCutOff: (scope, before, deadline, always = false) =>
       call('raiseCutOff', [scope, before], deadline, () => {
-        const old = cutOffs.get(scopeKey(scope));
-        if (!old || old.before < before) cutOffs.set(scopeKey(scope), { scope, before, pending: true });
+        const stored = cutOffs.get(scopeKey(scope))?.before ?? 0;
+        if (!always && before <= stored) return;
+        cutOffs.set(scopeKey(scope), { scope, before: Math.max(before, stored + 1), pending: true });
       }),
 
     pendingCutOffs: (deadline) =>

@@ -42,19 +42,16 @@ export function environmentPolicy(environment: Environment, folder = ENVIRONMENT
 
 /** What an environment may do but probably should not: each with an id and a sentence. */
 export function warningsOf(
-  { issuer, revocationSchedules }: Environment,
+  { issuers, revocationSchedules }: Environment,
   { policy }: CheckedPolicy,
 ): readonly (readonly [id: string, text: string])[] {
   const longest = Math.max(...policy.rules.flatMap(({ grants }) => grants.map(({ validity }) => validity.maxSeconds)));
   return [
-    ...(issuer.scopes.token === 'none'
-      ? [
-          [
-            'no-scope',
-            'issuer.scopes.token is "none": any token of the issuer with this audience is accepted, even an ID token.',
-          ] as const,
-        ]
-      : []),
+    ...issuers.flatMap(({ scopes }, index) => {
+      if (scopes.token !== 'none') return [];
+      const text = `issuers.${index}.scopes.token is "none": any token of the issuer with this audience is accepted, even an ID token.`;
+      return [[`no-scope-${index}`, text] as const];
+    }),
     ...revocationSchedules.flatMap(({ name, select }) => {
       if (!('olderThanSeconds' in select) || select.olderThanSeconds <= longest) return [];
       const text =

@@ -39,6 +39,12 @@ export interface FunctionContract {
   };
 }
 
+/** Of an issuer: a part of the path of its routes. */
+export const ISSUER_NAME = /^[a-z][a-z0-9-]{0,31}$/;
+
+/** Where a route is for the callers of an issuer: at the root for the first one, which has no name. */
+export const pathFor = (path: string, issuer?: string): string => (issuer === undefined ? path : `/i/${issuer}${path}`);
+
 export const FUNCTIONS = {
   gettoken: {
     entry: 'functions/gettoken.ts',

@@ -56,6 +56,12 @@ describe('the edge', () => {
     ['POST /i/partner/gettoken', 'partner'],
     ['GET /i/partner-2/sessioninfo', 'partner-2'],
     ['$default', undefined],
+    ['POST /i%2Fpartner/gettoken', undefined],
+    ['POST /I/partner/gettoken', undefined],
+    // No issuer has these names: identity refuses them.
+    ['POST /i//gettoken', ''],
+    ['POST /i', ''],
+    ['POST /i/Partner/gettoken', 'Partner'],
   ])('asks who calls %s by the token without its prefix, and by the issuer of that route', async (routeKey, issuer) => {
     expect((await invoke(fine, { routeKey })).asked).toEqual([[jwtOf(CLAIMS), issuer]]);
   });

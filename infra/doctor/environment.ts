@@ -32,7 +32,7 @@ export async function examineEnvironment(
     const id = secretIdOf(environment);
     if (await hasValue(id, region)) return [id, undefined];
     throw new Finding(
-      `first run: ${id} has no value yet, and until it has one every request is answered 503 not-set-up`,
+      `first run: ${id} has no value yet, and until it has one every request for a token is answered 503 not-set-up`,
       'Store the credential as docs/deploy.md describes (4. Store the credential).',
     );
   });

@@ -25,8 +25,8 @@ export interface TokenBrokerProps {
   readonly logLevel?: 'DEBUG' | 'INFO' | 'WARN' | 'ERROR';
   /** The cluster whose tokens the broker hands out. */
   readonly thoughtSpot: ThoughtSpotProps;
-  /** The OpenID Connect issuer whose access tokens callers show. */
-  readonly issuer: IssuerProps;
+  /** The OpenID Connect issuers whose access tokens callers show. The routes of the first are at the root. */
+  readonly issuers: IssuerProps[];
   /** The front ends that may call the API, one exact origin each, such as https://app.acme.com. */
   readonly allowedOrigins: string[];
   /**
@@ -163,6 +163,12 @@ export interface ThoughtSpotProps {
 }
 
 export interface IssuerProps {
+  /**
+   * Of every issuer but the first: its routes are at `/i/<name>/...`.
+   *
+   * @default - none, which is for the first
+   */
+  readonly name?: string;
   /** Exactly the `iss` claim of its access tokens. */
   readonly url: string;
   /** Audiences of which an access token must have one. */

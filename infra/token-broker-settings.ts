@@ -33,12 +33,12 @@ export interface Settings {
 /** Throws an Error with every fault, each with its path, that begins with `what`. */
 export function settingsOf(what: string, name: string, props: TokenBrokerProps, region: string): Settings {
   const { network, prober, bundles: _bundles, name: _name, ...given } = props;
-  const { thoughtSpot, issuer, alarms, policyFile, secret = { create: `thoughtspot-broker/${name}` } } = props;
+  const { thoughtSpot, issuers, alarms, policyFile, secret = { create: `thoughtspot-broker/${name}` } } = props;
   const values: EnvironmentInput = {
     ...DEFAULTS,
     ...given,
     thoughtSpot: { dialect: DIALECT, ...thoughtSpot },
-    issuer: { scopes: SCOPES, ...issuer },
+    issuers: issuers.map((issuer) => ({ scopes: SCOPES, ...issuer })),
     policyFile: path.basename(policyFile),
     secret: 'secret' in secret ? GIVEN_SECRET : secret,
     alarms: 'topic' in alarms ? GIVEN_TOPIC : alarms,

@@ -10,6 +10,9 @@ export const withoutMark = (text: string): string => text.replace(/^\ufeff/, '')
 
 export const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
+/** Where an issuer describes itself (OpenID Connect Discovery 1.0, 4): issuers that differ in a slash share it. */
+export const discoveryOf = (issuer: string): string => `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
+
 /** RFC 6761 reserves every name under `localhost` for the machine itself. */
 const LOOPBACK = /^(([a-z0-9-]+\.)*localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 

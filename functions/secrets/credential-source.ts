@@ -38,9 +38,7 @@ interface Cached {
  * The credential, read at most once per maximum age and sandbox. One read is in flight at a time, and a read that
  * began earlier never overwrites one that began later. A read that failed leaves nothing behind.
  */
-export function makeCredentialSource(
-  options: CredentialSourceOptions,
-): CredentialSource & { digestKey: (deadline?: number) => Promise<Uint8Array> } {
+export function makeCredentialSource(options: CredentialSourceOptions): CredentialSource {
   const { client, secretId, clock, signals, log, conceal } = options;
   const {
     maxAgeMs = 300_000,
@@ -156,7 +154,5 @@ export function makeCredentialSource(
         return undefined;
       }
     },
-
-    digestKey: async (deadline = clock.now() + readTimeoutMs) => (await current(deadline)).digestKey,
   };
 }

@@ -13,8 +13,8 @@ import { acknowledgeRotationByHand } from './rotated-by-hand.ts';
 
 /** The format of the value that the operator stores. The description of the secret contains it too. */
 export const SECRET_SHAPE =
-  '{"secretKey":"<ThoughtSpot secret key>","digestKey":"<base64, 32 bytes or more>"}, with "orgs":{"<id>":{"secretKey":"..."}} ' +
-  'for keys per organisation, or {"userName":"...","password":"...","digestKey":"..."}';
+  '{"secretKey":"<ThoughtSpot secret key>"}, with "orgs":{"<id>":{"secretKey":"..."}} for keys per organisation, ' +
+  'or {"userName":"...","password":"..."}';
 
 export interface ThoughtSpotSecretProps {
   readonly prefix: string;
@@ -25,7 +25,7 @@ export interface ThoughtSpotSecretProps {
 
 /**
  * The credential with which the broker can become any ThoughtSpot user. The secret is created empty, so its value never
- * passes through this code. Its own policy refuses every reader except the functions, whatever IAM policies allow. An
+ * passes through this code. Its own policy refuses every reader except gettoken, whatever IAM policies allow. An
  * imported secret keeps the key and the policy of its owner.
  */
 export class ThoughtSpotSecret extends Construct {

@@ -38,7 +38,7 @@ type Undocumented = Exclude<Paths<EnvironmentInput>, Paths<TokenBrokerProps>>;
 const policyFile = path.join(ENVIRONMENTS_FOLDER, 'policy.dev.json');
 const few = (): TokenBrokerProps => ({
   thoughtSpot: { host: 'https://acme.thoughtspot.cloud' },
-  issuer: { url: 'https://login.acme.com/', audiences: ['thoughtspot-token-broker'] },
+  issuers: [{ url: 'https://login.acme.com/', audiences: ['thoughtspot-token-broker'] }],
   allowedOrigins: ['https://app.acme.com'],
   alarms: { email: 'on-call@acme.com' },
   policyFile,

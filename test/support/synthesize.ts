@@ -15,6 +15,7 @@ import { parseEnvironment } from '../../infra/environments/environment.ts';
 import type { Environment } from '../../infra/environments/environment.ts';
 import prod from '../../infra/environments/prod.ts';
 
+const [issuer] = prod.issuers;
 const target = { account: '111122223333', region: 'eu-central-1' };
 
 const everyOption = parseEnvironment(
@@ -32,7 +33,10 @@ const everyOption = parseEnvironment(
     ],
     alarms: { topicArn: 'arn:aws:sns:eu-central-1:111122223333:on-call' },
     allowedHeaders: ['traceparent', 'baggage', 'sentry-trace'],
-    issuer: { ...prod.issuer, jwksUri: 'https://login.example.com/keys', refuseNonce: true },
+    issuers: [
+      { ...issuer, jwksUri: 'https://login.example.com/keys', refuseNonce: true },
+      { ...issuer, name: 'partner', url: 'https://login.partner.example/', audiences: ['broker', 'a2'] },
+    ],
     customDomain: {
       name: 'tokens.example.com',
       certificateArn: 'arn:aws:acm:eu-central-1:111122223333:certificate/00000000-0000-4000-8000-000000000000',
@@ -46,7 +50,7 @@ const importedSecret = parseEnvironment(
   {
     ...prod,
     purpose: 'staging',
-    issuer: { ...prod.issuer, scopes: { token: 'none', revoke: 'broker:revoke' } },
+    issuers: [{ ...issuer, scopes: { token: 'none', revoke: 'broker:revoke' } }],
     secret: { import: 'shared/thoughtspot' },
     prober: { secret: { import: 'thoughtspot-broker/imported-secret/prober' } },
     deprovisionedEvents: { source: 'com.example.identity', eventBusName: 'identity' },

@@ -55,7 +55,7 @@ describe('npm run leases', () => {
   });
 
   test('lists who holds most, first, as a table and as JSON', async () => {
-    await mint('carol', 'liveboard');
+    await mint('carol', 'regional');
     const { code, stdout } = await here('list', '--top');
     expect(code).toBe(0);
     expect(stdout).toMatch(/^leases +subject +issuer +users\n2 +user-carol +http:\S+ +carol\n1 +user-alice /);

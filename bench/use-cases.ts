@@ -4,8 +4,9 @@ import type { MintSettings } from '../functions/broker/mint.ts';
 import { makeRevokeTokens } from '../functions/broker/revoke.ts';
 import { gettokenRoute } from '../functions/http/gettoken.ts';
 import { wireIdentity } from '../functions/wiring/identity.ts';
-import { wireDataKeys, wireLedger } from '../functions/wiring/ledger.ts';
+import { wireLedger } from '../functions/wiring/ledger.ts';
 import { wirePolicy } from '../functions/wiring/policy.ts';
+import { wireCredentials } from '../functions/wiring/secrets.ts';
 import { clock, randomness } from '../functions/wiring/system.ts';
 import { wireThoughtSpot } from '../functions/wiring/thoughtspot.ts';
 import { askerOf, configOf, quietTelemetry, type Setup } from './setup.ts';
@@ -22,11 +23,13 @@ export async function useCasesOn(
   const config = configOf(setup);
   const telemetry = quietTelemetry('gettoken');
   const timing = <T extends object>(port: Port, one: T): T => clocks[port]?.timing(one) ?? one;
-  const { credentials, dataKeys, ledger } = wireLedger(config, telemetry, wireDataKeys(config, telemetry));
+  const { dataKeys, digestKey, ledger } = wireLedger(config, telemetry, { makesKeys: true });
+  const credentials = wireCredentials(config.THOUGHTSPOT_SECRET_ID, telemetry);
   const issuer = wireThoughtSpot(config, credentials, telemetry);
   const identity = wireIdentity(config, telemetry);
   const deadline = Date.now() + 10_000;
-  await Promise.all([credentials.warm(deadline), dataKeys.warm(deadline), issuer.warm(deadline), identity.warm()]);
+  const parts = [credentials, dataKeys, digestKey, issuer, identity];
+  await Promise.all(parts.map((part) => part.warm(deadline)));
   const deps = {
     ...telemetry,
     ...timing('policy', await wirePolicy(config)),

@@ -4,19 +4,21 @@ import { makeServiceSessions } from './broker/service-session.ts';
 import { gettokenRoute } from './http/gettoken.ts';
 import { httpEntry } from './http/http-entry.ts';
 import { wireIdentity } from './wiring/identity.ts';
-import { wireDataKeys, wireLedger } from './wiring/ledger.ts';
+import { wireLedger } from './wiring/ledger.ts';
 import { wirePolicy } from './wiring/policy.ts';
+import { wireCredentials } from './wiring/secrets.ts';
 import { start, warmUp } from './wiring/start.ts';
 import { clock, randomness } from './wiring/system.ts';
 import { wireThoughtSpot } from './wiring/thoughtspot.ts';
 
 const { edge, ready } = start('gettoken', async (config, telemetry) => {
   const policy = await wirePolicy(config);
-  const { credentials, dataKeys, ledger } = wireLedger(config, telemetry, wireDataKeys(config, telemetry));
+  const { dataKeys, digestKey, ledger } = wireLedger(config, telemetry, { makesKeys: true });
+  const credentials = wireCredentials(config.THOUGHTSPOT_SECRET_ID, telemetry);
   const sessions = makeServiceSessions({ ...telemetry, ledger, clock, randomness });
   const issuer = wireThoughtSpot(config, credentials, { ...telemetry, sessions });
   const identity = wireIdentity(config, telemetry);
-  warmUp(telemetry, credentials, dataKeys, issuer, identity);
+  warmUp(telemetry, credentials, dataKeys, digestKey, issuer, identity);
   const settings = { repliesWithoutScope: config.THOUGHTSPOT_REPLIES_WITHOUT_SCOPE === 'true' };
   const getToken = makeGetToken({ ...telemetry, ...policy, ledger, issuer, clock, randomness, settings });
   return { ...identity, route: gettokenRoute(getToken, clock) };

@@ -5,14 +5,14 @@ import { eventEntry, isHttp } from './http/event-entry.ts';
 import { httpEntry } from './http/http-entry.ts';
 import { leasesRoute, listingOf, page } from './http/operator.ts';
 import { wireIdentity } from './wiring/identity.ts';
-import { noDataKeys, wireLedger } from './wiring/ledger.ts';
+import { wireLedger } from './wiring/ledger.ts';
 import { start, warmUp } from './wiring/start.ts';
 import { clock } from './wiring/system.ts';
 
 const { edge, ready } = start('operator', (config, telemetry) => {
-  const { credentials, ledger } = wireLedger(config, telemetry, noDataKeys);
+  const { digestKey, ledger } = wireLedger(config, telemetry, { makesKeys: false });
   const identity = wireIdentity(config, telemetry);
-  warmUp(telemetry, credentials, identity);
+  warmUp(telemetry, digestKey, identity);
   const listings = { listLeases: makeListLeases({ ledger, clock }), ledger };
   return { ...identity, listings, route: leasesRoute(listings) };
 });

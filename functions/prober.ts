@@ -3,7 +3,7 @@ import { eventEntry } from './http/event-entry.ts';
 import { makeAsk } from './probe/ask.ts';
 import { parseProberSecret } from './probe/credential.ts';
 import { makeProbe } from './probe/probe.ts';
-import { wireSecretText } from './wiring/ledger.ts';
+import { wireSecretText } from './wiring/secrets.ts';
 import { start } from './wiring/start.ts';
 import { clock } from './wiring/system.ts';
 import { NO_CREDENTIAL, wireThoughtSpot } from './wiring/thoughtspot.ts';

@@ -6,18 +6,18 @@ import { httpEntry } from './http/http-entry.ts';
 import { isOperator, revocationOf } from './http/revocation-events.ts';
 import { revoketokenRoute } from './http/revoketoken.ts';
 import { wireIdentity } from './wiring/identity.ts';
-import { wireDataKeys, wireLedger } from './wiring/ledger.ts';
+import { wireLedger } from './wiring/ledger.ts';
 import { wirePolicy } from './wiring/policy.ts';
 import { start, warmUp } from './wiring/start.ts';
 import { clock, randomness } from './wiring/system.ts';
-import { wireThoughtSpot } from './wiring/thoughtspot.ts';
+import { NO_CREDENTIAL, wireThoughtSpot } from './wiring/thoughtspot.ts';
 
 const { edge, ready } = start('revoketoken', async (config, telemetry) => {
   const policy = await wirePolicy(config);
-  const { credentials, dataKeys, ledger } = wireLedger(config, telemetry, wireDataKeys(config, telemetry));
-  const issuer = wireThoughtSpot(config, credentials, telemetry);
+  const { dataKeys, digestKey, ledger } = wireLedger(config, telemetry, { makesKeys: true });
+  const issuer = wireThoughtSpot(config, NO_CREDENTIAL, telemetry);
   const identity = wireIdentity(config, telemetry);
-  warmUp(telemetry, credentials, dataKeys, issuer, identity);
+  warmUp(telemetry, dataKeys, digestKey, issuer, identity);
   const settings = { ratePerSecond: config.SWEEP_RATE };
   const revokeTokens = makeRevokeTokens({ ...telemetry, ...policy, ledger, issuer, clock, randomness, settings });
   return { ...identity, revokeTokens, route: revoketokenRoute(revokeTokens, clock) };

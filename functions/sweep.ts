@@ -1,15 +1,15 @@
 /** Lambda sweep: processes, every minute, everything that is due. Throws if it could do nothing at all. */
 import { makeSweep } from './broker/sweep.ts';
 import { eventEntry } from './http/event-entry.ts';
-import { wireDataKeys, wireLedger } from './wiring/ledger.ts';
+import { wireLedger } from './wiring/ledger.ts';
 import { start, warmUp } from './wiring/start.ts';
 import { clock, randomness } from './wiring/system.ts';
-import { wireThoughtSpot } from './wiring/thoughtspot.ts';
+import { NO_CREDENTIAL, wireThoughtSpot } from './wiring/thoughtspot.ts';
 
 const { edge, ready } = start('sweep', (config, telemetry) => {
-  const { credentials, dataKeys, ledger } = wireLedger(config, telemetry, wireDataKeys(config, telemetry));
-  const issuer = wireThoughtSpot(config, credentials, telemetry);
-  warmUp(telemetry, credentials, dataKeys);
+  const { dataKeys, digestKey, ledger } = wireLedger(config, telemetry, { makesKeys: true });
+  const issuer = wireThoughtSpot(config, NO_CREDENTIAL, telemetry);
+  warmUp(telemetry, dataKeys, digestKey);
   const settings = { ratePerSecond: config.SWEEP_RATE };
   return makeSweep({ ...telemetry, ledger, issuer, clock, randomness, settings });
 });

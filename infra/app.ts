@@ -1,9 +1,8 @@
 import path from 'node:path';
 import { makeBrokerApp } from './broker-app.ts';
-import { bundleFunctions, PROJECT_ROOT } from './bundles.ts';
+import { bundleAll, PROJECT_ROOT } from './bundles.ts';
 import { regionIn } from './deployed-stack.ts';
 import { loadEnvironment } from './environment-files.ts';
-import { environmentPolicy } from './environment-policy.ts';
 
 /** `cdk` runs this (cdk.json). BROKER_ENVIRONMENT names the environment; infra/commands.ts sets it. */
 const { env } = process;
@@ -17,8 +16,7 @@ try {
     region: regionIn(env),
   });
   const folder = path.join(PROJECT_ROOT, '.cache', 'bundles', environment.name);
-  const policy = environmentPolicy(environment);
-  makeBrokerApp(environment, policy, await bundleFunctions(folder, policy)).synth();
+  makeBrokerApp(environment, await bundleAll(folder)).synth();
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;

@@ -28,6 +28,12 @@ export async function bundleFiles(entries: Readonly<Record<string, string>>, fol
   return metafile;
 }
 
+/** Builds every function into `<folder>/<name>`. Rejects as `bundleFiles` does. */
+export async function bundleAll(folder: string): Promise<string> {
+  await bundleFiles(Object.fromEntries(FUNCTION_NAMES.map((name) => [name, FUNCTIONS[name].entry])), folder);
+  return folder;
+}
+
 export interface Bundles {
   /** One folder per function: its bundle and the policy. */
   readonly folders: Readonly<Record<FunctionName, string>>;
@@ -36,14 +42,14 @@ export interface Bundles {
 }
 
 /**
- * One folder per function with its bundle and the policy, ready to be deployed or to run in a local sandbox. Built without
+ * One folder per function with its bundle and the policy, ready to run in a local sandbox. Built without
  * Docker and without the network. Rejects as `bundleFiles` does.
  */
 export async function bundleFunctions(
   folder: string,
   policy: Pick<CheckedPolicy, 'text' | 'digest'>,
 ): Promise<Bundles> {
-  await bundleFiles(Object.fromEntries(FUNCTION_NAMES.map((name) => [name, FUNCTIONS[name].entry])), folder);
+  await bundleAll(folder);
   const folders = FUNCTION_NAMES.map((name) => [name, path.join(folder, name)] as const);
   for (const [, target] of folders) await writeFile(path.join(target, POLICY_FILE_NAME), policy.text);
   return { folders: Object.fromEntries(folders) as Record<FunctionName, string>, policyDigest: policy.digest };

@@ -60,7 +60,7 @@ export function parseRequest(argv: readonly string[], env: Readonly<Record<strin
 
 /** What a command will change, as lines of text. */
 export function announcement({ command, environment, accountKnown }: Request): string {
-  const { account, region, thoughtSpot, issuer, secret, policyFile, purpose } = environment;
+  const { account, region, thoughtSpot, issuers, secret, policyFile, purpose } = environment;
   const origin = 'create' in secret ? `created empty if new: ${secret.create}` : `imported: ${secret.import}`;
   const where = [
     `  account      ${accountKnown ? account : 'that of your AWS credentials'}`,
@@ -72,7 +72,7 @@ export function announcement({ command, environment, accountKnown }: Request): s
     `  stack        ${stackName(environment.name)}`,
     ...where,
     `  ThoughtSpot  ${thoughtSpot.host} (${thoughtSpot.dialect})`,
-    `  issuer       ${issuer.url}`,
+    ...issuers.map(({ name, url }) => `  issuer       ${url}${name === undefined ? '' : ` at /i/${name}`}`),
     `  secret       ${origin}`,
     `  policy       infra/environments/${policyFile}`,
   ].join('\n');

@@ -34,7 +34,7 @@ export function functionVariables(
     LEDGER_DUE_SHARDS: String(environment.dueShards),
     POLICY_FILE: POLICY_FILE_NAME,
     POLICY_VERSION: policyDigest,
-    ISSUERS: JSON.stringify([environment.issuer]),
+    ISSUERS: JSON.stringify(environment.issuers),
     SWEEP_RATE: String(environment.sweepRate),
     BROKER_URL: brokerUrl,
     PROBER_SECRET_ID: proberSecret.id,

@@ -8,10 +8,10 @@ const MADE_UP = /(^|\.)(example|invalid|example\.(com|net|org))$/;
  * compared, but there is nothing behind these names that it could be deployed for.
  */
 export function placeholders(environment: Environment): readonly string[] {
-  const { thoughtSpot, issuer, allowedOrigins, alarms, customDomain, deprovisionedEvents } = environment;
+  const { thoughtSpot, issuers, allowedOrigins, alarms, customDomain, deprovisionedEvents } = environment;
   const hosts: readonly (readonly [path: string, value: string, host: string])[] = [
     ['thoughtSpot.host', thoughtSpot.host, new URL(thoughtSpot.host).hostname],
-    ['issuer.url', issuer.url, new URL(issuer.url).hostname],
+    ...issuers.map(({ url }, index) => [`issuers.${index}.url`, url, new URL(url).hostname] as const),
     ...allowedOrigins.map((origin, index) => [`allowedOrigins.${index}`, origin, new URL(origin).hostname] as const),
     ...('email' in alarms ? [['alarms.email', alarms.email, alarms.email.split('@').at(-1) ?? ''] as const] : []),
     ...(customDomain ? [['customDomain.name', customDomain.name, customDomain.name] as const] : []),

@@ -1,9 +1,17 @@
-import { Tags } from 'aws-cdk-lib';
+import { cpSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { Annotations, FileSystem, Names, Stack, Tags } from 'aws-cdk-lib';
+import type { HttpApi } from 'aws-cdk-lib/aws-apigatewayv2';
+import type { Alarm, Dashboard } from 'aws-cdk-lib/aws-cloudwatch';
 import type { Table } from 'aws-cdk-lib/aws-dynamodb';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import type { Queue } from 'aws-cdk-lib/aws-sqs';
+import { DISABLE_ASSET_STAGING_CONTEXT } from 'aws-cdk-lib/cx-api';
 import { Construct } from 'constructs';
+import { POLICY_FILE_NAME } from '../functions/contract/bundle.ts';
 import { FUNCTION_NAMES, FUNCTIONS } from '../functions/contract/functions.ts';
 import type { FunctionContract, FunctionName } from '../functions/contract/functions.ts';
-import type { Bundles } from './bundles.ts';
 import { AlarmTopic } from './constructs/alarm-topic.ts';
 import { BrokerAlarms } from './constructs/broker-alarms.ts';
 import { BrokerEvents } from './constructs/broker-events.ts';
@@ -17,56 +25,81 @@ import { ThoughtSpotSecret } from './constructs/thoughtspot-secret.ts';
 import { TokenApi } from './constructs/token-api.ts';
 import { TokenLedger } from './constructs/token-ledger.ts';
 import { stackName } from './deployed-stack.ts';
-import type { Environment } from './environments/environment.ts';
+import { warningsOf } from './environment-policy.ts';
 import { functionVariables } from './function-variables.ts';
+import { settingsOf } from './token-broker-settings.ts';
+import type { TokenBrokerProps } from './token-broker-props.ts';
 
-export interface TokenBrokerProps {
-  readonly environment: Environment;
-  readonly bundles: Bundles;
-}
+/** Where the package has them; the project's own app builds its own. */
+const PACKAGED_BUNDLES = path.join(import.meta.dirname, 'functions');
 
-/** The whole broker of one environment. It only composes the constructs; every decision is in one of them. */
+/**
+ * The whole broker: functions, HTTP API, table, keys, schedules, alarms and dashboard. It only composes the constructs; every
+ * decision is in one of them.
+ */
 export class TokenBroker extends Construct {
-  /** Where callers reach it. */
+  /** With which the names of its functions, keys and logs begin. */
+  readonly prefix: string;
+  /** Where callers reach it, without a slash at the end. */
   readonly url: string;
-  /** Name or ARN of the secret with the credential. */
-  readonly secretId: string;
+  readonly api: HttpApi;
+  /** The alias of each function that callers invoke. */
+  readonly functions: Readonly<Record<FunctionName, IFunction>>;
+  /** The ledger of leases. */
   readonly table: Table;
+  /** Name or ARN of the secret with the credential. A new one is empty: store the credential in it. */
+  readonly secretId: string;
+  readonly alarms: readonly Alarm[];
+  readonly alarmTopic: ITopic;
+  readonly dashboard: Dashboard;
+  /** Revocation events that failed after all retries. */
+  readonly deadLetters: Queue;
+  /** The address that ThoughtSpot sees, with `fixedEgress`. */
+  readonly egressAddress: string | undefined;
 
-  constructor(scope: Construct, id: string, { environment, bundles }: TokenBrokerProps) {
+  constructor(scope: Construct, id: string, props: TokenBrokerProps) {
     super(scope, id);
+    const name = props.name ?? nameOf(this);
+    const what = `TokenBroker ${this.node.path}`;
+    const { environment, policy } = settingsOf(what, name, props, Stack.of(this).region);
     const prefix = stackName(environment.name);
+    this.prefix = prefix;
+    const rival = this.node.root.node.findAll().find((one) => one instanceof TokenBroker && meets(one, this));
+    if (rival) throw new Error(`${what} has the name of ${rival.node.path}, ${name}: give each its own \`name\``);
     const retain = environment.purpose === 'production';
+    for (const [warning, text] of warningsOf(environment, policy))
+      Annotations.of(this).addWarningV2(`thoughtspot-broker:${warning}`, text);
     Tags.of(this).add('service', 'thoughtspot-token-broker');
     Tags.of(this).add('environment', environment.name);
 
     const ledger = new TokenLedger(this, 'ledger', { prefix, environment: environment.name, retain });
     const secret = new ThoughtSpotSecret(this, 'secret', {
       prefix,
-      settings: environment.secret,
+      settings: props.secret && 'secret' in props.secret ? props.secret : environment.secret,
       rotation: environment.rotation,
       retain,
     });
     const proberSecret = new ProberSecret(this, 'prober-secret', {
       // Without a prober its function is deployed but never runs; nothing is created for it.
-      secret: environment.prober?.secret ?? { import: `thoughtspot-broker/${environment.name}/prober` },
+      secret: props.prober?.secret ?? { import: `thoughtspot-broker/${environment.name}/prober` },
     });
     const egress =
       environment.fixedEgress && new FixedEgress(this, 'egress', { prefix, settings: environment.fixedEgress });
 
+    const bundles = stagedBundles(props.bundles ?? PACKAGED_BUNDLES, policy.text);
     const variables = functionVariables(environment, {
       ledger,
       secret,
       proberSecret,
-      policyDigest: bundles.policyDigest,
+      policyDigest: policy.digest,
     });
     const make = (name: FunctionName, brokerUrl?: string): BrokerFunction => {
       const broker = new BrokerFunction(this, {
         name,
         prefix,
         environment,
-        egress,
-        bundle: bundles.folders[name],
+        network: egress ?? props.network,
+        bundle: path.join(bundles, name),
         variables: variables(name, brokerUrl),
       });
       const may: FunctionContract['may'] = FUNCTIONS[name].may;
@@ -83,7 +116,10 @@ export class TokenBroker extends Construct {
     const named = (name: FunctionName) => all.find((broker) => broker.name === name) ?? prober;
     const [revoketoken, sweep] = [named('revoketoken'), named('sweep')];
     const events = new BrokerEvents(this, 'events', { prefix, environment, revoketoken, sweep, prober });
-    const { topic } = new AlarmTopic(this, 'alarm-topic', { prefix, settings: environment.alarms });
+    const { topic } = new AlarmTopic(this, 'alarm-topic', {
+      prefix,
+      settings: 'topic' in props.alarms ? props.alarms : environment.alarms,
+    });
     const alarms = new BrokerAlarms(this, 'alarms', {
       environment: environment.name,
       functions: all,
@@ -92,11 +128,50 @@ export class TokenBroker extends Construct {
       secretWatch: new SecretWatch(this, 'secret-watch', { prefix, secret, retain }),
       topic,
     });
-    new BrokerDashboard(this, 'dashboard', { prefix, environment: environment.name, functions: all });
+    const { dashboard } = new BrokerDashboard(this, 'dashboard', {
+      prefix,
+      environment: environment.name,
+      functions: all,
+    });
     new GradualDeployment(this, 'deployment', { prefix, pace: environment.deployment, functions: all, alarms });
 
+    // Staged by now; without staging (`cdk --no-staging`), the template refers to the folder itself.
+    if (this.node.tryGetContext(DISABLE_ASSET_STAGING_CONTEXT) === undefined) rmSync(bundles, { recursive: true });
+
     this.url = api.url;
-    this.secretId = secret.id;
+    this.api = api.api;
+    this.functions = Object.fromEntries(all.map((broker) => [broker.name, broker.live])) as Record<
+      FunctionName,
+      IFunction
+    >;
     this.table = ledger.table;
+    this.secretId = secret.id;
+    this.alarms = alarms.all;
+    this.alarmTopic = topic;
+    this.dashboard = dashboard;
+    this.deadLetters = events.deadLetters;
+    this.egressAddress = egress?.address;
   }
+}
+
+/** A name of at most 20 characters from the construct's path, whose end is a digest of it. */
+function nameOf(construct: Construct): string {
+  return Names.uniqueResourceName(construct, { maxLength: 20, separator: '-' }).toLowerCase();
+}
+
+/** Whether two brokers would give their resources the same names, in the same account and region. */
+function meets(one: TokenBroker, other: TokenBroker): boolean {
+  if (one === other || one.prefix !== other.prefix) return false;
+  const [here, there] = [Stack.of(one), Stack.of(other)];
+  return here === there || (here.environment === there.environment && !here.environment.includes('unknown-'));
+}
+
+/** A copy of the bundles, each with the checked policy. */
+function stagedBundles(bundles: string, policy: string): string {
+  const folder = FileSystem.mkdtemp('thoughtspot-broker-');
+  for (const name of FUNCTION_NAMES) {
+    cpSync(path.join(bundles, name), path.join(folder, name), { recursive: true });
+    writeFileSync(path.join(folder, name, POLICY_FILE_NAME), policy);
+  }
+  return folder;
 }

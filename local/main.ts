@@ -74,7 +74,9 @@ async function run(settings: LocalSettings): Promise<void> {
   const real = thoughtspot.kind === 'cluster';
   if (real)
     say(
-      `Tokens will come from the real cluster ${thoughtspot.host} (${thoughtspot.dialect}); no simulator is started.`,
+      `Tokens will come from the real cluster ${thoughtspot.host} (${thoughtspot.dialect}); no simulator is started.\n` +
+        'The ledger is in memory. Ctrl-C revokes nothing, and tokens of an earlier run are not known here: they may live\n' +
+        'at the cluster until they end. To end them at once, deactivate the users in ThoughtSpot.',
     );
   const broker = await startLocalBroker({
     basePort,

@@ -115,13 +115,16 @@ export interface TokenRequest {
 
 /**
  * `reasons` are for operators (audit), one per rule tried; they name claims, never their values. A caller sees the code,
- * and `errors` if the request itself has faults; every other denial is only `not-entitled`.
+ * `errors` if the request itself has faults, and `maxAge` if only the sign-in is too old; every other denial is only
+ * `not-entitled`.
  */
 export type Decision =
   | { readonly allowed: true; readonly grant: Grant; readonly reasons: readonly string[] }
   | {
       readonly allowed: false;
-      readonly code: 'not-entitled' | 'invalid-request';
+      readonly code: 'not-entitled' | 'invalid-request' | 'sign-in-again';
+      /** With `sign-in-again`: how old the sign-in may be, s. */
+      readonly maxAge?: number;
       readonly errors: readonly FieldError[];
       readonly reasons: readonly string[];
       /** The rule that matched and still could not give a grant; absent if none matched. */
@@ -343,8 +346,11 @@ export interface TokenLedger {
   token(key: LeaseKey, deadline: number): Promise<string | undefined>;
   /** The cut-offs that cover an org: `all` and its own. One read. Returns the highest `before`, 0 if none. */
   cutOffFor(orgId: number, deadline: number): Promise<number>;
-  /** Raises a cut-off; writing the same or an older one changes nothing. */
-  raiseCutOff(scope: CutOffScope, before: number, deadline: number): Promise<void>;
+  /**
+   * Raises a cut-off; writing the same or an older one changes nothing, unless `always`: then it becomes newer than the one
+   * that there is.
+   */
+  raiseCutOff(scope: CutOffScope, before: number, deadline: number, always?: boolean): Promise<void>;
   /** Cut-offs whose rows are not all processed yet. */
   pendingCutOffs(deadline: number): Promise<readonly CutOff[]>;
   /** Stores the progress on a cut-off; `cursor` null: done. Only if `before` is still the same. */

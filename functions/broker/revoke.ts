@@ -54,15 +54,23 @@ export function makeRevokeTokens(
       requireOperator(revoker);
       return cutOff(world, ask, selection);
     }
-    const selected = await selectLeases(world, revoker, selection, asOf, deadline);
-    return 'leases' in selected ? endLeases(world, ask, selected.leases) : endUnledgered(world, ask, selected);
+    let unmatched = 0;
+    const selected = await selectLeases(world, revoker, selection, asOf, deadline, () => (unmatched += 1));
+    if (!('leases' in selected)) return endUnledgered(world, ask, selected);
+    const tally = await endLeases(world, ask, selected.leases);
+    if (unmatched === 0) return tally;
+    world.signals.emit('unmatched-name', unmatched);
+    world.log.warn('a revocation names users of whom no token lives', { unmatched, ...requester(revoker) });
+    return { ...tally, unmatched };
   };
 }
 
 /** One write covers everything at once; the sweep processes the rows. */
 async function cutOff(world: World, ask: Ask, scope: CutOffScope): Promise<RevokeTally> {
   // A mint that begins after this is written takes a `reservedAt` that is not covered, whatever its clock says.
-  await world.ledger.raiseCutOff(scope, ask.asOf + ask.settings.clockAllowanceMs, ask.deadline);
+  // An event may come twice, which must change nothing. A person means what there is now, whatever was asked before.
+  const always = ask.revoker.kind === 'caller' || ask.revoker.source === 'operator';
+  await world.ledger.raiseCutOff(scope, ask.asOf + ask.settings.clockAllowanceMs, ask.deadline, always);
   const { reasons = [], ...who } = requester(ask.revoker);
   const what = scope.kind === 'org' ? `org ${scope.orgId}` : 'all orgs';
   world.audit.record({ action: 'cut-off', ...who, reasons: [...reasons, `covers ${what}`] });

@@ -10,7 +10,7 @@ export const ENVIRONMENT_VARIABLES = {
   THOUGHTSPOT_REPLIES_WITHOUT_SCOPE: 'true where a token is released though the reply names no org or kind, or false',
   THOUGHTSPOT_SECRET_ID: 'name or ARN of the secret in Secrets Manager',
   LEDGER_TABLE: 'name of the DynamoDB table',
-  LEDGER_KEY_ID: 'ARN or alias of the KMS key that wraps the data keys which seal tokens',
+  LEDGER_KEY_ID: 'ARN or alias of the KMS key that wraps the data keys and the digest key of the ledger',
   LEDGER_DUE_SHARDS: 'number of shards of the due index (never lower it while leases live)',
   POLICY_FILE: 'path of the policy document, relative to the deployed package or absolute',
   POLICY_VERSION: 'SHA-256 of the policy document that was checked for this version of the function, base64url',
@@ -27,8 +27,8 @@ const everywhere = [
   'BROKER_LOG_LEVEL',
   'THOUGHTSPOT_HOST',
   'THOUGHTSPOT_DIALECT',
-  'THOUGHTSPOT_SECRET_ID',
   'LEDGER_TABLE',
+  'LEDGER_KEY_ID',
   'LEDGER_DUE_SHARDS',
 ] as const;
 
@@ -37,15 +37,15 @@ export const ENVIRONMENT = {
   gettoken: [
     ...everywhere,
     'THOUGHTSPOT_REPLIES_WITHOUT_SCOPE',
-    'LEDGER_KEY_ID',
+    'THOUGHTSPOT_SECRET_ID',
     'POLICY_FILE',
     'POLICY_VERSION',
     'ISSUERS',
   ],
-  revoketoken: [...everywhere, 'LEDGER_KEY_ID', 'POLICY_FILE', 'POLICY_VERSION', 'ISSUERS', 'SWEEP_RATE'],
-  sessioninfo: [...everywhere, 'LEDGER_KEY_ID', 'POLICY_FILE', 'POLICY_VERSION', 'ISSUERS'],
+  revoketoken: [...everywhere, 'POLICY_FILE', 'POLICY_VERSION', 'ISSUERS', 'SWEEP_RATE'],
+  sessioninfo: [...everywhere, 'POLICY_FILE', 'POLICY_VERSION', 'ISSUERS'],
   operator: [...everywhere, 'ISSUERS'],
-  sweep: [...everywhere, 'LEDGER_KEY_ID', 'SWEEP_RATE'],
+  sweep: [...everywhere, 'SWEEP_RATE'],
   prober: [
     'BROKER_ENVIRONMENT',
     'BROKER_LOG_LEVEL',

@@ -32,11 +32,18 @@ export interface FunctionContract {
     /** Indexes of the ledger that it queries. */
     readonly indexes: readonly (keyof typeof LEDGER_TABLE.indexes)[];
     readonly seal: boolean;
+    /** ThoughtSpot's credential: only a mint presents it, in either dialect. Everything else presents the token itself. */
     readonly secret: boolean;
     /** Whether it may read the prober's own secret, with which the prober signs in at the issuer. */
     readonly proberSecret?: true;
   };
 }
+
+/** Of an issuer: a part of the path of its routes. */
+export const ISSUER_NAME = /^[a-z][a-z0-9-]{0,31}$/;
+
+/** Where a route is for the callers of an issuer: at the root for the first one, which has no name. */
+export const pathFor = (path: string, issuer?: string): string => (issuer === undefined ? path : `/i/${issuer}${path}`);
 
 export const FUNCTIONS = {
   gettoken: {
@@ -53,7 +60,7 @@ export const FUNCTIONS = {
     events: ['schedule', 'deprovisioned', 'operator'],
     timeoutSeconds: 28,
     memoryMb: 512,
-    may: { ledger: 'write', indexes: ['caller', 'token', 'unfinished'], seal: true, secret: true },
+    may: { ledger: 'write', indexes: ['caller', 'token', 'unfinished'], seal: true, secret: false },
   },
   sessioninfo: {
     entry: 'functions/sessioninfo.ts',
@@ -61,7 +68,7 @@ export const FUNCTIONS = {
     events: [],
     timeoutSeconds: 20,
     memoryMb: 512,
-    may: { ledger: 'read', indexes: ['caller', 'unfinished'], seal: true, secret: true },
+    may: { ledger: 'read', indexes: ['caller', 'unfinished'], seal: true, secret: false },
   },
   operator: {
     entry: 'functions/operator.ts',
@@ -69,7 +76,7 @@ export const FUNCTIONS = {
     events: ['operator'],
     timeoutSeconds: 20,
     memoryMb: 256,
-    may: { ledger: 'read', indexes: ['due', 'unfinished'], seal: false, secret: true },
+    may: { ledger: 'read', indexes: ['due', 'unfinished'], seal: false, secret: false },
   },
   sweep: {
     entry: 'functions/sweep.ts',
@@ -77,7 +84,7 @@ export const FUNCTIONS = {
     events: [],
     timeoutSeconds: 60,
     memoryMb: 1_024,
-    may: { ledger: 'write', indexes: ['due'], seal: true, secret: true },
+    may: { ledger: 'write', indexes: ['due'], seal: true, secret: false },
   },
   /** Deployed everywhere, scheduled where the environment has `prober`. */
   prober: {

@@ -107,9 +107,13 @@ function requireAuthorizer(event: APIGatewayProxyEventV2WithJWTAuthorizer): void
     throw new Failure('misconfigured', { reason: 'the route was deployed without its authorizer' });
 }
 
-/** `partner` of `POST /i/partner/gettoken`. */
+/**
+ * `partner` of `POST /i/partner/gettoken`, by the gateway's own name of the route: a path can be spelled in many ways. A
+ * name that no issuer has is refused.
+ */
 function issuerOf({ routeKey }: APIGatewayProxyEventV2WithJWTAuthorizer): string | undefined {
-  return /^[A-Z]+ \/i\/([^/]+)\//.exec(routeKey)?.[1];
+  const [, first, issuer = ''] = String(routeKey).split('/');
+  return first === 'i' ? issuer : undefined;
 }
 
 /**

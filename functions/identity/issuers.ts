@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
-import { secureUrl } from '../contract/shapes.ts';
+import { ISSUER_NAME } from '../contract/functions.ts';
+import { discoveryOf, secureUrl } from '../contract/shapes.ts';
 
 const text = z.string().check(z.minLength(1));
 const address = text.check(z.refine((value) => secureUrl(value) !== undefined));
@@ -7,7 +8,7 @@ const address = text.check(z.refine((value) => secureUrl(value) !== undefined));
 const scope = z.string().check(z.regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/));
 const issuer = z.strictObject({
   /** Part of the path of its routes, `/i/<name>/...`. The one without a name has the routes at the root. */
-  name: z.exactOptional(text),
+  name: z.exactOptional(z.string().check(z.regex(ISSUER_NAME))),
   /** Exactly as in the `iss` of its tokens. */
   url: address,
   /** One of them is in the `aud` of a token, or is its `client_id` where it has no `aud`. */
@@ -25,10 +26,15 @@ const issuer = z.strictObject({
 /** An OIDC issuer, and which of its tokens count. */
 export type IssuerSettings = Readonly<z.infer<typeof issuer>>;
 
+/** The first has no name. A route, and an `iss`, is of one issuer only. */
+const areTold = (all: readonly IssuerSettings[]) =>
+  all[0]?.name === undefined &&
+  new Set(all.flatMap(({ name, url }) => [name, discoveryOf(url)])).size === 2 * all.length;
+
 /** The issuers that a JSON text lists; undefined if it lists none, or if anything in it is not as it must be. */
 export function parseIssuers(json: string): readonly IssuerSettings[] | undefined {
   try {
-    return z.array(issuer).check(z.minLength(1)).parse(JSON.parse(json));
+    return z.array(issuer).check(z.minLength(1), z.refine(areTold)).parse(JSON.parse(json));
   } catch {
     return undefined;
   }

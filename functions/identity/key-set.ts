@@ -4,7 +4,7 @@ import { isJwk, type JwkWithKid } from 'aws-jwt-verify/jwk';
 import { isJsonObject, type Json } from 'aws-jwt-verify/safe-json-parse';
 import { Failure } from '../broker/failure.ts';
 import type { Clock, Log, Signals } from '../broker/ports.ts';
-import { secureUrl } from '../contract/shapes.ts';
+import { discoveryOf, secureUrl } from '../contract/shapes.ts';
 import type { IssuerSettings } from './issuers.ts';
 import type { ReadJson } from './read-json.ts';
 
@@ -76,9 +76,9 @@ export function makeKeySet(issuer: IssuerSettings, { clock, signals, log, readJs
   };
 }
 
-/** Where the issuer says that its keys are (OpenID Connect Discovery 1.0, 4). */
+/** Where the issuer says that its keys are. */
 async function discover(issuer: string, readJson: ReadJson): Promise<string> {
-  const document = await readJson(urlOf(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`));
+  const document = await readJson(urlOf(discoveryOf(issuer)));
   if (isJsonObject(document) && document['issuer'] === issuer && typeof document['jwks_uri'] === 'string')
     return document['jwks_uri'];
   throw new Error('the discovery document is of another issuer, or names no jwks_uri');

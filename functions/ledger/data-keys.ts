@@ -1,7 +1,8 @@
 /**
- * Data keys that seal tokens: one per hour and environment, made by KMS, kept in the table wrapped, so that every
- * sandbox opens what another sealed. A sandbox asks KMS once per hour that it touches; in between, losing KMS costs
- * nothing, and a key that is disabled there goes on working in warm sandboxes for the hours that they hold.
+ * Data keys, made by KMS and kept in the table wrapped, so that every sandbox has the same: one per hour, which seals
+ * tokens, and one for the table's life, of which handles and digests are made. A sandbox asks KMS once per key that it
+ * touches; in between, losing KMS costs nothing, and a key that is disabled there goes on working in warm sandboxes for
+ * what they hold.
  */
 import { type KeyObject, createSecretKey } from 'node:crypto';
 import { DecryptCommand, GenerateDataKeyCommand, type KMSClient } from '@aws-sdk/client-kms';
@@ -22,6 +23,8 @@ export interface DataKeys {
   current(deadline: number): Promise<SealingKey>;
   /** The key of an hour, to open with. Failure `key-unavailable` if it is lost or KMS does not unwrap it. */
   ofHour(hour: number, deadline: number): Promise<KeyObject>;
+  /** The digest key: the same for all, made at first use. Throws as `current`. */
+  readonly digest: (deadline: number) => Promise<KeyObject>;
   /** Loads the current key ahead of the first token: for the init phase. Throws as `current`. */
   warm(deadline: number): Promise<void>;
 }
@@ -32,7 +35,9 @@ export interface DataKeysOptions extends AwsCallOptions {
   /** ARN or alias of the KMS key. */
   readonly keyId: string;
   readonly environment: string;
-  /** Hours whose keys a sandbox holds; the one used longest ago goes first. */
+  /** Whether a key that is not there is made: the role of a function that only reads the ledger may not. */
+  readonly makes: boolean;
+  /** Keys that a sandbox holds; the one used longest ago goes first. */
   readonly maxHeld?: number;
 }
 
@@ -45,96 +50,116 @@ const LOAD_TIMEOUT_MS = 5_000;
  */
 const COOL_DOWN = 4;
 
-type Load<Key> = (hour: number, deadline: number) => Promise<Key>;
+/** A key of the table: the rest of its row's key, and what KMS binds it to besides environment and table. */
+interface KeyName {
+  readonly sk: string;
+  readonly context: Readonly<Record<string, string>>;
+}
+
+/** The key policy lets no role use the one as the other (infra/constructs/token-ledger.ts). */
+const DIGEST: KeyName = { sk: 'digest', context: { purpose: 'ledger-digest-key' } };
+const ofTime = (hour: number): KeyName => {
+  const sk = textOf(hour);
+  return { sk, context: { purpose: 'ledger-data-key', hour: sk } };
+};
+
+type Load<Key> = (name: KeyName, deadline: number) => Promise<Key>;
 
 const dataKeyItem = z.object({ wrapped: z.instanceof(Uint8Array) });
 
 export function makeDataKeys(options: DataKeysOptions): DataKeys {
-  const { table, kms, keyId, environment, clock, maxHeld = 48 } = options;
+  const { table, kms, keyId, environment, clock, makes, maxHeld = 48 } = options;
   const call = makeKmsCall(options);
-  const held = new Map<number, KeyObject>();
-  const rowOf = (hour: number) => ({ pk: `key#${environment}`, sk: nameOf(hour) });
-  const keyOf = (hour: number) => ({
+  const held = new Map<string, KeyObject>();
+  const rowOf = ({ sk }: KeyName) => ({ pk: `key#${environment}`, sk });
+  const keyOf = ({ context: { purpose = '', ...rest } }: KeyName) => ({
     KeyId: keyId,
-    EncryptionContext: { purpose: 'ledger-data-key', environment, table: table.name, hour: nameOf(hour) },
+    EncryptionContext: { purpose, environment, table: table.name, ...rest },
   });
 
   /** From memory, or by the one load under way. Of a failed load only its failure is kept, for the cool-down. */
   function loadedBy(load: Load<KeyObject>): Load<KeyObject> {
-    const loads = new Map<number, Promise<KeyObject>>();
-    const failures = new Map<number, { readonly error: unknown; readonly until: number }>();
+    const loads = new Map<string, Promise<KeyObject>>();
+    const failures = new Map<string, { readonly error: unknown; readonly until: number }>();
 
-    async function loadNow(hour: number): Promise<KeyObject> {
-      const failed = failures.get(hour);
+    async function loadNow(name: KeyName): Promise<KeyObject> {
+      const failed = failures.get(name.sk);
       const startedAt = clock.now();
       if (failed && startedAt < failed.until) throw failed.error;
-      failures.delete(hour);
+      failures.delete(name.sk);
       try {
-        return await load(hour, startedAt + LOAD_TIMEOUT_MS);
+        return await load(name, startedAt + LOAD_TIMEOUT_MS);
       } catch (error) {
         const now = clock.now();
-        failures.set(hour, { error, until: now + COOL_DOWN * (now - startedAt) });
+        failures.set(name.sk, { error, until: now + COOL_DOWN * (now - startedAt) });
         throw error;
       }
     }
 
-    return async (hour, deadline) => {
+    return async (name, deadline) => {
+      const { sk } = name;
       const key =
-        held.get(hour) ??
+        held.get(sk) ??
         (await call('data key', deadline, () => {
-          const loading = loads.get(hour) ?? loadNow(hour).finally(() => loads.delete(hour));
-          loads.set(hour, loading);
+          const loading = loads.get(sk) ?? loadNow(name).finally(() => loads.delete(sk));
+          loads.set(sk, loading);
           return loading;
         }));
-      held.delete(hour);
-      held.set(hour, key);
+      held.delete(sk);
+      held.set(sk, key);
       for (const usedLongestAgo of held.keys()) if (held.size > maxHeld) held.delete(usedLongestAgo);
       return key;
     };
   }
 
-  const find: Load<KeyObject | undefined> = async (hour, deadline) => {
-    const row = await table.get(rowOf(hour), deadline);
+  const find: Load<KeyObject | undefined> = async (name, deadline) => {
+    const row = await table.get(rowOf(name), deadline);
     if (row === undefined) return undefined;
-    const input = { ...keyOf(hour), CiphertextBlob: parseItem(dataKeyItem, row).wrapped };
+    const input = { ...keyOf(name), CiphertextBlob: parseItem(dataKeyItem, row).wrapped };
     const { Plaintext: plaintext } = await call('Decrypt', deadline, (options) =>
       kms.send(new DecryptCommand(input), options),
     );
     return keyFrom(plaintext);
   };
 
-  const mustFind: Load<KeyObject> = async (hour, deadline) => {
-    const key = await find(hour, deadline);
+  const mustFind: Load<KeyObject> = async (name, deadline) => {
+    const key = await find(name, deadline);
     if (key) return key;
-    throw new Failure('key-unavailable', { reason: `the data key of ${nameOf(hour)} is not in the table` });
+    const what = name === DIGEST ? 'the digest key' : `the data key of ${name.sk}`;
+    throw new Failure('key-unavailable', { reason: `${what} is not in the table` });
   };
 
-  const findOrMake: Load<KeyObject> = async (hour, deadline) => {
-    const found = await find(hour, deadline);
+  const findOrMake: Load<KeyObject> = async (name, deadline) => {
+    const found = await find(name, deadline);
     if (found) return found;
     const { Plaintext: plaintext, CiphertextBlob: wrapped } = await call('GenerateDataKey', deadline, (options) =>
-      kms.send(new GenerateDataKeyCommand({ ...keyOf(hour), KeySpec: 'AES_256' }), options),
+      kms.send(new GenerateDataKeyCommand({ ...keyOf(name), KeySpec: 'AES_256' }), options),
     );
     const key = keyFrom(plaintext);
-    const row = { ...rowOf(hour), wrapped, madeAt: clock.now() };
+    const row = { ...rowOf(name), wrapped, madeAt: clock.now() };
     if (wrapped && (await table.create(row, deadline)).written) return key;
-    // Another sandbox was first: its key is the hour's.
-    return mustFind(hour, deadline);
+    // Another sandbox was first: its key is everybody's.
+    return mustFind(name, deadline);
   };
 
-  const making = loadedBy(findOrMake);
-  const ofHour = loadedBy(mustFind);
+  const finding = loadedBy(mustFind);
+  const making = makes ? loadedBy(findOrMake) : finding;
 
   async function current(deadline: number) {
     const hour = Math.floor(clock.now() / HOUR_MS);
-    return { hour, key: await making(hour, deadline) };
+    return { hour, key: await making(ofTime(hour), deadline) };
   }
 
-  return { current, ofHour, warm: async (deadline) => void (await current(deadline)) };
+  return {
+    current,
+    ofHour: (hour, deadline) => finding(ofTime(hour), deadline),
+    digest: (deadline) => making(DIGEST, deadline),
+    warm: async (deadline) => void (await current(deadline)),
+  };
 }
 
 /** `2026-11-24T10`, UTC. */
-function nameOf(hour: number): string {
+function textOf(hour: number): string {
   return new Date(hour * HOUR_MS).toISOString().slice(0, 13);
 }
 

@@ -1,6 +1,7 @@
 /** The ledger on DynamoDB: single-item conditional writes, whose conditions are the lease machine's. */
 import { randomUUID } from 'node:crypto';
 import * as z from 'zod/mini';
+import { Failure } from '../broker/failure.ts';
 import { type Lease, type LeaseKey, isUnfinished, sameCaller } from '../broker/lease.ts';
 import type { Clock, TokenLedger } from '../broker/ports.ts';
 import { LEDGER_TABLE } from '../contract/table.ts';
@@ -35,6 +36,8 @@ export interface DynamoDbLedgerOptions extends HandlesOptions {
 
 /** Keys per strongly consistent batch read; DynamoDB takes up to 100. */
 const BATCH = 100;
+/** For a digest outside of any call of the table. */
+const DIGEST_TIMEOUT_MS = 3_000;
 const { due: dueIndex, caller: callerIndex, token: tokenIndex, unfinished: unfinishedIndex } = LEDGER_TABLE.indexes;
 
 const rowKey = z.object({ pk: z.string(), sk: z.string() });
@@ -51,17 +54,24 @@ export function makeDynamoDbLedger(options: DynamoDbLedgerOptions): TokenLedger 
   /** The key that a reservation was promised: KMS may be gone by the time of the token, and the hour may have turned. */
   const promised = new WeakMap<LeaseKey, SealingKey>();
 
-  function leaseFrom(item: Item, { leaseId }: Handles): Lease {
-    const lease = leaseOf(item, leaseId);
-    const { token } = item;
-    if (token instanceof Uint8Array) sealedOf.set(lease, token);
-    return lease;
+  /**
+   * Rows are read first, then the key of their handles: where there is a row there is a key. Without KMS a row can still
+   * be worked on; its handle is empty then.
+   */
+  async function leasesFrom(items: readonly Item[], deadline: number): Promise<Lease[]> {
+    if (items.length === 0) return [];
+    const { leaseId } = await handlesNow(deadline).catch(noHandles);
+    return items.map((item) => {
+      const lease = leaseOf(item, leaseId);
+      const { token } = item;
+      if (token instanceof Uint8Array) sealedOf.set(lease, token);
+      return lease;
+    });
   }
 
   async function read(key: LeaseKey, deadline: number): Promise<Lease | undefined> {
-    const handles = await handlesNow(deadline);
     const item = await table.get(leaseItemKey(key), deadline);
-    return item && leaseFrom(item, handles);
+    return item && (await leasesFrom([item], deadline))[0];
   }
 
   /** After a failed condition on a second try: the item, if our own first try wrote it and only its answer was lost. */
@@ -75,12 +85,11 @@ export function makeDynamoDbLedger(options: DynamoDbLedgerOptions): TokenLedger 
    * the row as it is now.
    */
   async function* rowsBy(query: Query, deadline: number, known: readonly LeaseKey[] = []): AsyncGenerator<Lease> {
-    const handles = await handlesNow(deadline);
     const asText = ({ pk, sk }: ItemKey) => `${pk}\n${sk}`;
     const leftOut = new Set(known.map((key) => asText(leaseItemKey(key))));
     for await (const items of table.pages({ ...query, limit: BATCH }, deadline)) {
       const keys = items.map((item) => parseItem(rowKey, item)).filter((key) => !leftOut.has(asText(key)));
-      for (const item of await table.getMany(keys, deadline)) yield leaseFrom(item, handles);
+      yield* await leasesFrom(await table.getMany(keys, deadline), deadline);
     }
   }
 
@@ -94,11 +103,12 @@ export function makeDynamoDbLedger(options: DynamoDbLedgerOptions): TokenLedger 
     ...makeUserHolds(table),
 
     async newest(user, fingerprint, limit, deadline) {
-      const handles = await handlesNow(deadline);
       const where = '#pk = :pk AND begins_with(#sk, :prefix)';
       const values = { pk: userPartition(user), prefix: fingerprintPrefix(fingerprint) };
       const { items } = await table.page({ where, values, newestFirst: true, limit }, deadline);
-      return items.map((item) => leaseFrom(item, handles));
+      // These are served, and nothing is served without its handle.
+      if (items.length > 0) await handlesNow(deadline);
+      return leasesFrom(items, deadline);
     },
 
     get: read,
@@ -124,11 +134,12 @@ export function makeDynamoDbLedger(options: DynamoDbLedgerOptions): TokenLedger 
       return key && read(key, deadline);
     },
 
-    digest: async (token) => (await handlesNow()).tokenDigest(token),
+    digest: async (token) => (await handlesNow(clock.now() + DIGEST_TIMEOUT_MS)).tokenDigest(token),
 
     async reserve(reservation, deadline) {
       // A caller that cannot seal must not mint: a token that no row can hold could not be taken back.
-      promised.set(reservation, await dataKeys.current(deadline));
+      const [key] = await Promise.all([dataKeys.current(deadline), handlesNow(deadline)]);
+      promised.set(reservation, key);
       const context = writeContext();
       const { written, retried } = await table.create(reservedItem(reservation, context), deadline);
       if (written || !retried) return written;
@@ -137,17 +148,16 @@ export function makeDynamoDbLedger(options: DynamoDbLedgerOptions): TokenLedger 
 
     async transition(key, change, deadline) {
       if (statesThatAllow(change).length === 0) return undefined;
-      const handles = await handlesNow(deadline);
       const row = leaseItemKey(key);
       const token = change.token !== undefined && {
         sealed: sealing.seal(change.token, row, promised.get(key) ?? (await dataKeys.current(deadline))),
-        digest: handles.tokenDigest(change.token),
+        digest: (await handlesNow(deadline)).tokenDigest(change.token),
       };
       const context = writeContext();
       const update = updateOf(row, change, token || undefined, context);
       const { item, retried } = await table.update(row, update, deadline);
       const result = item ?? (retried ? await ownWork(key, context.write, deadline) : undefined);
-      return result && leaseFrom(result, handles);
+      return result && (await leasesFrom([result], deadline))[0];
     },
 
     async token(key, deadline) {
@@ -157,7 +167,6 @@ export function makeDynamoDbLedger(options: DynamoDbLedgerOptions): TokenLedger 
     },
 
     async due(shard, until, limit, cursor, deadline) {
-      const handles = await handlesNow(deadline);
       const { items, next } = await table.page(
         {
           index: dueIndex,
@@ -168,8 +177,12 @@ export function makeDynamoDbLedger(options: DynamoDbLedgerOptions): TokenLedger 
         },
         deadline,
       );
-      const leases = items.map((item) => leaseFrom(item, handles));
-      return { leases, ...(next && { next: encodeCursor(next) }) };
+      return { leases: await leasesFrom(items, deadline), ...(next && { next: encodeCursor(next) }) };
     },
   };
+}
+
+function noHandles(error: unknown): Pick<Handles, 'leaseId'> {
+  if (error instanceof Failure && error.code === 'key-unavailable') return { leaseId: () => '' };
+  throw error;
 }

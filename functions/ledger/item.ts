@@ -6,7 +6,7 @@
  * | lease    | `u#<user>`          | `<fingerprint>#<generation, 10 digits>`   | dynamodb-ledger   |
  * | hold     | `holds`             | `<ThoughtSpot user>#<orgId>`              | user-holds        |
  * | cut-off  | `cutoffs`           | `all` or `org#<orgId>`                    | cut-offs          |
- * | data key | `key#<environment>` | hour, `2026-11-24T10`                     | data-keys         |
+ * | data key | `key#<environment>` | hour, `2026-11-24T10`, or `digest`        | data-keys         |
  *
  * A lease has its fields as attributes of the same names, and also: `token` (sealed, until it is finished),
  * `write` (the last write), `dueShard`, `callerDigest` (both only while unfinished), `retention` (once finished). Of its own
@@ -46,7 +46,7 @@ export function dueShardOf({ pk, sk }: ItemKey, shards: number): number {
 }
 export const dueShardName = (shard: number): string => `due#${shard}`;
 
-/** Not keyed by the secret's digest key, so that a rotation of the secret loses no caller's leases. */
+/** Not keyed by the digest key, so that its loss loses no caller's leases. */
 export function callerDigest({ issuer, subject }: CallerId): string {
   return createHash('sha256')
     .update(JSON.stringify([issuer, subject]))

@@ -18,8 +18,12 @@ export interface CredentialSourceOptions {
   readonly maxStaleMs?: number;
   /** While Secrets Manager cannot be reached: how long the older credential is used before the next try, ms. */
   readonly retryAfterMs?: number;
-  /** At least this long between two reloads that refusals by ThoughtSpot ask for, ms. */
+  /**
+   * At least this long between two reloads that refusals by ThoughtSpot ask for, ms: the first pause, doubling to the
+   * longest while no other credential is found. The longest is how late a new key may be noticed.
+   */
   readonly coolDownMs?: number;
+  readonly longestCoolDownMs?: number;
   /** Limit of one read, ms. */
   readonly readTimeoutMs?: number;
 }
@@ -34,15 +38,14 @@ interface Cached {
  * The credential, read at most once per maximum age and sandbox. One read is in flight at a time, and a read that
  * began earlier never overwrites one that began later. A read that failed leaves nothing behind.
  */
-export function makeCredentialSource(
-  options: CredentialSourceOptions,
-): CredentialSource & { digestKey: (deadline?: number) => Promise<Uint8Array> } {
+export function makeCredentialSource(options: CredentialSourceOptions): CredentialSource {
   const { client, secretId, clock, signals, log, conceal } = options;
   const {
     maxAgeMs = 300_000,
     maxStaleMs = 3_600_000,
     retryAfterMs = 10_000,
-    coolDownMs = 30_000,
+    coolDownMs = 1_000,
+    longestCoolDownMs = 2_000,
     readTimeoutMs = 3_000,
   } = options;
   const readSecret = makeReadSecret(client, secretId);
@@ -50,7 +53,8 @@ export function makeCredentialSource(
   let cached: Cached | undefined;
   let loading: Promise<StoredSecret> | undefined;
   let reloading: Promise<StoredSecret | undefined> | undefined;
-  let lastReloadAt = -Infinity;
+  let nextReloadAt = -Infinity;
+  let pauseMs = coolDownMs;
   /** The last one that ThoughtSpot refused: reading it again must not displace one that replaced it. */
   let refusedIdentity: string | undefined;
   let reads = 0;
@@ -108,12 +112,15 @@ export function makeCredentialSource(
   }
 
   async function reload(refused: StoredSecret): Promise<StoredSecret | undefined> {
-    lastReloadAt = clock.now();
+    nextReloadAt = clock.now() + pauseMs;
+    pauseMs = Math.min(2 * pauseMs, longestCoolDownMs);
     refusedIdentity = refused.identity;
     const turn = ++reads;
     for (const stage of ['AWSCURRENT', 'AWSPENDING'] as const) {
       const secret = await read(stage);
       if (secret !== undefined && secret.identity !== refused.identity) {
+        pauseMs = coolDownMs;
+        nextReloadAt = clock.now() + pauseMs;
         signals.emit('credential-reloaded');
         log.info('credential replaced after a refusal', { stage, version: secret.credential.version });
         return install(secret, turn);
@@ -137,7 +144,7 @@ export function makeCredentialSource(
       const refusedSecret = secretOf.get(refused);
       if (refusedSecret === undefined) return undefined;
       if (cached !== undefined && cached.secret.identity !== refusedSecret.identity) return cached.secret.credential;
-      if (reloading === undefined && clock.now() - lastReloadAt < coolDownMs) return undefined;
+      if (reloading === undefined && clock.now() < nextReloadAt) return undefined;
       reloading ??= reload(refusedSecret).finally(() => (reloading = undefined));
       try {
         return (await before(deadline, reloading))?.credential;
@@ -147,7 +154,5 @@ export function makeCredentialSource(
         return undefined;
       }
     },
-
-    digestKey: async (deadline = clock.now() + readTimeoutMs) => (await current(deadline)).digestKey,
   };
 }

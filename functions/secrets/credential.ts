@@ -13,11 +13,8 @@ const text = (longest: number) =>
   );
 const short = text(256);
 const secretKey = short;
-const isBase64 = (value: string) => /^[A-Za-z0-9+/]+={0,2}$/.test(value) && value.length % 4 === 0;
-const isDigestKey = (value: string) => isBase64(value) && Buffer.from(value, 'base64').length >= 32;
-const digestKey = z
-  .string('is missing or not a string')
-  .check(z.refine(isDigestKey, 'is not base64 of 32 bytes or more'));
+/** A field of before the ledger had a digest key of its own: accepted, and not used. */
+const digestKey = z.optional(z.unknown());
 
 /** A secret key for the cluster, and keys of organisations that have their own trusted authentication. */
 const keyDocument = z.strictObject({
@@ -40,8 +37,6 @@ const passwordDocument = z.strictObject({ userName: short, password: text(1024),
 /** What one version of the secret holds. */
 export interface StoredSecret {
   readonly credential: Credential;
-  /** Key of the ledger's token digests. */
-  readonly digestKey: Uint8Array;
   /** Every string in it that must never be printed. */
   readonly sensitive: readonly string[];
   /** Equal for equal power at ThoughtSpot, whatever the versions are called. Not for printing. */
@@ -59,7 +54,7 @@ const REDACTED = { toString: placeholder, toJSON: placeholder, [inspect.custom]:
 export function parseSecret(text: string, version: string): StoredSecret {
   const document = objectIn(text);
   if ('secretKey' in document) {
-    const { secretKey, digestKey, orgs = {}, serviceUser } = parse(keyDocument, document);
+    const { secretKey, orgs = {}, serviceUser } = parse(keyDocument, document);
     const orgKeys = new Map(Object.entries(orgs).map(([org, own]) => [Number(org), own.secretKey]));
     return {
       credential: {
@@ -70,17 +65,15 @@ export function parseSecret(text: string, version: string): StoredSecret {
         secretKeyFor: (orgId) => orgKeys.get(orgId) ?? secretKey,
         ...(serviceUser !== undefined && { serviceUser }),
       },
-      digestKey: Buffer.from(digestKey, 'base64'),
-      sensitive: [secretKey, digestKey, ...orgKeys.values()],
+      sensitive: [secretKey, ...orgKeys.values()],
       identity: digest(['secret-key', secretKey, serviceUser ?? null, [...orgKeys].sort(([a], [b]) => a - b)]),
     };
   }
   if ('password' in document || 'userName' in document) {
-    const { userName, password, digestKey } = parse(passwordDocument, document);
+    const { userName, password } = parse(passwordDocument, document);
     return {
       credential: { ...REDACTED, kind: 'password', version, userName, password: () => password },
-      digestKey: Buffer.from(digestKey, 'base64'),
-      sensitive: [password, digestKey],
+      sensitive: [password],
       identity: digest(['password', userName, password]),
     };
   }

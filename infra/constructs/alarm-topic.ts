@@ -8,7 +8,7 @@ import type { Environment } from '../environments/environment.ts';
 
 export interface AlarmTopicProps {
   readonly prefix: string;
-  readonly settings: Environment['alarms'];
+  readonly settings: Environment['alarms'] | { readonly topic: ITopic };
 }
 
 /** Where alarms go: a new topic with one subscriber, or an existing topic. */
@@ -17,6 +17,10 @@ export class AlarmTopic extends Construct {
 
   constructor(scope: Construct, id: string, { prefix, settings }: AlarmTopicProps) {
     super(scope, id);
+    if ('topic' in settings) {
+      this.topic = settings.topic;
+      return;
+    }
     if ('topicArn' in settings) {
       this.topic = Topic.fromTopicArn(this, 'topic', settings.topicArn);
       return;

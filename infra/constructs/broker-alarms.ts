@@ -30,6 +30,11 @@ export class BrokerAlarms extends Construct {
     }
   }
 
+  /** All of them. */
+  get all(): Alarm[] {
+    return [...this.#alarms.values()].flatMap((ofFunction) => [...ofFunction.values()]);
+  }
+
   /** The alarms of a function that stop its deployment and roll back to the old version. */
   endingDeployment(name: FunctionName): Alarm[] {
     return ['crashes', '5xx-rate', 'misconfigured', 'access-denied', 'internal-error'].flatMap(

@@ -2,14 +2,13 @@ import { Duration, Validations } from 'aws-cdk-lib';
 import { Role, ServicePrincipal, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Alias, Architecture, Code, Function as LambdaFunction, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
 import type { IFunction, IVersion } from 'aws-cdk-lib/aws-lambda';
-import type { IVpc } from 'aws-cdk-lib/aws-ec2';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { BUNDLE_HANDLER } from '../../functions/contract/bundle.ts';
 import { FUNCTIONS } from '../../functions/contract/functions.ts';
 import type { FunctionName } from '../../functions/contract/functions.ts';
 import type { Environment } from '../environments/environment.ts';
-import type { FixedEgress } from './fixed-egress.ts';
+import type { NetworkProps } from '../token-broker-props.ts';
 import { removalOf } from './removal.ts';
 
 export interface BrokerFunctionProps {
@@ -19,7 +18,7 @@ export interface BrokerFunctionProps {
   readonly bundle: string;
   readonly variables: Readonly<Record<string, string>>;
   readonly environment: Environment;
-  readonly egress: FixedEgress | undefined;
+  readonly network: NetworkProps | undefined;
 }
 
 /**
@@ -34,7 +33,7 @@ export class BrokerFunction extends Construct {
   readonly logGroup: LogGroup;
 
   constructor(scope: Construct, props: BrokerFunctionProps) {
-    const { name, prefix, environment } = props;
+    const { name, prefix, environment, network } = props;
     super(scope, name);
     this.name = name;
     const { memoryMb, timeoutSeconds } = FUNCTIONS[name];
@@ -50,7 +49,7 @@ export class BrokerFunction extends Construct {
       description: `What ${prefix}-${name} may do`,
     });
     this.logGroup.grantWrite(this.role);
-    if (props.egress) this.#allowNetworkInterfaces();
+    if (network) this.#allowNetworkInterfaces();
 
     this.function = new LambdaFunction(this, 'function', {
       functionName: `${prefix}-${name}`,
@@ -66,7 +65,9 @@ export class BrokerFunction extends Construct {
       tracing: Tracing.ACTIVE,
       logGroup: this.logGroup,
       role: this.role,
-      ...(props.egress ? { vpc: props.egress.vpc as IVpc, securityGroups: [props.egress.securityGroup] } : {}),
+      ...(network && { vpc: network.vpc }),
+      ...(network?.subnets && { vpcSubnets: network.subnets }),
+      ...(network?.securityGroups && { securityGroups: network.securityGroups }),
     });
     this.alias = new Alias(this, 'live', {
       aliasName: 'live',

@@ -15,6 +15,8 @@ export interface BrokerDashboardProps {
 
 /** Whether the broker still waits for a secret, then one row per function: what it did, which pages and tickets it raised, how it ran. */
 export class BrokerDashboard extends Construct {
+  readonly dashboard: Dashboard;
+
   constructor(scope: Construct, id: string, { prefix, environment, functions }: BrokerDashboardProps) {
     super(scope, id);
     const counted = (broker: BrokerFunction, responses: readonly Response[]) =>
@@ -30,8 +32,8 @@ export class BrokerDashboard extends Construct {
               period: FIVE_MINUTES,
             }),
         );
-    const dashboard = new Dashboard(this, 'dashboard', { dashboardName: prefix });
-    dashboard.addWidgets(
+    this.dashboard = new Dashboard(this, 'dashboard', { dashboardName: prefix });
+    this.dashboard.addWidgets(
       new TextWidget({
         markdown:
           '## First run\n`not-set-up` counts what waits for a secret that has never had a value: store the credential ' +
@@ -58,8 +60,8 @@ export class BrokerDashboard extends Construct {
     );
     for (const broker of functions) {
       const lambda = { period: FIVE_MINUTES };
-      dashboard.addWidgets(new TextWidget({ markdown: `## ${broker.name}`, width: 24, height: 1 }));
-      dashboard.addWidgets(
+      this.dashboard.addWidgets(new TextWidget({ markdown: `## ${broker.name}`, width: 24, height: 1 }));
+      this.dashboard.addWidgets(
         new GraphWidget({ title: 'what it did', width: 8, left: counted(broker, ['none']) }),
         new GraphWidget({ title: 'pages and tickets', width: 8, left: counted(broker, ['page', 'ticket']) }),
         new GraphWidget({

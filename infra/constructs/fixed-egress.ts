@@ -12,7 +12,7 @@ import {
   SubnetType,
   Vpc,
 } from 'aws-cdk-lib/aws-ec2';
-import type { IVpc } from 'aws-cdk-lib/aws-ec2';
+import type { ISecurityGroup, IVpc } from 'aws-cdk-lib/aws-ec2';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import type { Environment } from '../environments/environment.ts';
@@ -28,8 +28,10 @@ export interface FixedEgressProps {
  * NAT gateway.
  */
 export class FixedEgress extends Construct {
-  readonly vpc: Vpc;
-  readonly securityGroup: SecurityGroup;
+  readonly vpc: IVpc;
+  readonly securityGroups: ISecurityGroup[];
+  /** The one public address. */
+  readonly address: string;
 
   constructor(scope: Construct, id: string, { prefix, settings }: FixedEgressProps) {
     super(scope, id);
@@ -39,7 +41,8 @@ export class FixedEgress extends Construct {
       removalPolicy: RemovalPolicy.DESTROY,
     });
     const address = new CfnEIP(this, 'address', { domain: 'vpc' });
-    this.vpc = new Vpc(this, 'vpc', {
+    this.address = address.ref;
+    const vpc = new Vpc(this, 'vpc', {
       ipAddresses: IpAddresses.cidr(settings.cidr),
       availabilityZones: [...settings.zones],
       natGateways: 1,
@@ -57,14 +60,16 @@ export class FixedEgress extends Construct {
         },
       },
     });
-    this.securityGroup = new SecurityGroup(this, 'functions', {
-      vpc: this.vpc as IVpc,
+    this.vpc = vpc as IVpc;
+    const securityGroup = new SecurityGroup(this, 'functions', {
+      vpc: this.vpc,
       description: 'Functions of the token broker: HTTPS out, nothing in',
       allowAllOutbound: false,
     });
-    this.securityGroup.addEgressRule(Peer.anyIpv4(), Port.tcp(443), 'ThoughtSpot and AWS over TLS');
+    securityGroup.addEgressRule(Peer.anyIpv4(), Port.tcp(443), 'ThoughtSpot and AWS over TLS');
+    this.securityGroups = [securityGroup];
     new CfnOutput(this, 'egress-address', {
-      value: address.ref,
+      value: this.address,
       description: 'Add this address to the allow list of ThoughtSpot',
     });
   }

@@ -1,9 +1,11 @@
-import { ArnFormat, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { RemovalPolicy } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IRole } from 'aws-cdk-lib/aws-iam';
 import { CfnSecret } from 'aws-cdk-lib/aws-secretsmanager';
+import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
-import type { Environment } from '../environments/environment.ts';
+import type { ImportedSecret, NamedSecret, SecretConstruct } from '../token-broker-props.ts';
+import { grantItsKey, idOf, importedSecret, readableArn } from './imported-secret.ts';
 import { acknowledgeRotationByHand } from './rotated-by-hand.ts';
 
 /**
@@ -15,11 +17,12 @@ export class ProberSecret extends Construct {
   /** Name or ARN, as the prober asks for it. */
   readonly id: string;
   readonly #arn: string;
+  readonly #imported: ISecret | undefined;
 
   constructor(
     scope: Construct,
     id: string,
-    { secret }: { readonly secret: NonNullable<Environment['prober']>['secret'] },
+    { secret }: { readonly secret: NamedSecret | ImportedSecret | SecretConstruct },
   ) {
     super(scope, id);
     if ('create' in secret) {
@@ -33,18 +36,13 @@ export class ProberSecret extends Construct {
       this.#arn = created.ref;
       return;
     }
-    this.id = secret.import;
-    const arn = Stack.of(this).formatArn({
-      service: 'secretsmanager',
-      resource: 'secret',
-      resourceName: secret.import,
-      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
-    });
-    // If the secret is given by name, its ARN ends in six more characters that only AWS knows.
-    this.#arn = secret.import.startsWith('arn:') ? secret.import : `${arn}-??????`;
+    this.#imported = importedSecret(this, secret);
+    this.id = idOf(this.#imported);
+    this.#arn = readableArn(this.#imported);
   }
 
   grantRead(role: IRole): void {
+    grantItsKey(this.#imported, role);
     role.addToPrincipalPolicy(
       new PolicyStatement({ sid: 'Secret', actions: ['secretsmanager:GetSecretValue'], resources: [this.#arn] }),
     );

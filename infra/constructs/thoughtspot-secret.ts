@@ -2,27 +2,30 @@ import { ArnFormat, Lazy, Stack } from 'aws-cdk-lib';
 import { ArnPrincipal, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IRole } from 'aws-cdk-lib/aws-iam';
 import { CfnResourcePolicy, CfnRotationSchedule, CfnSecret } from 'aws-cdk-lib/aws-secretsmanager';
+import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import type { Environment } from '../environments/environment.ts';
+import type { SecretConstruct } from '../token-broker-props.ts';
 import { GuardedKey, viaService } from './guarded-key.ts';
+import { grantItsKey, idOf, importedSecret, readableArn } from './imported-secret.ts';
 import { removalOf } from './removal.ts';
 import { acknowledgeRotationByHand } from './rotated-by-hand.ts';
 
 /** The format of the value that the operator stores. The description of the secret contains it too. */
 export const SECRET_SHAPE =
-  '{"secretKey":"<ThoughtSpot secret key>","digestKey":"<base64, 32 bytes or more>"}, with "orgs":{"<id>":{"secretKey":"..."}} ' +
-  'for keys per organisation, or {"userName":"...","password":"...","digestKey":"..."}';
+  '{"secretKey":"<ThoughtSpot secret key>"}, with "orgs":{"<id>":{"secretKey":"..."}} for keys per organisation, ' +
+  'or {"userName":"...","password":"..."}';
 
 export interface ThoughtSpotSecretProps {
   readonly prefix: string;
-  readonly settings: Environment['secret'];
+  readonly settings: Environment['secret'] | SecretConstruct;
   readonly rotation: Environment['rotation'];
   readonly retain: boolean;
 }
 
 /**
  * The credential with which the broker can become any ThoughtSpot user. The secret is created empty, so its value never
- * passes through this code. Its own policy refuses every reader except the functions, whatever IAM policies allow. An
+ * passes through this code. Its own policy refuses every reader except gettoken, whatever IAM policies allow. An
  * imported secret keeps the key and the policy of its owner.
  */
 export class ThoughtSpotSecret extends Construct {
@@ -35,6 +38,7 @@ export class ThoughtSpotSecret extends Construct {
   readonly #roles: IRole[] = [];
   readonly #others: readonly string[];
   readonly #key: GuardedKey | undefined;
+  readonly #imported: ISecret | undefined;
 
   constructor(scope: Construct, id: string, props: ThoughtSpotSecretProps) {
     super(scope, id);
@@ -47,16 +51,13 @@ export class ThoughtSpotSecret extends Construct {
         resourceName: name,
         arnFormat: ArnFormat.COLON_RESOURCE_NAME,
       });
-    if ('import' in settings) {
-      const complete = settings.import.startsWith('arn:');
-      this.id = settings.import;
-      this.arn = complete ? settings.import : `${partialArn(settings.import)}-??????`;
-      const name =
-        settings.import
-          .split(':secret:')
-          .at(-1)
-          ?.replace(complete ? /-\w{6}$/ : '', '') ?? settings.import;
-      this.spellings = [name, partialArn(name), complete ? settings.import : { prefix: `${partialArn(name)}-` }];
+    if (!('create' in settings)) {
+      const secret = importedSecret(this, settings);
+      this.#imported = secret;
+      this.id = idOf(secret);
+      this.arn = readableArn(secret);
+      const partial = partialArn(secret.secretName);
+      this.spellings = [secret.secretName, partial, secret.secretFullArn ?? { prefix: `${partial}-` }];
     } else {
       this.#key = new GuardedKey(this, 'key', {
         alias: `${prefix}-secret`,
@@ -94,6 +95,7 @@ export class ThoughtSpotSecret extends Construct {
   grantRead(role: IRole): void {
     this.#roles.push(role);
     this.#key?.allow(role, ['Decrypt'], viaService(this, 'secretsmanager'));
+    grantItsKey(this.#imported, role);
     role.addToPrincipalPolicy(
       new PolicyStatement({ sid: 'Secret', actions: ['secretsmanager:GetSecretValue'], resources: [this.arn] }),
     );

@@ -13,7 +13,7 @@ import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations
 import { Certificate } from 'aws-cdk-lib/aws-certificatemanager';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
-import { FUNCTIONS } from '../../functions/contract/functions.ts';
+import { FUNCTIONS, pathFor } from '../../functions/contract/functions.ts';
 import type { Trigger } from '../../functions/contract/functions.ts';
 import type { Environment } from '../environments/environment.ts';
 import type { BrokerFunction } from './broker-function.ts';
@@ -38,14 +38,14 @@ export interface TokenApiProps {
   readonly functions: readonly BrokerFunction[];
 }
 
-/** The HTTP API: routes from the contract, each behind the JWT authorizer and its scope. */
+/** The HTTP API: for each issuer the routes of the contract, each behind the issuer's authorizer and its scope. */
 export class TokenApi extends Construct {
   readonly api: HttpApi;
   readonly url: string;
 
   constructor(scope: Construct, id: string, { prefix, environment, functions }: TokenApiProps) {
     super(scope, id);
-    const { issuer, allowedOrigins, throttle, customDomain } = environment;
+    const { issuers, allowedOrigins, throttle, customDomain } = environment;
     this.api = new HttpApi(this, 'api', {
       apiName: prefix,
       createDefaultStage: false,
@@ -54,21 +54,33 @@ export class TokenApi extends Construct {
         allowOrigins: [...allowedOrigins],
         allowMethods: [CorsHttpMethod.GET, CorsHttpMethod.POST],
         allowHeaders: ['authorization', 'content-type', 'accept', ...(environment.allowedHeaders ?? [])],
-        exposeHeaders: ['retry-after', 'x-correlation-id', 'apigw-requestid'],
+        exposeHeaders: [
+          'retry-after',
+          'x-correlation-id',
+          'apigw-requestid',
+          'www-authenticate',
+          'x-amzn-remapped-www-authenticate',
+        ],
         maxAge: Duration.hours(1),
       },
     });
-    const authorizer = new HttpJwtAuthorizer('issuer', issuer.url, { jwtAudience: [...issuer.audiences] });
-    for (const broker of functions) {
-      for (const trigger of httpTriggers(broker)) {
-        const scope = issuer.scopes[trigger.scope];
-        this.api.addRoutes({
-          path: trigger.path,
-          methods: [HttpMethod[trigger.method]],
-          integration: new HttpLambdaIntegration(broker.name, broker.live),
-          authorizer,
-          authorizationScopes: scope === 'none' ? [] : [scope],
-        });
+    const integrations = functions.map(
+      (broker) => [broker, new HttpLambdaIntegration(broker.name, broker.live)] as const,
+    );
+    for (const { name, url, audiences, scopes } of issuers) {
+      const authorizer = new HttpJwtAuthorizer(`issuer${name === undefined ? '' : `-${name}`}`, url, {
+        jwtAudience: [...audiences],
+      });
+      for (const [broker, integration] of integrations) {
+        for (const { path, method, scope } of httpTriggers(broker)) {
+          this.api.addRoutes({
+            path: pathFor(path, name),
+            methods: [HttpMethod[method]],
+            integration,
+            authorizer,
+            authorizationScopes: scopes[scope] === 'none' ? [] : [scopes[scope]],
+          });
+        }
       }
     }
     const accessLog = new LogGroup(this, 'access-log', {

@@ -1,4 +1,3 @@
-import {} from 'aws-cdk-lib';
 import { AttributeType, BillingMode, ProjectionType, Table, TableEncryption } from 'aws-cdk-lib/aws-dynamodb';
 import type { Attribute } from 'aws-cdk-lib/aws-dynamodb';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
@@ -21,8 +20,8 @@ export interface TokenLedgerProps {
 }
 
 /**
- * The table of leases and its two keys: one encrypts the table at rest, the other wraps the data keys that seal tokens,
- * so that a copy of the table, even decrypted by DynamoDB, opens no token. CloudFormation names the table, so that one that
+ * The table of leases and its two keys: one encrypts the table at rest, the other wraps the data keys that seal tokens
+ * and the digest key, so that a copy of the table, even decrypted by DynamoDB, opens no token. CloudFormation names the table, so that one that
  * outlived its stack is not in the way of the next.
  */
 export class TokenLedger extends Construct {
@@ -55,7 +54,7 @@ export class TokenLedger extends Construct {
     });
     this.sealKey = new GuardedKey(this, 'seal-key', {
       alias: `${prefix}-seal`,
-      description: `Wraps the data keys that seal the tokens of ${prefix}`,
+      description: `Wraps the data keys that seal the tokens of ${prefix}, and its digest key`,
       retain,
     });
     this.table = new Table(this, 'table', {
@@ -107,12 +106,12 @@ export class TokenLedger extends Construct {
       writes ? ['Encrypt', 'Decrypt', 'GenerateDataKey', 'DescribeKey'] : ['Decrypt', 'DescribeKey'],
       viaService(this, 'dynamodb'),
     );
-    // Only for data keys of this environment: functions/ledger/data-keys.ts sends this context.
-    const context = {
-      'kms:EncryptionContext:purpose': 'ledger-data-key',
-      'kms:EncryptionContext:environment': this.#environment,
-    };
-    if (may.seal) this.sealKey.allow(role, writes ? ['GenerateDataKey', 'Decrypt'] : ['Decrypt'], context);
+    // Only for keys of this environment and purpose: functions/ledger/data-keys.ts sends this context.
+    for (const purpose of may.seal ? ['ledger-digest-key', 'ledger-data-key'] : ['ledger-digest-key'])
+      this.sealKey.allow(role, writes ? ['GenerateDataKey', 'Decrypt'] : ['Decrypt'], {
+        'kms:EncryptionContext:purpose': purpose,
+        'kms:EncryptionContext:environment': this.#environment,
+      });
   }
 }
 

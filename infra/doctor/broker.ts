@@ -158,12 +158,12 @@ function refusal({ status, json }: Answer): Finding {
   if (status === 401)
     return new Finding(
       '401: the gateway does not accept the access token',
-      'It is expired, or its iss or aud differ from the environment (issuer.url, issuer.audiences).',
+      'It is expired, or its iss or aud differ from the environment (url and audiences in issuers).',
     );
   if (status === 403)
     return new Finding(
       '403: the access token lacks the scope',
-      'Ask the issuer for the scope of the environment (issuer.scopes.token).',
+      'Ask the issuer for the scope of the environment (scopes.token in issuers).',
     );
   return new Finding(`answered ${status}, but not as the broker does`, 'Check --broker, and the logs of the function.');
 }

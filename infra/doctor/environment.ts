@@ -1,3 +1,4 @@
+import { discoveryOf } from '../../functions/contract/shapes.ts';
 import { stackName, stackOutputs } from '../deployed-stack.ts';
 import type { Environment } from '../environments/environment.ts';
 import { Finding, Skipped } from './checklist.ts';
@@ -12,13 +13,13 @@ export function secretIdOf({ secret }: Pick<Environment, 'secret'>): string {
 
 /**
  * Examines what is between the parts: the stack, whether its secret has a value (by its description, which raises no
- * alarm), and whether the issuer calls itself what the environment calls it. Resolves with the address of the broker.
+ * alarm), and whether each issuer calls itself what the environment calls it. Resolves with the address of the broker.
  */
 export async function examineEnvironment(
   examine: Examine,
   environment: Environment,
 ): Promise<{ readonly url: string | undefined }> {
-  const { name, region, issuer } = environment;
+  const { name, region, issuers } = environment;
   const outputs = await examine('stack', async () => {
     const found = await stackOutputs(name, region).catch((error: unknown) => {
       throw new Skipped(`CloudFormation cannot be asked (${nameOf(error)}): sign in to AWS, or give --broker <url>`);
@@ -31,18 +32,20 @@ export async function examineEnvironment(
     const id = secretIdOf(environment);
     if (await hasValue(id, region)) return [id, undefined];
     throw new Finding(
-      `first run: ${id} has no value yet, and until it has one every request is answered 503 not-set-up`,
+      `first run: ${id} has no value yet, and until it has one every request for a token is answered 503 not-set-up`,
       'Store the credential as docs/deploy.md describes (4. Store the credential).',
     );
   });
-  await examine('issuer', async () => {
-    const stated = await issuerOf(issuer.url);
-    if (stated === issuer.url) return [stated, undefined];
-    throw new Finding(
-      `the issuer calls itself ${stated}, the environment calls it ${issuer.url}`,
-      'Write issuer.url to the letter as the issuer does (often a slash at the end is missing), and deploy: the gateway refuses every token otherwise.',
-    );
-  });
+  for (const [index, issuer] of issuers.entries()) {
+    await examine(issuer.name === undefined ? 'issuer' : `issuer ${issuer.name}`, async () => {
+      const stated = await issuerOf(issuer.url, index);
+      if (stated === issuer.url) return [stated, undefined];
+      throw new Finding(
+        `the issuer calls itself ${stated}, the environment calls it ${issuer.url}`,
+        `Write issuers.${index}.url to the letter as the issuer does (often a slash at the end is missing), and deploy: the gateway refuses every token otherwise.`,
+      );
+    });
+  }
   return { url: outputs?.['ApiUrl']?.replace(/\/$/, '') };
 }
 
@@ -62,9 +65,9 @@ async function hasValue(secretId: string, region: string): Promise<boolean> {
   }
 }
 
-/** What an issuer calls itself in its discovery document (OpenID Connect Discovery 1.0, section 4). Throws Finding. */
-async function issuerOf(url: string): Promise<string> {
-  const discovery = `${url.replace(/\/$/, '')}/.well-known/openid-configuration`;
+/** What an issuer calls itself in its discovery document. Throws Finding. */
+async function issuerOf(url: string, index: number): Promise<string> {
+  const discovery = discoveryOf(url);
   try {
     const answer = await fetch(discovery, { redirect: 'manual', signal: AbortSignal.timeout(TIMEOUT_MS) });
     const document = (await answer.json()) as { issuer?: unknown };
@@ -74,7 +77,7 @@ async function issuerOf(url: string): Promise<string> {
   }
   throw new Finding(
     `there is no discovery document at ${discovery}`,
-    'Check issuer.url: it is the `iss` claim of an access token, to the letter.',
+    `Check issuers.${index}.url: it is the claim iss of an access token, to the letter.`,
   );
 }
 

@@ -8,11 +8,13 @@ export default {
   purpose: 'development',
   logLevel: 'DEBUG',
   thoughtSpot: { host: 'https://dev.thoughtspot.example', dialect: 'auth-2.0' },
-  issuer: {
-    url: 'https://login.dev.example.com/',
-    audiences: ['thoughtspot-token-broker'],
-    scopes: { token: 'broker:token', revoke: 'broker:revoke' },
-  },
+  issuers: [
+    {
+      url: 'https://login.dev.example.com/',
+      audiences: ['thoughtspot-token-broker'],
+      scopes: { token: 'broker:token', revoke: 'broker:revoke' },
+    },
+  ],
   allowedOrigins: ['http://localhost:5173', 'https://app.dev.example.com'],
   policyFile: 'policy.dev.json',
   secret: { create: 'thoughtspot-broker/dev' },

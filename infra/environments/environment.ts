@@ -3,10 +3,10 @@ import { z } from 'zod';
 import { Failure } from '../../functions/broker/failure.ts';
 import type { EnvironmentVariable } from '../../functions/contract/environment.ts';
 import { FUNCTION_NAMES } from '../../functions/contract/functions.ts';
-import { isLoopback } from '../../functions/contract/shapes.ts';
 import { revocationOf } from '../../functions/http/revocation-events.ts';
 import { faultOfVariable } from '../../functions/wiring/config.ts';
 import { stackName } from '../deployed-stack.ts';
+import { isSecure, issuersIn, required } from '../environment-issuers.ts';
 import { faultsOf, optionalPathsOf } from '../environment-faults.ts';
 import type { Fault } from '../environment-faults.ts';
 import { isCron, isRate, isTimeZone } from '../schedule-expression.ts';
@@ -26,8 +26,6 @@ const RETENTION_DAYS = Object.values(RetentionDays)
   .filter((days) => days > 0 && days < 9999)
   .sort((a, b) => a - b);
 
-const required = (problem: string) => ({ error: problem });
-
 /** What the functions will read: refused here if they would refuse it (functions/wiring/config.ts). */
 const readBy =
   (variable: EnvironmentVariable) =>
@@ -35,10 +33,6 @@ const readBy =
     const fault = faultOfVariable(variable, String(value));
     if (fault !== undefined) context.addIssue(fault);
   };
-
-/** https; in development also http to this machine, as an emulator of AWS or a simulator of ThoughtSpot has it. */
-const isSecure = (url: URL, development: boolean): boolean =>
-  url.protocol === 'https:' || (development && url.protocol === 'http:' && isLoopback(url));
 
 const secureOrigin = (development: boolean) =>
   z.string(required('is missing; write https://<host>')).refine((value) => {
@@ -57,18 +51,6 @@ const allowedOrigin = (development: boolean) =>
     else if (url.protocol !== 'https:' && !development) context.addIssue('must be https outside development');
     else if (!isSecure(url, development)) context.addIssue('must be https; http is for http://localhost:<port> only');
   });
-
-const issuerUrl = (development: boolean) =>
-  z.string(required('is missing; write the iss claim')).refine((value) => {
-    const url = URL.parse(value);
-    return url !== null && isSecure(url, development) && url.search === '' && url.hash === '';
-  }, 'must be https and exactly the iss claim; API Gateway reads <issuer>/.well-known/openid-configuration');
-
-const keysUrl = (development: boolean) =>
-  z.string().refine((value) => {
-    const url = URL.parse(value);
-    return url !== null && isSecure(url, development);
-  }, 'must be the https URL of the key set; left out, it is read from the discovery document');
 
 const selection = z.union(
   [
@@ -133,11 +115,6 @@ const concurrencyPerFunction = Object.fromEntries(
   FUNCTION_NAMES.map((name) => [name, concurrency.optional()]),
 ) as Record<(typeof FUNCTION_NAMES)[number], z.ZodOptional<typeof concurrency>>;
 
-/** As the functions read it (functions/identity/issuers.ts). */
-const scope = z
-  .string(required('is missing; write the scope as it is in the token'))
-  .regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/, 'must be one scope, or none');
-
 /** A secret of Secrets Manager: a new one, or one that is there. `readers`: ARNs of further roles that may read it. */
 const newSecret = z.string().regex(/^[\w/+=.@-]{1,200}$/, 'use 1 to 200 of A-Z, a-z, 0-9 and /_+=.@-');
 const importedSecret = z.strictObject({ import: z.string().superRefine(readBy('THOUGHTSPOT_SECRET_ID')) });
@@ -178,26 +155,7 @@ const environmentSchema = ({ name, development, region }: Surroundings) =>
         path: ['repliesWithoutScope'],
         error: 'must be true with session-v2: its replies name neither org nor kind, so the broker cannot check them',
       }),
-    issuer: z.strictObject({
-      url: issuerUrl(development),
-      audiences: z
-        .array(z.string().min(1))
-        .min(1, 'name at least one; otherwise any token of the issuer would be accepted'),
-      /** `token: 'none'` only if the issuer cannot issue scopes: then any token with the audience is accepted. */
-      scopes: z.strictObject({
-        token: scope,
-        revoke: scope.refine((value) => value !== 'none', 'operators always need a scope'),
-      }),
-      /** What it signs with; API Gateway takes no other than these. */
-      algorithms: z
-        .array(z.enum(['RS256', 'RS384', 'RS512'], 'choose RS256, RS384 or RS512'))
-        .min(1)
-        .default(['RS256']),
-      /** Where its keys are. Left out, the functions ask its discovery document first, one round trip more. */
-      jwksUri: keysUrl(development).optional(),
-      /** Set it where its access tokens have no `nonce`: a token with one is an ID token then, and is refused. */
-      refuseNonce: z.boolean().optional(),
-    }),
+    issuers: issuersIn(development),
     allowedOrigins: z
       .array(allowedOrigin(development))
       .min(1, 'list the front ends that may call the API, one exact origin each'),

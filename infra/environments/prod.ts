@@ -5,11 +5,13 @@ export default {
   purpose: 'production',
   logLevel: 'INFO',
   thoughtSpot: { host: 'https://analytics.thoughtspot.example', dialect: 'auth-2.0' },
-  issuer: {
-    url: 'https://login.example.com/',
-    audiences: ['thoughtspot-token-broker'],
-    scopes: { token: 'broker:token', revoke: 'broker:revoke' },
-  },
+  issuers: [
+    {
+      url: 'https://login.example.com/',
+      audiences: ['thoughtspot-token-broker'],
+      scopes: { token: 'broker:token', revoke: 'broker:revoke' },
+    },
+  ],
   allowedOrigins: ['https://app.example.com'],
   policyFile: 'policy.prod.json',
   secret: { create: 'thoughtspot-broker/prod' },

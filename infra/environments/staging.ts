@@ -5,11 +5,13 @@ export default {
   purpose: 'staging',
   logLevel: 'INFO',
   thoughtSpot: { host: 'https://staging.thoughtspot.example', dialect: 'auth-2.0' },
-  issuer: {
-    url: 'https://login.staging.example.com/',
-    audiences: ['thoughtspot-token-broker'],
-    scopes: { token: 'broker:token', revoke: 'broker:revoke' },
-  },
+  issuers: [
+    {
+      url: 'https://login.staging.example.com/',
+      audiences: ['thoughtspot-token-broker'],
+      scopes: { token: 'broker:token', revoke: 'broker:revoke' },
+    },
+  ],
   allowedOrigins: ['https://app.staging.example.com'],
   policyFile: 'policy.staging.json',
   secret: { create: 'thoughtspot-broker/staging' },

@@ -1,7 +1,7 @@
-import { parseDocument } from 'yaml';
+import { isNode, LineCounter, parseDocument } from 'yaml';
 import type * as z from 'zod/mini';
 import { withoutMark } from '../../functions/contract/shapes.ts';
-import { jsonPath, PolicyError, type PolicyFault } from './policy-error.ts';
+import { faultAt, PolicyError, type PolicyFault } from './policy-error.ts';
 import { type Authored, PolicySchema } from './schema.ts';
 
 type Issue = z.core.$ZodIssue;
@@ -35,6 +35,17 @@ export function parseText(written: string): unknown {
   );
 }
 
+/** The line (from 1) of the value at a path of a document, or of the innermost object around it that is there. */
+export function lineOfValue(written: string, at: readonly PropertyKey[]): number {
+  const lineCounter = new LineCounter();
+  const document = parseDocument(withoutMark(written), { lineCounter, uniqueKeys: false });
+  for (let length = at.length; length >= 0; length -= 1) {
+    const node = document.getIn(at.slice(0, length), true);
+    if (isNode(node) && node.range) return lineCounter.linePos(node.range[0]).line;
+  }
+  return 1;
+}
+
 /** The document with its shape checked and defaults filled in. Throws PolicyError with every fault of its shape. */
 export function parsePolicy(document: unknown): Authored['policy'] {
   const shape = shapeFaults(document);
@@ -53,13 +64,12 @@ function shapeFaults(document: unknown): PolicyFault[] {
     const { value, path } = next;
     if (typeof value !== 'object' || value === null) continue;
     if (path.length > DEEPEST) {
-      return [{ path: jsonPath(path.slice(0, 6)), problem: `is nested more than ${DEEPEST} levels deep` }];
+      return [faultAt(path.slice(0, 6), `is nested more than ${DEEPEST} levels deep`)];
     }
     for (const [name, member] of Object.entries(value)) {
-      if ((seen += 1) > MOST_VALUES) return [{ path: 'document', problem: `has more than ${MOST_VALUES} values` }];
+      if ((seen += 1) > MOST_VALUES) return [faultAt([], `has more than ${MOST_VALUES} values`)];
       const step = Array.isArray(value) ? Number(name) : name;
-      if (name === '__proto__')
-        faults.push({ path: jsonPath([...path, name]), problem: 'is a name that is not allowed' });
+      if (name === '__proto__') faults.push(faultAt([...path, name], 'is a name that is not allowed'));
       else if (typeof member === 'object' && member !== null) waiting.push({ value: member, path: [...path, step] });
     }
   }
@@ -72,7 +82,7 @@ function faultsOf(issue: Issue, document: unknown, above: readonly PropertyKey[]
     const closest = closestAlternative(issue.errors);
     if (closest !== undefined) return closest.flatMap((inner) => faultsOf(inner, document, path));
   }
-  return [{ path: jsonPath(path), problem: problemOf(issue, foundAt(document, path)) }];
+  return [faultAt(path, problemOf(issue, foundAt(document, path)))];
 }
 
 /**

@@ -3,7 +3,16 @@ export interface PolicyFault {
   /** JSON path, as in `rules[2].grants[0].validity.minSeconds`; `document` for the whole. */
   readonly path: string;
   readonly problem: string;
+  /** The path's steps; absent where the text of the document could not be read. */
+  readonly at?: readonly PropertyKey[];
 }
+
+/** The fault at a path. */
+export const faultAt = (at: readonly PropertyKey[], problem: string): PolicyFault => ({
+  path: jsonPath(at),
+  problem,
+  at,
+});
 
 /** The only error that a check throws. It contains every fault that was found, not just the first. */
 export class PolicyError extends Error {
@@ -22,7 +31,7 @@ export class Faults {
   readonly #found: PolicyFault[] = [];
 
   add(path: readonly PropertyKey[], problem: string): void {
-    this.#found.push({ path: jsonPath(path), problem });
+    this.#found.push(faultAt(path, problem));
   }
 
   /** Throws PolicyError if anything was added. */

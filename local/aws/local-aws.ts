@@ -1,5 +1,4 @@
 /** The AWS that the local set uses: a secret, a key and a table, as the stack and its operators would have made them. */
-import { randomBytes } from 'node:crypto';
 import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { createTableInput } from '../../functions/contract/table.ts';
 import { REGION } from '../lambda/environment.ts';
@@ -30,7 +29,7 @@ export async function startLocalAws(
     const kms = keep(await startKms(ports.kms));
     const dynamodb = keep(await startDynamoDb(ports.dynamodb));
     await createTable(dynamodb.url, tableName);
-    /** ARN of the key that wraps data keys. */
+    /** ARN of the key that wraps data keys and the digest key. */
     const keyId = kms.createKey('alias/thoughtspot-broker-local');
     return { secrets, kms, dynamodb, keyId, close };
   } catch (error) {
@@ -52,14 +51,13 @@ export async function createTable(endpoint: string, tableName: string): Promise<
 
 /** The secret's JSON: for a real cluster the credential given; for the simulator what its cluster file says, by dialect. */
 export function secretDocument(thoughtspot: ThoughtSpotChoice, cluster: Cluster): object {
-  const digestKey = randomBytes(32).toString('base64');
-  if (thoughtspot.kind === 'cluster') return { ...thoughtspot.credential, digestKey };
+  if (thoughtspot.kind === 'cluster') return thoughtspot.credential;
   if (thoughtspot.dialect === 'session-v2') {
     const account = cluster.users.find(({ name }) => name === 'svc-broker');
-    return { userName: account?.name, password: account?.password, digestKey };
+    return { userName: account?.name, password: account?.password };
   }
   const own = cluster.orgs.flatMap(({ id, secretKey }) =>
     secretKey === undefined ? [] : [[id, { secretKey }] as const],
   );
-  return { secretKey: cluster.secretKey, digestKey, ...(own.length > 0 && { orgs: Object.fromEntries(own) }) };
+  return { secretKey: cluster.secretKey, ...(own.length > 0 && { orgs: Object.fromEntries(own) }) };
 }

@@ -1,7 +1,6 @@
 /** Compares the ledger with the truth: the tokens that the simulated ThoughtSpot accepts at this moment. */
 import { isUnfinished, personOf } from '../../functions/broker/lease.ts';
 import type { Lease } from '../../functions/broker/lease.ts';
-import { makeHandles } from '../../functions/ledger/handles.ts';
 import { leaksAmong } from '../support/canaries.ts';
 import { ledgerRows, type LedgerRows } from '../support/ledger-rows.ts';
 import type { Load } from './load.ts';
@@ -20,21 +19,19 @@ interface NamedToken extends LiveToken {
   readonly digest: string;
 }
 
-export async function makeAuditor(world: ChaosWorld, load: Load) {
-  const handles = await makeHandles({ environment: 'local', digestKey: async () => world.digestKey })();
-
-  const liveTokens = (): NamedToken[] =>
-    world.liveTokens().map((token) => ({ ...token, digest: handles.tokenDigest(token.text) }));
-
+export function makeAuditor(world: ChaosWorld, load: Load) {
   return {
     async audit(): Promise<AuditReport> {
       const accepted = [...load.revokes];
-      const before = liveTokens();
+      const before = world.liveTokens();
       const found = await ledgerRows(world.broker);
-      const { leases } = found;
+      const { leases, digestKey, tokenDigest } = found;
+      if (digestKey !== undefined) world.secrets.set(digestKey, 'the digest key');
       // The sweep revokes a token before it records that: a token that died during the read may have either kind of row.
       const still = new Set(world.liveTokens().map(({ text }) => text));
-      const live = before.filter(({ text }) => still.has(text));
+      const live = before
+        .filter(({ text }) => still.has(text))
+        .map((token) => ({ ...token, digest: tokenDigest(token.text) }));
       for (const { text, user } of live) world.secrets.set(text, `a token of ${user}`);
       const covered = new Set(accepted.flatMap((revoke) => load.liveUnder(revoke)).map(({ token }) => token));
       const underRevoke = live.filter(({ text }) => covered.has(text));

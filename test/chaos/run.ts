@@ -61,7 +61,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const world = await startWorld(users);
   try {
     const load = new Load(world);
-    const auditor = await makeAuditor(world, load);
+    const auditor = makeAuditor(world, load);
     const startedAt = performance.now();
     const since = () => performance.now() - startedAt;
     // During a jump in time there are no requests: the plan pauses, and continues later by as much.

@@ -1,6 +1,5 @@
 /** The local broker with as many users as a run needs, and what the audit must know about it. */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SECRET_ID } from '../../local/function-variables.ts';
@@ -21,7 +20,6 @@ export interface ChaosWorld {
   readonly users: readonly string[];
   readonly orgOf: (user: string) => number;
   readonly jwtOf: (user: string) => string;
-  readonly digestKey: Buffer;
   /** Everything that must never be printed, with a name that may be printed. */
   readonly secrets: Map<string, string>;
   /** Everything that the functions and the platform print. */
@@ -80,16 +78,11 @@ export async function startWorld(userCount: number): Promise<ChaosWorld> {
   const { simulator } = broker;
   if (simulator === undefined) throw new Error('A chaos run needs the simulator.');
 
-  const digestKey = randomBytes(32);
   const keys = { own: simulator.secretKey(), globex: simulator.secretKey(2) };
-  const secrets = new Map<string, string>([[digestKey.toString('base64'), 'the digest key']]);
+  const secrets = new Map<string, string>();
   const storeKeys = () => {
     secrets.set(keys.own, 'a secret key').set(keys.globex, 'a secret key of an org');
-    const document = {
-      secretKey: keys.own,
-      digestKey: digestKey.toString('base64'),
-      orgs: { 2: { secretKey: keys.globex } },
-    };
+    const document = { secretKey: keys.own, orgs: { 2: { secretKey: keys.globex } } };
     broker.aws.secrets.put(SECRET_ID, JSON.stringify(document));
   };
   storeKeys();
@@ -117,7 +110,6 @@ export async function startWorld(userCount: number): Promise<ChaosWorld> {
     users,
     orgOf: (user) => tenantOf(user).org,
     jwtOf: (user) => jwts.get(user) ?? '',
-    digestKey,
     secrets,
     printed,
     promisedEnds,

@@ -3,11 +3,11 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { CfnAlias } from 'aws-cdk-lib/aws-lambda';
 import { BUNDLE_FILE } from '../../functions/contract/bundle.ts';
+import { FUNCTION_NAMES } from '../../functions/contract/functions.ts';
 import { makeBrokerApp } from '../../infra/broker-app.ts';
-import { bundleFunctions, PROJECT_ROOT } from '../../infra/bundles.ts';
+import { bundleAll, PROJECT_ROOT } from '../../infra/bundles.ts';
 import { regionIn } from '../../infra/deployed-stack.ts';
 import { loadEnvironment } from '../../infra/environment-files.ts';
-import { environmentPolicy } from '../../infra/environment-policy.ts';
 import { TokenBroker } from '../../infra/token-broker.ts';
 import { LEFT_OUT } from './left-out.ts';
 
@@ -16,11 +16,10 @@ const environment = loadEnvironment(env['BROKER_ENVIRONMENT'], {
   account: env['BROKER_ACCOUNT'] ?? env['CDK_DEFAULT_ACCOUNT'],
   region: regionIn(env),
 });
-const policy = environmentPolicy(environment);
-const bundles = await bundleFunctions(path.join(PROJECT_ROOT, '.cache', 'bundles', environment.name), policy);
-for (const folder of Object.values(bundles.folders))
-  writeFileSync(path.join(folder, 'index.js'), `module.exports = require('./${BUNDLE_FILE}');\n`);
-const app = makeBrokerApp(environment, policy, bundles);
+const bundles = await bundleAll(path.join(PROJECT_ROOT, '.cache', 'bundles', environment.name));
+for (const name of FUNCTION_NAMES)
+  writeFileSync(path.join(bundles, name, 'index.js'), `module.exports = require('./${BUNDLE_FILE}');\n`);
+const app = makeBrokerApp(environment, bundles);
 for (const broker of app.node.findAll().filter((one) => one instanceof TokenBroker)) {
   for (const { construct } of LEFT_OUT) {
     const [last = '', ...above] = construct?.split('/').reverse() ?? [];

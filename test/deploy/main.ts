@@ -2,7 +2,6 @@
  * `npm run test:deploy`: follows docs/deploy.md, command by command, in a copy of the project, against an AWS emulator that
  * we did not write. It closes with `N passed, N failed`; where the emulator cannot be installed it says why in one line.
  */
-import { randomBytes } from 'node:crypto';
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -171,7 +170,7 @@ async function drive(bin: string): Promise<void> {
   };
   await step('3. deploy', () => deploy());
   const storeCredential = async () => {
-    const secret = { secretKey: cluster.secretKey, digestKey: randomBytes(32).toString('base64') };
+    const secret = { secretKey: cluster.secretKey };
     writeFileSync(path.join(project, 'secret.json'), JSON.stringify(secret), { mode: 0o600 });
     const put = ['secretsmanager', 'put-secret-value', '--region', REGION, '--secret-id', `thoughtspot-broker/${NAME}`];
     expectEnd(await aws(...put, '--secret-string', 'file://secret.json'), 0);

@@ -5,14 +5,14 @@ import path from 'node:path';
 import type { Metafile } from 'esbuild';
 import { BUNDLE_FILE, BUNDLE_HANDLER } from '../../functions/contract/bundle.ts';
 import { FUNCTION_NAMES, FUNCTIONS } from '../../functions/contract/functions.ts';
-import type { FunctionName } from '../../functions/contract/functions.ts';
+import type { FunctionContract, FunctionName } from '../../functions/contract/functions.ts';
 import { bundleFiles, bundleFunctions } from '../../infra/bundles.ts';
 import { checkPolicyText } from '../../infra/policy/check.ts';
 import { buildBootstrap } from '../../local/function-set.ts';
 import { LocalFunction } from '../../local/lambda/local-function.ts';
 import { OutputLog } from '../../local/lambda/output.ts';
 import { text } from '../support/iam-evaluator.ts';
-import { resources, synthesizedEnvironments } from '../support/synthesized.ts';
+import { resources, synthesizedEnvironments, taskRootOf } from '../support/synthesized.ts';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'bundles-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -66,11 +66,10 @@ test.each(FUNCTION_NAMES)('the bundle of %s has a client of AWS exactly for what
   const [output] = Object.values(metafile.outputs);
   const loaded = Object.entries(output?.inputs ?? {}).filter(([, { bytesInOutput }]) => bytesInOutput > 0);
   const clients = new Set(loaded.flatMap(([file]) => /@aws-sdk\/client-([\w-]+)/.exec(file)?.[1] ?? []));
-  const { may } = FUNCTIONS[name];
+  const may: FunctionContract['may'] = FUNCTIONS[name].may;
   expect([...clients].sort()).toEqual([
-    ...(may.ledger === 'none' ? [] : ['dynamodb']),
-    ...(may.seal ? ['kms'] : []),
-    'secrets-manager',
+    ...(may.ledger === 'none' ? [] : ['dynamodb', 'kms']),
+    ...(may.secret || may.proberSecret ? ['secrets-manager'] : []),
   ]);
 });
 
@@ -116,7 +115,7 @@ describe('under the Runtime API, with the environment block of the template', ()
     const output = new OutputLog();
     const local = new LocalFunction({
       functionName: name,
-      taskRoot: path.join(dev?.bundles ?? '', name),
+      taskRoot: dev === undefined ? '' : taskRootOf(dev, name),
       handler: BUNDLE_HANDLER,
       variables,
       memoryMb: FUNCTIONS[name].memoryMb,

@@ -70,7 +70,7 @@ test('deploy refuses an environment whose values are made up, and names them; th
   expect(refusal(parseRequest(['deploy', 'dev'], region))).toBe(
     'dev still has made-up values. Replace them in infra/environments/dev.ts:\n' +
       '  - thoughtSpot.host: https://dev.thoughtspot.example\n' +
-      '  - issuer.url: https://login.dev.example.com/\n' +
+      '  - issuers.0.url: https://login.dev.example.com/\n' +
       '  - allowedOrigins.1: https://app.dev.example.com\n' +
       '  - alarms.email: broker-dev@example.com',
   );

@@ -69,7 +69,7 @@ describe('an environment', () => {
   });
   beforeEach(() => void reads.splice(0));
   const stored = (document: object) => broker.aws.secrets.put(SECRET, JSON.stringify(document));
-  const good = () => ({ secretKey: simulator.secretKey(), digestKey: Buffer.alloc(32, 7).toString('base64') });
+  const good = () => ({ secretKey: simulator.secretKey() });
 
   test('that is not deployed, or whose secret is not there, is told so with the cure', async () => {
     outputs = undefined;
@@ -125,9 +125,9 @@ describe('an environment', () => {
     broker.aws.secrets.empty(SECRET);
     const missing = await report(args, variables);
     expect(named(missing.checks, 'credential')).toMatchObject({ status: 'failed', cure: containing('Store a value') });
-    stored({ secretKey: simulator.secretKey(), digestKey: 'short' });
+    stored({ secretKey: simulator.secretKey(), orgs: { acme: {} } });
     const malformed = await report(args, variables);
-    expect(named(malformed.checks, 'credential')?.detail).toContain('digestKey');
+    expect(named(malformed.checks, 'credential')?.detail).toContain('$.orgs.acme');
     expect(leaksIn(malformed.text, { key: simulator.secretKey() })).toEqual([]);
     stored(good());
     // Of somebody else: alice has had as many new tokens as she may within a minute.

@@ -10,6 +10,7 @@ import { placeholders } from '../../infra/placeholders.ts';
 
 import { synthesizedEnvironments } from '../support/synthesized.ts';
 
+const [issuer] = prod.issuers;
 const target = { account: '111122223333', region: 'eu-central-1' };
 
 /** The paths of all values, those of a list's items without their numbers. */
@@ -59,28 +60,28 @@ const faulty: [string, object, { account?: string; region?: string }, string][] 
   ],
   [
     'an issuer without https',
-    { issuer: { ...prod.issuer, url: 'http://login.example' } },
+    { issuers: [{ ...issuer, url: 'http://login.example' }] },
     target,
-    'issuer.url: must be https',
+    'issuers.0.url: must be https',
   ],
   [
     'an address of keys that is not secure',
-    { issuer: { ...prod.issuer, jwksUri: 'http://login.example/keys' } },
+    { issuers: [{ ...issuer, jwksUri: 'http://login.example/keys' }] },
     target,
-    'issuer.jwksUri: must be the https URL of the key set',
+    'issuers.0.jwksUri: must be the https URL of the key set',
   ],
   [
     'an algorithm that the gateway does not take',
-    { issuer: { ...prod.issuer, algorithms: ['ES256'] } },
+    { issuers: [{ ...issuer, algorithms: ['ES256'] }] },
     target,
-    'issuer.algorithms.0: choose RS256, RS384 or RS512',
+    'issuers.0.algorithms.0: choose RS256, RS384 or RS512',
   ],
-  ['no audience', { issuer: { ...prod.issuer, audiences: [] } }, target, 'issuer.audiences: name at least one'],
+  ['no audience', { issuers: [{ ...issuer, audiences: [] }] }, target, 'issuers.0.audiences: name at least one'],
   [
     'no scope for operators',
-    { issuer: { ...prod.issuer, scopes: { token: 'none', revoke: 'none' } } },
+    { issuers: [{ ...issuer, scopes: { token: 'none', revoke: 'none' } }] },
     target,
-    'issuer.scopes.revoke: operators always need',
+    'issuers.0.scopes.revoke: operators always need',
   ],
   [
     'a ThoughtSpot host without https',
@@ -129,9 +130,9 @@ const faulty: [string, object, { account?: string; region?: string }, string][] 
   ['shards that the ledger refuses', { dueShards: 257 }, target, 'dueShards: must be a whole number, 1 to 256'],
   [
     'a scope that no token can hold',
-    { issuer: { ...prod.issuer, scopes: { token: 'broker:"token', revoke: 'broker:revoke' } } },
+    { issuers: [{ ...issuer, scopes: { token: 'broker:"token', revoke: 'broker:revoke' } }] },
     target,
-    'issuer.scopes.token: must be one scope, or none',
+    'issuers.0.scopes.token: must be one scope, or none',
   ],
   [
     'an imported secret that is none',
@@ -222,7 +223,7 @@ test.each(['http://localhost:5173', 'http://127.0.0.1:8788', 'http://thoughtspot
     const local = {
       allowedOrigins: [origin],
       thoughtSpot: { host: origin, dialect: 'auth-2.0' },
-      issuer: { ...dev.issuer, url: origin },
+      issuers: [{ ...issuer, url: origin }],
     };
     expect(faultsOf(() => parseEnvironment('dev', { ...dev, ...local }, target))).toEqual([]);
     expect(faultsOf(() => parseEnvironment('prod', { ...prod, ...local }, target))).toHaveLength(3);
@@ -295,14 +296,14 @@ describe('a file of an environment', () => {
 test('made-up values are found by their reserved names, and real ones are not', () => {
   expect(placeholders(parseEnvironment('prod', prod, target)).map((one) => one.split(':')[0])).toEqual([
     'thoughtSpot.host',
-    'issuer.url',
+    'issuers.0.url',
     'allowedOrigins.0',
     'alarms.email',
     'deprovisionedEvents.source',
   ]);
   const real = {
     thoughtSpot: { host: 'https://acme.thoughtspot.cloud', dialect: 'auth-2.0' },
-    issuer: { ...prod.issuer, url: 'https://example.acme.com/' },
+    issuers: [{ ...issuer, url: 'https://example.acme.com/' }],
     allowedOrigins: ['https://app.acme.com'],
     alarms: { email: 'on-call@acme.com' },
     deprovisionedEvents: { source: 'com.acme.example' },
@@ -348,6 +349,18 @@ describe('a policy is refused at synth', () => {
       '\n',
     );
   };
+
+  test('if it has a warning that its rule does not accept, in production only, where every warning is printed', () => {
+    const rules = source.rules.map((rule) => ({ ...rule, accept: [] }));
+    const text = JSON.stringify({ ...source, rules });
+    const faults = check('warned', text, cases);
+    expect(faults).toContain('warning changing-identity, rule "customers": knows people by a claim that changes');
+    expect(faults).toContain('write "accept": ["changing-identity"] in the rule');
+    expect(faults).toContain('warning any-object, rule "customers"');
+    const staging = { ...environment, purpose: 'staging' as const, policyFile: 'warned.json' };
+    const warned = warningsOf(staging, environmentPolicy(staging, folder)).map(([id]) => id);
+    expect(warned).toEqual(['policy-changing-identity', 'policy-any-object']);
+  });
 
   test('if it is not there, is no JSON or does not compile', () => {
     expect(faultsOf(() => environmentPolicy({ ...environment, policyFile: 'gone.json' }, folder)).join()).toContain(

@@ -9,8 +9,15 @@ import { parseIssuers } from '../../functions/identity/issuers.ts';
 import { createTableInput, LEDGER_TABLE } from '../../functions/contract/table.ts';
 import { checkPolicy } from '../../infra/policy/check.ts';
 import { asArray, text } from '../support/iam-evaluator.ts';
-import { resources, synthesizedEnvironments } from '../support/synthesized.ts';
+import { resources, synthesizedEnvironments, taskRootOf } from '../support/synthesized.ts';
 import type { Synthesized } from '../support/synthesized.ts';
+
+/** The function that an integration of this target invokes, by the beginning of the alias's id. */
+function calledBy(integrations: ReadonlyMap<string, Readonly<Record<string, unknown>>>, target: unknown): unknown {
+  const [, id = ''] = /\$\{(.*)\}$/.exec(text(target)) ?? [];
+  const called = text(integrations.get(id)?.['IntegrationUri']);
+  return FUNCTION_NAMES.find((name) => called.includes(`\${${name}live`));
+}
 
 const environments = synthesizedEnvironments();
 const root = path.join(import.meta.dirname, '..', '..');
@@ -47,7 +54,7 @@ describe.each(environments)('the stack of $name', (synthesized) => {
     const { Variables } = functionOf(synthesized, name)['Environment'] as { Variables: Record<string, unknown> };
     expect(Object.keys(Variables).sort()).toEqual([...ENVIRONMENT[name]].sort());
     expect(Object.values(Variables).filter((value) => value === '' || value === undefined)).toEqual([]);
-    if ('ISSUERS' in Variables) expect(parseIssuers(String(Variables['ISSUERS']))).toEqual([environment.issuer]);
+    if ('ISSUERS' in Variables) expect(parseIssuers(String(Variables['ISSUERS']))).toEqual(environment.issuers);
   });
 
   test.each(FUNCTION_NAMES)(
@@ -78,37 +85,52 @@ describe.each(environments)('the stack of $name', (synthesized) => {
       expect(group['RetentionInDays']).toBeGreaterThan(0);
   });
 
-  test('has the routes of the contract, each behind the authorizer and its scope', () => {
-    const { token, revoke } = environment.issuer.scopes;
-    const expected = FUNCTION_NAMES.flatMap((name) => {
-      const triggers: readonly Trigger[] = FUNCTIONS[name].triggers;
-      return triggers.flatMap((trigger) => {
-        if (trigger.kind !== 'http') return [];
-        const scope = trigger.scope === 'token' ? token : revoke;
-        return [[`${trigger.method} ${trigger.path}`, 'JWT', scope === 'none' ? [] : [scope]]];
-      });
-    });
-    const routes = properties(synthesized, 'AWS::ApiGatewayV2::Route');
-    expect(
-      routes
-        .map((route) => [route['RouteKey'], route['AuthorizationType'], asArray(route['AuthorizationScopes'])])
-        .sort(),
-    ).toEqual(expected.sort());
-    const [[authorizer, settings] = ['', {}], ...more] = resources(synthesized, 'AWS::ApiGatewayV2::Authorizer');
-    expect(more).toEqual([]);
-    expect(settings).toMatchObject({
-      AuthorizerType: 'JWT',
-      JwtConfiguration: { Issuer: environment.issuer.url, Audience: environment.issuer.audiences },
-      IdentitySource: ['$request.header.Authorization'],
-    });
-    for (const route of routes) expect(text(route['AuthorizerId'])).toBe(`\${${authorizer}}`);
+  test("has, for each issuer, the routes of the contract, each behind that issuer's authorizer and its scope", () => {
+    const authorizers = new Map(
+      resources(synthesized, 'AWS::ApiGatewayV2::Authorizer').map(([id, { JwtConfiguration, ...settings }]) => {
+        expect(settings).toMatchObject({
+          AuthorizerType: 'JWT',
+          IdentitySource: ['$request.header.Authorization'],
+        });
+        return [`\${${id}}`, JwtConfiguration];
+      }),
+    );
+    expect(authorizers.size).toBe(environment.issuers.length);
+    const expected = environment.issuers.flatMap(({ name: issuer, url, audiences, scopes }) =>
+      FUNCTION_NAMES.flatMap((name) => {
+        const triggers: readonly Trigger[] = FUNCTIONS[name].triggers;
+        return triggers.flatMap((trigger) => {
+          if (trigger.kind !== 'http') return [];
+          const scope = scopes[trigger.scope];
+          const path = issuer === undefined ? trigger.path : `/i/${issuer}${trigger.path}`;
+          const behind = { Issuer: url, Audience: audiences };
+          return [[`${trigger.method} ${path}`, 'JWT', scope === 'none' ? [] : [scope], behind, name]];
+        });
+      }),
+    );
+    const integrations = new Map(resources(synthesized, 'AWS::ApiGatewayV2::Integration'));
+    const routes = properties(synthesized, 'AWS::ApiGatewayV2::Route').map((route) => [
+      route['RouteKey'],
+      route['AuthorizationType'],
+      asArray(route['AuthorizationScopes']),
+      authorizers.get(text(route['AuthorizerId'])),
+      calledBy(integrations, route['Target']),
+    ]);
+    expect(routes).toHaveLength(expected.length);
+    expect(routes).toEqual(expect.arrayContaining(expected));
   });
 
   test('throttles, answers CORS for exact origins, and logs access without tokens or query strings', () => {
     expect(only(synthesized, 'AWS::ApiGatewayV2::Api')['CorsConfiguration']).toMatchObject({
       AllowOrigins: environment.allowedOrigins,
       AllowHeaders: ['authorization', 'content-type', 'accept', ...(environment.allowedHeaders ?? [])],
-      ExposeHeaders: ['retry-after', 'x-correlation-id', 'apigw-requestid'],
+      ExposeHeaders: [
+        'retry-after',
+        'x-correlation-id',
+        'apigw-requestid',
+        'www-authenticate',
+        'x-amzn-remapped-www-authenticate',
+      ],
     });
     const stage = only(synthesized, 'AWS::ApiGatewayV2::Stage');
     expect(stage['DefaultRouteSettings']).toMatchObject({
@@ -307,7 +329,7 @@ describe.each(environments)('the stack of $name', (synthesized) => {
     const source = readFileSync(path.join(root, 'infra', 'environments', environment.policyFile), 'utf8');
     const checked = checkPolicy(JSON.parse(source));
     for (const name of FUNCTION_NAMES.filter((one) => ENVIRONMENT[one].some((known) => known === 'POLICY_VERSION'))) {
-      expect(readFileSync(path.join(synthesized.bundles, name, 'policy.json'), 'utf8')).toBe(checked.text);
+      expect(readFileSync(path.join(taskRootOf(synthesized, name), 'policy.json'), 'utf8')).toBe(checked.text);
       expect(functionOf(synthesized, name)['Environment']).toMatchObject({
         Variables: { POLICY_FILE: 'policy.json', POLICY_VERSION: checked.digest },
       });

@@ -33,14 +33,23 @@ function parts(synthesized: Synthesized) {
         ? `\${${id(synthesized, 'AWS::SecretsManager::Secret', 'probersecret')}}`
         : `arn:aws:secretsmanager:eu-central-1:111122223333:secret:thoughtspot-broker/${synthesized.name}/prober-AbCdEf`,
     live: (name: FunctionName) => `\${${id(synthesized, 'AWS::Lambda::Alias', `${name}live`)}}`,
+    secretKey: imported ? undefined : `\${${id(synthesized, 'AWS::KMS::Key', 'secretkey')}}`,
     sealContext: {
       'kms:EncryptionContext:purpose': 'ledger-data-key',
+      'kms:EncryptionContext:environment': synthesized.name,
+    },
+    digestContext: {
+      'kms:EncryptionContext:purpose': 'ledger-digest-key',
       'kms:EncryptionContext:environment': synthesized.name,
     },
     viaDynamo: { 'kms:ViaService': `dynamodb.${REGION}.amazonaws.com` },
     viaSecrets: { 'kms:ViaService': `secretsmanager.${REGION}.amazonaws.com` },
   };
 }
+
+test('only gettoken may read the credential: nothing else presents it, in either dialect', () => {
+  expect(SECRET_READERS).toEqual(['gettoken']);
+});
 
 describe.each(environments)('least privilege in $name', (synthesized) => {
   const part = parts(synthesized);
@@ -64,9 +73,21 @@ describe.each(environments)('least privilege in $name', (synthesized) => {
       ['dynamodb:UpdateItem', writes, part.table],
       ['kms:Decrypt', seal, part.sealKey, part.sealContext],
       ['kms:GenerateDataKey', seal && writes, part.sealKey, part.sealContext],
+      ['kms:Decrypt', reads, part.sealKey, part.digestContext],
+      ['kms:GenerateDataKey', writes, part.sealKey, part.digestContext],
       ['kms:Decrypt', reads, part.tableKey, part.viaDynamo],
       ['kms:GenerateDataKey', writes, part.tableKey, part.viaDynamo],
       ['secretsmanager:GetSecretValue', secret, part.secret],
+      ...(part.secretKey === undefined
+        ? []
+        : [
+            ['kms:Decrypt', secret, part.secretKey, part.viaSecrets] as [
+              string,
+              boolean,
+              string,
+              Record<string, string>,
+            ],
+          ]),
       ['secretsmanager:GetSecretValue', name === 'prober', part.proberSecret],
     ];
     expect(
@@ -95,7 +116,12 @@ describe.each(environments)('least privilege in $name', (synthesized) => {
       ['secretsmanager:GetSecretValue', `arn:aws:secretsmanager:${REGION}:111122223333:secret:other-AbCdEf`],
       ['kms:Decrypt', `arn:aws:kms:${REGION}:111122223333:key/other`],
       ['kms:Decrypt', part.sealKey],
-      ['kms:Decrypt', part.sealKey, { ...part.sealContext, 'kms:EncryptionContext:environment': 'other' }],
+      ...[part.sealContext, part.digestContext].map((context): [string, string, Record<string, string>] => [
+        'kms:Decrypt',
+        part.sealKey,
+        { ...context, 'kms:EncryptionContext:environment': 'other' },
+      ]),
+      ['kms:Decrypt', part.sealKey, { ...part.sealContext, 'kms:EncryptionContext:purpose': 'other' }],
       ['kms:Decrypt', part.tableKey],
       ['kms:Decrypt', part.tableKey, part.viaSecrets],
       ...['PutKeyPolicy', 'ScheduleKeyDeletion', 'CreateGrant'].map((action): [string, string] => [

@@ -9,7 +9,6 @@ import { policyCli } from '../../infra/policy/cli.ts';
 import { readDemoUsers } from '../../local/issuer.ts';
 import { readCluster } from '../../local/thoughtspot/cluster.ts';
 import { policy } from '../support/policy-documents.ts';
-import { DIGEST_KEY } from '../support/secrets-manager.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'written-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -38,7 +37,7 @@ const cases = {
     { name: 'a stranger', claims: {}, expect: { refused: 'not-entitled' } },
   ],
 };
-const secret = { secretKey: 'key-1', digestKey: DIGEST_KEY };
+const secret = { secretKey: 'key-1' };
 const prober = { tokenUrl: 'https://issuer.example/token', clientId: 'prober', clientSecret: 's' };
 const users = { audience: 'broker', users: { alice: { about: '', claims } } };
 
@@ -60,7 +59,7 @@ const documents: readonly [string, object, (text: string) => unknown, unknown][]
     (text) => command('explain', written('p.json', JSON.stringify(policy)), '--claims', written('claims.json', text)),
     0,
   ],
-  ['the secret', secret, (text) => parseSecret(text, 'v1').sensitive, ['key-1', DIGEST_KEY]],
+  ['the secret', secret, (text) => parseSecret(text, 'v1').sensitive, ['key-1']],
   ["the prober's secret", prober, parseProberSecret, prober],
   ['demo users', users, (text) => readDemoUsers(written('users.json', text)), users],
   ["the simulator's cluster", readCluster(), (text) => readCluster(written('c.json', text)), readCluster()],

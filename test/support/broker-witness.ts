@@ -3,7 +3,6 @@
  * tokens, and whether a secret leaked. Every answer is checked against docs/openapi.yaml.
  */
 import { isUnfinished, type Lease, personOf } from '../../functions/broker/lease.ts';
-import { makeHandles } from '../../functions/ledger/handles.ts';
 import { SECRET_ID } from '../../local/function-variables.ts';
 import type { LocalBroker } from '../../local/local-broker.ts';
 import { leaksAmong, leaksIn } from './canaries.ts';
@@ -120,15 +119,15 @@ export function witness(broker: LocalBroker): Witness {
 
     async unaccounted(except = []) {
       const live = liveTokens().filter(({ text }) => !except.includes(text));
-      const { leases } = await ledgerRows(broker);
-      const digests = await Promise.all(digestKeys(broker).map(digestUnder));
+      const { leases, tokenDigest } = await ledgerRows(broker);
       const offset = broker.simulator?.switches().clockOffsetMs ?? 0;
       const open = leases.filter(({ state }) => isUnfinished(state));
       const blank = open.filter(({ tokenDigest }) => tokenDigest === undefined);
       blank.sort((one, other) => one.latestEndAt - other.latestEndAt);
       const problems: string[] = [];
       for (const token of [...live].sort((one, other) => one.expiresAt - other.expiresAt)) {
-        const own = leases.find((row) => digests.some((digest) => digest(token.text) === row.tokenDigest));
+        const digest = tokenDigest(token.text);
+        const own = leases.find((row) => row.tokenDigest === digest);
         if (own) {
           if (!isUnfinished(own.state)) problems.push(`a live token of ${token.user} has a row that is ${own.state}`);
           continue;
@@ -166,12 +165,14 @@ export function witness(broker: LocalBroker): Witness {
       const long = new Map<string, string>();
       const short: Record<string, string> = {};
       const secrets = [
+        ['the digest key', (await ledgerRows(broker)).digestKey ?? ''] as const,
         ...secretsIn(broker).map((text, at) => [`secret ${at}`, text] as const),
         ...[...jwts].map((text, at) => [`JWT ${at}`, text] as const),
         ...[...jwts].map((text, at) => [`signature of JWT ${at}`, text.split('.')[2] ?? text] as const),
         ...(broker.simulator?.issued() ?? []).map((text, at) => [`token ${at}`, text] as const),
       ];
       for (const [name, text] of secrets) {
+        if (text === '') continue;
         if (text.length >= 28) long.set(text, name);
         else short[name] = text;
       }
@@ -182,7 +183,7 @@ export function witness(broker: LocalBroker): Witness {
   };
 }
 
-/** Every text in every version of the broker's secret: keys, passwords, the digest key. Names of users do not count. */
+/** Every text in every version of the broker's secret: keys and passwords. Names of users do not count. */
 function secretsIn({ aws }: LocalBroker): string[] {
   const texts = (value: unknown): string[] => {
     if (typeof value === 'string') return [value];
@@ -200,20 +201,4 @@ function documents(values: readonly string[]): unknown[] {
       return value;
     }
   });
-}
-
-function digestKeys({ aws }: LocalBroker): string[] {
-  const keys = documents(aws.secrets.values(SECRET_ID)).flatMap((document) => {
-    const { digestKey } = (document ?? {}) as { digestKey?: unknown };
-    return typeof digestKey === 'string' ? [digestKey] : [];
-  });
-  return [...new Set(keys)];
-}
-
-async function digestUnder(key: string): Promise<(token: string) => string> {
-  const { tokenDigest } = await makeHandles({
-    environment: 'local',
-    digestKey: async () => Buffer.from(key, 'base64'),
-  })();
-  return tokenDigest;
 }

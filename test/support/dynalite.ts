@@ -3,7 +3,7 @@
  * LEDGER_ENDPOINT is set, it is on the server there that speaks DynamoDB's protocol (KMS stays local). Each call creates
  * its own table.
  */
-import { randomUUID } from 'node:crypto';
+import { createSecretKey, randomUUID } from 'node:crypto';
 import {
   type AttributeValue,
   CreateTableCommand,
@@ -17,7 +17,7 @@ import { createTableInput } from '../../functions/contract/table.ts';
 import { type DataKeys, type DataKeysOptions, makeDataKeys } from '../../functions/ledger/data-keys.ts';
 import { type DynamoDbLedgerOptions, makeDynamoDbLedger } from '../../functions/ledger/dynamodb-ledger.ts';
 import { type TableOptions, makeTable } from '../../functions/ledger/table.ts';
-import { AWS_CLIENT_OPTIONS } from '../../functions/wiring/ledger.ts';
+import { AWS_CLIENT_OPTIONS } from '../../functions/wiring/system.ts';
 import type { TokenLedger } from '../../functions/broker/ports.ts';
 import type { Clock } from '../../functions/broker/ports.ts';
 import { startDynamoDb } from '../../local/aws/dynamodb.ts';
@@ -26,7 +26,7 @@ import { type Kms, startKms } from '../../local/aws/kms.ts';
 
 type Item = Record<string, AttributeValue>;
 
-/** `client` is the client of the ledger, `dynamodb` that of its data keys. */
+/** `client` is the client of the ledger, `dynamodb` that of its data keys. Without `digestKey` it is a constant. */
 type Overrides = Partial<Omit<DynamoDbLedgerOptions & DataKeysOptions & TableOptions, 'table' | 'name'>> & {
   readonly dynamodb?: TableOptions['client'];
 };
@@ -54,6 +54,7 @@ export interface LedgerStand {
 const CREDENTIALS = { region: 'eu-west-1', credentials: { accessKeyId: 'local', secretAccessKey: 'local' } };
 
 export const TEST_DIGEST_KEY = Buffer.alloc(32, 7);
+const DIGEST_KEY = createSecretKey(TEST_DIGEST_KEY);
 
 export async function startLedgerStand(clock: Clock, client: object = {}): Promise<LedgerStand> {
   const foreign = process.env['LEDGER_ENDPOINT'];
@@ -75,10 +76,10 @@ export async function startLedgerStand(clock: Clock, client: object = {}): Promi
     kmsClient,
     endpoint,
     sandbox(overrides = {}) {
-      const base = { name: table, environment: 'test', clock, randomness: Math.random, ...overrides };
+      const base = { name: table, environment: 'test', clock, randomness: Math.random, makes: true, ...overrides };
       const keysTable = makeTable({ ...base, client: overrides.dynamodb ?? dynamodb });
       const dataKeys = makeDataKeys({ table: keysTable, kms: kmsClient, keyId, ...base });
-      const digestKey = async () => TEST_DIGEST_KEY;
+      const digestKey = async () => DIGEST_KEY;
       const ledgerTable = makeTable({ client: dynamodb, ...base });
       const ledger = makeDynamoDbLedger({ table: ledgerTable, shards: 4, dataKeys, digestKey, ...base });
       return { ledger, dataKeys };

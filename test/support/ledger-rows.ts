@@ -1,7 +1,9 @@
 /** The rows of a running local broker as they are in its table, including finished rows and cut-offs. */
+import { createSecretKey } from 'node:crypto';
 import { DynamoDBClient, paginateScan, PutItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
 import type { Lease } from '../../functions/broker/lease.ts';
+import { makeHandles } from '../../functions/ledger/handles.ts';
 import { leaseOf } from '../../functions/ledger/item.ts';
 import { TABLE_NAME } from '../../local/function-variables.ts';
 import { REGION } from '../../local/lambda/environment.ts';
@@ -17,6 +19,18 @@ export interface CutOffRow {
 export interface LedgerRows {
   readonly leases: readonly Lease[];
   readonly cutOffs: readonly CutOffRow[];
+  /** The ledger's digest key in base64; undefined before its first use. */
+  readonly digestKey: string | undefined;
+  /** The digest of a token, as in its row; empty before the first use of the key. */
+  readonly tokenDigest: (token: string) => string;
+}
+
+const DIGEST_CONTEXT = { purpose: 'ledger-digest-key', environment: 'local', table: TABLE_NAME };
+
+async function digestUnder(bytes: Buffer | undefined): Promise<LedgerRows['tokenDigest']> {
+  if (bytes === undefined) return () => '';
+  const key = createSecretKey(bytes);
+  return (await makeHandles({ environment: 'local', digestKey: async () => key })(Infinity)).tokenDigest;
 }
 
 function clientOf({ aws }: Pick<LocalBroker, 'aws'>): DynamoDBClient {
@@ -42,11 +56,14 @@ export async function ledgerRows(broker: Pick<LocalBroker, 'aws'>): Promise<Ledg
   const client = clientOf(broker);
   const leases: Lease[] = [];
   const cutOffs: CutOffRow[] = [];
+  let digestKey: Buffer | undefined;
   try {
     for await (const page of paginateScan({ client }, { TableName: TABLE_NAME, ConsistentRead: true })) {
       for (const item of page.Items ?? []) {
         const partition = item['pk']?.S ?? '';
         if (partition.startsWith('u#')) leases.push(leaseOf(unmarshall(item), () => ''));
+        if (partition === 'key#local' && item['sk']?.S === 'digest')
+          digestKey = broker.aws.kms.unwrapped(item['wrapped']?.B ?? new Uint8Array(), DIGEST_CONTEXT);
         if (partition === 'cutoffs') {
           const pending = item['pending']?.BOOL === true;
           cutOffs.push({ scope: item['sk']?.S ?? '', before: Number(item['before']?.N), pending });
@@ -56,5 +73,5 @@ export async function ledgerRows(broker: Pick<LocalBroker, 'aws'>): Promise<Ledg
   } finally {
     client.destroy();
   }
-  return { leases, cutOffs };
+  return { leases, cutOffs, digestKey: digestKey?.toString('base64'), tokenDigest: await digestUnder(digestKey) };
 }

@@ -4,7 +4,7 @@
  * every port call. They throw to crash or fail there, and return a promise to stall. A throw in `beforeCall` means that
  * nothing was written; a throw in `afterCall`, that it was written and the answer is lost. It is fast with a million rows.
  */
-import { createHash } from 'node:crypto';
+import { createHash, createSecretKey } from 'node:crypto';
 import { Failure } from '../../functions/broker/failure.ts';
 import {
   type CallerId,
@@ -83,8 +83,9 @@ const MOST_LOOKS_AT_ONE_TIME = 20_000;
 
 export function makeMemoryLedger(options: MemoryLedgerOptions): MemoryLedger {
   const { clock, shards = 16 } = options;
-  const digestKey = createHash('sha256').update('memory ledger').digest();
-  const handles = makeHandles({ environment: 'memory', digestKey: async () => digestKey });
+  const digestKey = createSecretKey(createHash('sha256').update('memory ledger').digest());
+  const handlesUntil = makeHandles({ environment: 'memory', digestKey: async () => digestKey });
+  const handles = () => handlesUntil(Infinity);
   const users = new Map<string, Map<string, Map<number, Row>>>();
   const callers = new Map<string, Set<Row>>();
   const dueShards = Array.from({ length: shards }, () => new SortedList<Due>(byDue));
@@ -244,10 +245,11 @@ export function makeMemoryLedger(options: MemoryLedgerOptions): MemoryLedger {
         Math.max(cutOffs.get('all')?.before ?? 0, cutOffs.get(`org#${orgId}`)?.before ?? 0),
       ),
 
-    raiseCutOff: (scope, before, deadline) =>
+    raiseCutOff: (scope, before, deadline, always = false) =>
       call('raiseCutOff', [scope, before], deadline, () => {
-        const old = cutOffs.get(scopeKey(scope));
-        if (!old || old.before < before) cutOffs.set(scopeKey(scope), { scope, before, pending: true });
+        const stored = cutOffs.get(scopeKey(scope))?.before ?? 0;
+        if (!always && before <= stored) return;
+        cutOffs.set(scopeKey(scope), { scope, before: Math.max(before, stored + 1), pending: true });
       }),
 
     pendingCutOffs: (deadline) =>

@@ -34,8 +34,6 @@ export function secretStore(initial: Partial<Record<Stage, Stored>>) {
   };
 }
 
-export const DIGEST_KEY = Buffer.alloc(32, 7).toString('base64');
-
 export function secretText(secretKey: string, more: object = {}): string {
-  return JSON.stringify({ secretKey, digestKey: DIGEST_KEY, ...more });
+  return JSON.stringify({ secretKey, ...more });
 }

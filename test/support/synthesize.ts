@@ -2,19 +2,20 @@
  * Synthesizes every environment, and two made-up ones that use every option, into the folder that is its argument. It is
  * a separate program, because plain Node loads the CDK several times faster than a test runner does.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { Validations } from 'aws-cdk-lib';
 import type { IConstruct } from 'constructs';
 import { FUNCTION_NAMES } from '../../functions/contract/functions.ts';
 import { makeBrokerApp } from '../../infra/broker-app.ts';
-import { bundleFunctions } from '../../infra/bundles.ts';
+import { bundleAll } from '../../infra/bundles.ts';
 import { knownEnvironments, loadEnvironment } from '../../infra/environment-files.ts';
-import { environmentPolicy } from '../../infra/environment-policy.ts';
 import { parseEnvironment } from '../../infra/environments/environment.ts';
 import type { Environment } from '../../infra/environments/environment.ts';
 import prod from '../../infra/environments/prod.ts';
 
+const [issuer] = prod.issuers;
 const target = { account: '111122223333', region: 'eu-central-1' };
 
 const everyOption = parseEnvironment(
@@ -32,7 +33,10 @@ const everyOption = parseEnvironment(
     ],
     alarms: { topicArn: 'arn:aws:sns:eu-central-1:111122223333:on-call' },
     allowedHeaders: ['traceparent', 'baggage', 'sentry-trace'],
-    issuer: { ...prod.issuer, jwksUri: 'https://login.example.com/keys', refuseNonce: true },
+    issuers: [
+      { ...issuer, jwksUri: 'https://login.example.com/keys', refuseNonce: true },
+      { ...issuer, name: 'partner', url: 'https://login.partner.example/', audiences: ['broker', 'a2'] },
+    ],
     customDomain: {
       name: 'tokens.example.com',
       certificateArn: 'arn:aws:acm:eu-central-1:111122223333:certificate/00000000-0000-4000-8000-000000000000',
@@ -46,7 +50,7 @@ const importedSecret = parseEnvironment(
   {
     ...prod,
     purpose: 'staging',
-    issuer: { ...prod.issuer, scopes: { token: 'none', revoke: 'broker:revoke' } },
+    issuers: [{ ...issuer, scopes: { token: 'none', revoke: 'broker:revoke' } }],
     secret: { import: 'shared/thoughtspot' },
     prober: { secret: { import: 'thoughtspot-broker/imported-secret/prober' } },
     deprovisionedEvents: { source: 'com.example.identity', eventBusName: 'identity' },
@@ -60,16 +64,16 @@ const environments: Environment[] = [
   everyOption,
   importedSecret,
 ];
+const bundles = await bundleAll(mkdtempSync(path.join(os.tmpdir(), 'bundles-')));
 for (const environment of environments) {
   const own = path.join(folder, environment.name);
   mkdirSync(own, { recursive: true });
-  const policy = environmentPolicy(environment);
-  const bundles = await bundleFunctions(path.join(own, 'bundles'), policy);
-  const app = makeBrokerApp(environment, policy, bundles, path.join(own, 'assembly'));
+  const app = makeBrokerApp(environment, bundles, path.join(own, 'assembly'));
   app.synth();
   writeFileSync(path.join(own, 'environment.json'), JSON.stringify(environment));
   writeFileSync(path.join(own, 'acknowledged.json'), JSON.stringify(app.node.findAll().flatMap(acknowledged)));
 }
+rmSync(bundles, { recursive: true });
 
 /** Id and reason of each finding that a construct acknowledges. */
 function acknowledged(construct: IConstruct): [string, string][] {

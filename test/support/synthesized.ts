@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
+import type { FunctionName } from '../../functions/contract/functions.ts';
 import type { Environment } from '../../infra/environments/environment.ts';
 
 const ROOT = path.join(import.meta.dirname, '..', '..');
@@ -20,8 +21,6 @@ export interface Synthesized {
   readonly text: string;
   /** The cloud assembly: template, assets, manifest. */
   readonly assembly: string;
-  /** Folder of the bundle of each function. */
-  readonly bundles: string;
   /** Findings that are acknowledged: id and reason. */
   readonly acknowledged: ReadonlyMap<string, string>;
   /** Findings that are not acknowledged, including warnings, but for our own warnings of what an environment chose. */
@@ -93,7 +92,6 @@ function read(folder: string, name: string): Synthesized {
     template: JSON.parse(text) as Synthesized['template'],
     text,
     assembly,
-    bundles: path.join(folder, 'bundles'),
     acknowledged: new Map(json('acknowledged.json') as [string, string][]),
     open: report.pluginReports
       .flatMap(({ violations }) => violations.map((v) => `${v.ruleName}: ${v.description}`))
@@ -106,6 +104,14 @@ export function resources({ template }: Synthesized, type: string): [string, Rec
   return Object.entries(template.Resources)
     .filter(([, resource]) => resource.Type === type)
     .map(([id, resource]) => [id, resource.Properties]);
+}
+
+/** The folder that a function of the template runs from: its bundle and its policy. */
+export function taskRootOf(synthesized: Synthesized, name: FunctionName): string {
+  const [, properties] =
+    resources(synthesized, 'AWS::Lambda::Function').find(([id]) => id.startsWith(`${name}function`)) ?? [];
+  const { S3Key } = properties?.['Code'] as { S3Key: string };
+  return path.join(synthesized.assembly, `asset.${path.basename(S3Key, '.zip')}`);
 }
 
 function digest(): string {

@@ -404,6 +404,17 @@ export function describeLedger(name: string, start: () => Promise<Subject>): voi
         expect(await pendingOf(73)).toMatchObject({ before: 600 });
       });
 
+      it('are raised above the stored one by whoever means what there is now, even all at once', async () => {
+        await ledger.raiseCutOff(org(76), 500, deadline);
+        await ledger.advanceCutOff({ scope: org(76), before: 500, pending: true }, null, deadline);
+        await ledger.raiseCutOff(org(76), 300, deadline, true);
+        expect(await pendingOf(76)).toEqual({ scope: org(76), before: 501, pending: true });
+        await Promise.all([1, 2, 3].map(() => ledger.raiseCutOff(org(76), 300, deadline, true)));
+        expect(await ledger.cutOffFor(76, deadline)).toBe(504);
+        await ledger.raiseCutOff(org(76), 900, deadline, true);
+        expect(await ledger.cutOffFor(76, deadline)).toBe(900);
+      });
+
       it('for all cover every org, the higher one counts', async () => {
         await ledger.raiseCutOff(org(74), 400, deadline);
         await ledger.raiseCutOff({ kind: 'all' }, 300, deadline);

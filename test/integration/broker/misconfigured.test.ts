@@ -3,7 +3,7 @@ import { startLocalBroker } from '../../../local/local-broker.ts';
 import { SECRET_ID } from '../../../local/function-variables.ts';
 import { type Answered, witness } from '../../support/broker-witness.ts';
 import { leaksIn } from '../../support/canaries.ts';
-import { DIGEST_KEY, secretText } from '../../support/secrets-manager.ts';
+import { secretText } from '../../support/secrets-manager.ts';
 
 const CANARY = 'canary-5d3f0c2a-misplaced';
 
@@ -27,9 +27,9 @@ test('a malformed secret is 500, with the path in the log only, and its repair n
     const good = secretText(broker.simulator?.secretKey() ?? '');
     const faulty = [
       CANARY,
-      `{"secretKey":"${CANARY}"}`,
+      `{"secretKey":"${CANARY}","orgs":{"acme":{}}}`,
       secretText(`${CANARY}\n`),
-      `{"password":"${CANARY}","digestKey":"${DIGEST_KEY}"}`,
+      `{"password":"${CANARY}"}`,
       secretText('x', { [CANARY]: 1 }),
     ];
     for (const text of faulty) {

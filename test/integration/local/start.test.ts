@@ -102,6 +102,7 @@ describe('npm start', () => {
     await program.ended;
     simulatorPort.close();
     expect(program.text()).toContain('real cluster https://acme.thoughtspot.invalid');
+    expect(program.text()).toContain('tokens of an earlier run are not known here');
     expect(program.text()).not.toContain(key);
   });
 

@@ -335,6 +335,29 @@ describe('an operator', () => {
   });
 });
 
+test('"revoke all" twice within a second ends what was minted between, though the clock of the second is behind', async () => {
+  const world = makeWorld();
+  const { process, issuer, clock } = world;
+  await process().getToken('ann');
+  await clock.advance(5_000);
+  await process().revoke(asOperator(), { kind: 'all' });
+  const between = await process().getToken('ann');
+  await clock.advance(500);
+  const behind = process({ clock: { ...clock, now: () => clock.now() - 800 } });
+  await behind.revoke(asOperator(), { kind: 'all' }, clock.now() - 800);
+  await clock.drive(process().sweep());
+  expect(issuer.isLive(between.token)).toBe(false);
+  expect((await process().getToken('ann')).reused).toBe(false);
+});
+
+test('a name of whom no token lives is a count in the answer, a metric and a warning, never a silent nothing', async () => {
+  const { process, signals } = makeWorld();
+  await process().getToken('ann');
+  const asked = { kind: 'user', userNames: ['ann', 'an n', 'nobody'] } as const;
+  expect(await process().revoke(asOperator(), asked)).toEqual({ revoked: 1, pending: 0, unmatched: 2 });
+  expect(signals.get('unmatched-name')).toBe(2);
+});
+
 describe('an event', () => {
   const deprovisioned: Revoker = { kind: 'event', source: 'deprovisioned', name: 'user.deprovisioned' };
 

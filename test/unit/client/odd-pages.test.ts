@@ -4,6 +4,7 @@ import { ask, never, offline, pass, status, useRig } from './rig.ts';
 
 const rig = useRig();
 /** Libraries reject with anything. */
+// eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
 const rejecting = (reason: unknown) => () => Promise.reject<string>(reason);
 
 describe('getAccessToken', () => {

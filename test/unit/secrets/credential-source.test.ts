@@ -37,7 +37,7 @@ describe('the credential', () => {
 
   test('is read once for all who ask at the same time', async () => {
     const { source, store } = world({ AWSCURRENT: version('a') });
-    await Promise.all([source.current(FAR), source.current(FAR), source.digestKey()]);
+    await Promise.all([source.current(FAR), source.current(FAR), source.current(FAR)]);
     expect(store.reads).toHaveLength(1);
   });
 
@@ -144,17 +144,29 @@ describe('after ThoughtSpot refused the credential', () => {
     expect(await source.replacementFor(refused, FAR)).toBeUndefined();
   });
 
-  test('a stampede reads once, and the next only after the cool-down', async () => {
+  test('a stampede reads once, and the next only after a cool-down of 1 s, then of 2 s', async () => {
     const { source, store, clock } = world({ AWSCURRENT: version('a') });
     const refused = await source.current(FAR);
     const all = await Promise.all(Array.from({ length: 20 }, () => source.replacementFor(refused, FAR)));
     expect(all.every((found) => found === undefined)).toBe(true);
     expect(store.reads).toEqual(['AWSCURRENT', 'AWSCURRENT', 'AWSPENDING']);
+    for (const pauseMs of [1_000, 2_000, 2_000]) {
+      store.reads.length = 0;
+      await clock.advance(pauseMs - 1);
+      expect(await source.replacementFor(refused, FAR)).toBeUndefined();
+      expect(store.reads).toEqual([]);
+      await clock.advance(1);
+      expect(await source.replacementFor(refused, FAR)).toBeUndefined();
+      expect(store.reads).toEqual(['AWSCURRENT', 'AWSPENDING']);
+    }
     store.put('AWSCURRENT', version('b'));
-    await clock.advance(29_999);
-    expect(await source.replacementFor(refused, FAR)).toBeUndefined();
-    await clock.advance(1);
+    await clock.advance(2_000);
     expect(keyOf(await source.replacementFor(refused, FAR))).toBe('key-b');
+    const next = await source.current(FAR);
+    await clock.advance(1_000);
+    store.reads.length = 0;
+    expect(await source.replacementFor(next, FAR)).toBeUndefined();
+    expect(store.reads).toEqual(['AWSCURRENT', 'AWSPENDING']);
   });
 
   test('who was refused with an older one gets the current one without a read', async () => {

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { Failure } from '../../../functions/broker/failure.ts';
 import { parseSecret } from '../../../functions/secrets/credential.ts';
-import { DIGEST_KEY, secretText } from '../../support/secrets-manager.ts';
+import { secretText } from '../../support/secrets-manager.ts';
 
 const KEY = '5d3f0c2a-canary-secret-key';
 const faultOf = (text: string) => {
@@ -15,21 +15,17 @@ const faultOf = (text: string) => {
 
 describe('the secret', () => {
   test('holds a key for the cluster, and own ones for organisations', () => {
-    const { credential, digestKey } = parseSecret(
+    const { credential } = parseSecret(
       secretText(KEY, { orgs: { 2: { secretKey: 'org-two' } }, serviceUser: 'svc' }),
       'v1',
     );
     if (credential.kind !== 'secret-key') throw new Error(credential.kind);
     expect([credential.secretKeyFor(0), credential.secretKeyFor(2)]).toEqual([KEY, 'org-two']);
     expect(credential).toMatchObject({ version: 'v1', serviceUser: 'svc' });
-    expect(digestKey).toHaveLength(32);
   });
 
   test('or the password of a service account', () => {
-    const { credential } = parseSecret(
-      JSON.stringify({ userName: 'svc', password: 'pw-1', digestKey: DIGEST_KEY }),
-      'v1',
-    );
+    const { credential } = parseSecret(JSON.stringify({ userName: 'svc', password: 'pw-1' }), 'v1');
     if (credential.kind !== 'password') throw new Error(credential.kind);
     expect([credential.userName, credential.password()]).toEqual(['svc', 'pw-1']);
   });
@@ -43,10 +39,7 @@ describe('the secret', () => {
     ['a copy', (value: unknown) => inspect({ ...(value as object) })],
   ])('does not show itself in %s', (_name, print) => {
     const byKey = parseSecret(secretText(KEY, { orgs: { 2: { secretKey: `${KEY}-2` } } }), 'v1').credential;
-    const byPassword = parseSecret(
-      JSON.stringify({ userName: 'svc', password: KEY, digestKey: DIGEST_KEY }),
-      'v1',
-    ).credential;
+    const byPassword = parseSecret(JSON.stringify({ userName: 'svc', password: KEY }), 'v1').credential;
     expect(print(byKey)).not.toContain(KEY);
     expect(print(byPassword)).not.toContain(KEY);
   });
@@ -56,24 +49,9 @@ describe('the secret', () => {
     ['a bare key', KEY, '$: is not JSON'],
     ['a list', `["${KEY}"]`, '$: is not an object'],
     ['nothing', '{}', '$: has neither secretKey nor userName and password'],
-    ['no digest key', `{"secretKey":"${KEY}"}`, '$.digestKey: is missing or not a string'],
-    [
-      'a short digest key',
-      secretText(KEY, { digestKey: btoa(KEY.slice(0, 20)) }),
-      '$.digestKey: is not base64 of 32 bytes or more',
-    ],
-    [
-      'a digest key in hex',
-      secretText(KEY, { digestKey: 'zz'.repeat(31) + '-' }),
-      '$.digestKey: is not base64 of 32 bytes or more',
-    ],
     ['an empty key', secretText(''), '$.secretKey: is empty'],
     ['a key with a newline', secretText(`${KEY}\n`), '$.secretKey: has white space at an end or a line break'],
-    [
-      'a key that is a number',
-      `{"secretKey":1,"digestKey":"${DIGEST_KEY}"}`,
-      '$.secretKey: is missing or not a string',
-    ],
+    ['a key that is a number', `{"secretKey":1}`, '$.secretKey: is missing or not a string'],
     [
       'both credentials',
       secretText(KEY, { userName: 'svc', password: KEY }),
@@ -82,7 +60,7 @@ describe('the secret', () => {
     ['an org without a key', secretText(KEY, { orgs: { 2: {} } }), '$.orgs.2.secretKey: is missing or not a string'],
     ['an org by name', secretText(KEY, { orgs: { acme: { secretKey: KEY } } }), '$.orgs.acme: '],
     ['a key for a name', secretText('other', { [KEY]: 'secretKey' }), '$: has unknown fields ((unprintable))'],
-    ['half an account', `{"userName":"svc","digestKey":"${DIGEST_KEY}"}`, '$.password: is missing or not a string'],
+    ['half an account', `{"userName":"svc"}`, '$.password: is missing or not a string'],
   ])('with %s is a misconfiguration that names the path and never the value', (_name, text, expected) => {
     const failure = faultOf(text);
     expect(failure.code).toBe('misconfigured');
@@ -91,14 +69,20 @@ describe('the secret', () => {
   });
 
   test('names all faults at once', () => {
-    expect(faultOf('{"secretKey":"","digestKey":"x"}').reason).toMatch(/secretKey.*digestKey/);
+    expect(faultOf('{"secretKey":"","serviceUser":""}').reason).toMatch(/secretKey.*serviceUser/);
   });
 
-  test('is the same credential if only the version or the digest key differ', () => {
-    const other = Buffer.alloc(32, 8).toString('base64');
-    expect(parseSecret(secretText('a'), 'v1').identity).toBe(
-      parseSecret(secretText('a', { digestKey: other }), 'v2').identity,
-    );
+  test.each([
+    ['a key', secretText('a')],
+    ['an account', JSON.stringify({ userName: 'a', password: 'p' })],
+  ])('may still hold with %s the digest key of before, whatever it is; it is not used', (_name, text) => {
+    const old = { ...(JSON.parse(text) as object), digestKey: 'of before' };
+    const { sensitive, identity } = parseSecret(text, 'v1');
+    expect(parseSecret(JSON.stringify(old), 'v2')).toMatchObject({ sensitive, identity });
+  });
+
+  test('is the same credential if only the version differs', () => {
+    expect(parseSecret(secretText('a'), 'v1').identity).toBe(parseSecret(secretText('a'), 'v2').identity);
     expect(parseSecret(secretText('a'), 'v1').identity).not.toBe(parseSecret(secretText('b'), 'v1').identity);
   });
 });

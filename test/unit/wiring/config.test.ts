@@ -4,7 +4,7 @@ import {
   ENVIRONMENT_VARIABLES,
   type EnvironmentVariable,
 } from '../../../functions/contract/environment.ts';
-import { FUNCTION_NAMES } from '../../../functions/contract/functions.ts';
+import { FUNCTION_NAMES, type FunctionName } from '../../../functions/contract/functions.ts';
 import { readConfig, readTelemetryConfig } from '../../../functions/wiring/config.ts';
 
 const ISSUER = {
@@ -33,9 +33,9 @@ const GOOD: Record<EnvironmentVariable, string> = {
   PROBER_SECRET_ID: 'broker/prod/prober',
 };
 
-function reasonOf(environment: NodeJS.ProcessEnv): string {
+function reasonOf(environment: NodeJS.ProcessEnv, of: FunctionName = 'revoketoken'): string {
   try {
-    readConfig('revoketoken', environment);
+    readConfig(of, environment);
   } catch (error) {
     if (error instanceof Failure && error.code === 'misconfigured') return error.reason ?? '';
     throw error;
@@ -114,12 +114,20 @@ describe('the environment', () => {
     ['ISSUERS', issuers({ algorithms: ['HS256'] })],
     ['ISSUERS', issuers({ algorithms: ['none'] })],
     ['ISSUERS', issuers({ jwksUri: 'http://canary.example/keys' })],
+    ['ISSUERS', issuers({ name: 'first' })],
+    ['ISSUERS', JSON.stringify([ISSUER, { ...ISSUER, url: 'https://canary.example' }])],
+    ['ISSUERS', JSON.stringify([ISSUER, { ...ISSUER, name: 'partner' }])],
+    ['ISSUERS', JSON.stringify([ISSUER, { ...ISSUER, name: 'partner', url: 'https://login.example.com' }])],
+    ['ISSUERS', JSON.stringify([ISSUER, { ...ISSUER, name: 'p/q', url: 'https://canary.example' }])],
     ['ISSUERS', issuers({ refuseNonce: 'yes' })],
     ['ISSUERS', issuers({ jwksUrl: 'https://canary.example/keys' })],
     ['SWEEP_RATE', '101'],
     ['SWEEP_RATE', ''],
   ])('refuses %s=%s, and does not repeat what may be a secret', (variable, value) => {
-    const reason = reasonOf({ ...GOOD, [variable]: value });
+    const reason = reasonOf(
+      { ...GOOD, [variable]: value },
+      variable === 'THOUGHTSPOT_SECRET_ID' ? 'gettoken' : 'revoketoken',
+    );
     expect(reason).toMatch(new RegExp(`^environment variables: ${variable} (must be|is not set)`));
     if (value !== '' && value.length > 4) expect(reason).not.toContain(value);
     expect(reason).not.toContain('canary');

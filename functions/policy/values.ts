@@ -1,6 +1,7 @@
 /** What a rule gives, worked out from the claims of a caller: texts, lists, the org. */
 import type { Claims, ClaimValue } from '../broker/ports.ts';
 import type { Claim, ClaimText, Org, Tables, Template, Text, Values } from './document.ts';
+import { UNPRINTABLE } from '../contract/shapes.ts';
 import { fold } from './fold.ts';
 import { expressionOf, isList, kindOf, nameOf, readClaim, UNREADABLE } from './match.ts';
 
@@ -13,8 +14,6 @@ export const LONGEST_TEXT = 254;
 /** ThoughtSpot's words for "all rows" and "no rows" begin like this, folded: they must never come from a claim. */
 const WILDCARD = 'ts_wildcard';
 
-/** Control, format, surrogate, private-use, unassigned and other invisible characters, and line separators. */
-const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
 /** Invisible characters that join or separate letters in Persian and Indic names, and make up emoji. */
 const JOINERS = /[\u200c\u200d\ufe0f]/g;
 

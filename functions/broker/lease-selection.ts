@@ -1,8 +1,12 @@
 /** Which leases a request is about, and whether the caller may revoke them. */
 import { Failure } from './failure.ts';
 import { type Lease, personOf, sameCaller } from './lease.ts';
+import { EVER } from './list-leases.ts';
 import type { Caller, Entitlements, SessionInfo, World } from './ports.ts';
 import type { Revoker, RevokeSelection } from './use-cases.ts';
+
+/** Rows of the due index to read at once. */
+const PAGE = 500;
 
 type Searched = Pick<World, 'ledger' | 'issuer'> & Pick<Entitlements, 'usersOf'>;
 
@@ -14,6 +18,9 @@ export interface Unledgered {
 
 export type Selected = { readonly leases: Iterable<Lease> | AsyncIterable<Lease> } | Unledgered;
 
+/** Is told of each user name that no unfinished lease is of. */
+export type OnUnmatched = () => void;
+
 /**
  * The rows of a selection. Throws `insufficient-scope`, or `lease-not-found` for a row that does not exist or is not the
  * revoker's own.
@@ -24,6 +31,7 @@ export async function selectLeases(
   selection: Exclude<RevokeSelection, { kind: 'org' | 'all' }>,
   asOf: number,
   deadline: number,
+  onUnmatched: OnUnmatched,
 ): Promise<Selected> {
   switch (selection.kind) {
     case 'mine':
@@ -35,7 +43,14 @@ export async function selectLeases(
       return leasesOfToken(world, revoker, selection.token, deadline);
     case 'user':
       requireOperator(revoker);
-      return { leases: leasesOfUsers(world, revoker, selection.userNames, asOf, deadline) };
+      return { leases: leasesOfUsers(world, revoker, selection.userNames, asOf, deadline, onUnmatched) };
+    case 'policy':
+    case 'rule': {
+      requireOperator(revoker);
+      const isMeant = (lease: Lease) =>
+        selection.kind === 'rule' ? lease.rule === selection.rule : lease.policyVersion === selection.policyVersion;
+      return { leases: leasesAmongAll(world, (lease) => isMeant(lease) && isBefore(revoker, lease, asOf), deadline) };
+    }
   }
 }
 
@@ -124,10 +139,39 @@ async function* leasesOfUsers(
   userNames: readonly string[],
   asOf: number,
   deadline: number,
+  onUnmatched: OnUnmatched,
 ): AsyncGenerator<Lease> {
   for (const user of new Set(userNames.map(personOf))) {
+    let matched = false;
     for await (const lease of ledger.unfinishedOfUser(user, deadline)) {
-      if (revoker.kind === 'caller' || lease.reservedAt < asOf) yield lease;
+      matched = true;
+      if (isBefore(revoker, lease, asOf)) yield lease;
     }
+    if (!matched) onUnmatched();
+  }
+}
+
+function isBefore(revoker: Revoker, lease: Lease, asOf: number): boolean {
+  return revoker.kind === 'caller' || lease.reservedAt < asOf;
+}
+
+/**
+ * All unfinished leases, by the due index, which may lag by a moment. A shard is read to its end before its rows are
+ * written, because a write moves a row to another place of it.
+ */
+async function* leasesAmongAll(
+  { ledger }: Searched,
+  isMeant: (lease: Lease) => boolean,
+  deadline: number,
+): AsyncGenerator<Lease> {
+  for (let shard = 0; shard < ledger.shards; shard += 1) {
+    const meant: Lease[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await ledger.due(shard, EVER, PAGE, cursor, deadline);
+      meant.push(...page.leases.filter(isMeant));
+      cursor = page.next;
+    } while (cursor !== undefined);
+    yield* meant;
   }
 }

@@ -13,8 +13,8 @@ import { policyJsonSchema } from './schema.ts';
 const USAGE = `Checks, explains and tests policy documents, which say who may have which token (docs/policy.md).
 
   npm run policy -- check [<file> ...]            check and lint
-  npm run policy -- explain <file> --claims <claims.json> [--request <request.json>]
-                                                  what this caller would get, and why
+  npm run policy -- explain <file> --claims <claims.json> [--request <request.json>] [--at <seconds>]
+                                                  what this caller would get, and why (--at: seconds since 1970; now)
   npm run policy -- test [<file> [<cases.json>]]  run the cases of a policy (policy.dev.json: policy.dev.cases.json)
   npm run policy -- schema [--write]              print docs/policy.schema.json, or update it
 
@@ -72,7 +72,9 @@ export function policyCli(argv: readonly string[], print: (text: string) => void
           throw new UsageError('explain needs a file and --claims');
         const request = values.request === undefined ? {} : readJson(values.request);
         const { policy } = checkPolicyText(read(file));
-        const explanation = explain(policy, parseQuestion(readJson(values.claims), request));
+        const at = values.at === undefined ? Math.floor(Date.now() / 1_000) : Number(values.at);
+        if (!Number.isSafeInteger(at)) throw new UsageError('--at is a number of seconds since 1970');
+        const explanation = explain(policy, { ...parseQuestion(readJson(values.claims), request), at });
         return answer(
           true,
           show(explanation, () => explainLines(explanation)),
@@ -109,6 +111,7 @@ function parseCommand(argv: readonly string[]) {
       options: {
         claims: { type: 'string' },
         request: { type: 'string' },
+        at: { type: 'string' },
         json: { type: 'boolean', default: false },
         strict: { type: 'boolean', default: false },
         write: { type: 'boolean', default: false },

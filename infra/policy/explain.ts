@@ -3,13 +3,15 @@ import { createHash } from 'node:crypto';
 import * as z from 'zod/mini';
 import type { Caller, Claims, ClaimValue, Decision, Grant, TokenRequest } from '../../functions/broker/ports.ts';
 import { decide, type Policy } from '../../functions/policy/decide.ts';
-import { describeFailure, firstFailure } from '../../functions/policy/match.ts';
+import { describeFailure, firstFailure, recentAt } from '../../functions/policy/match.ts';
 
 export interface Question {
   readonly claims: Claims;
   readonly request?: TokenRequest;
   /** Seconds that the caller's own JWT has left; default: an hour. */
   readonly callerTokenSeconds?: number;
+  /** When the caller asks, as claims have times: seconds since 1970; default: a fixed time. */
+  readonly at?: number;
 }
 
 export const ClaimJson: z.ZodMiniType<ClaimValue> = z.lazy(() =>
@@ -50,28 +52,30 @@ export interface Explanation {
 
 /** Only for display: an explanation is not about a particular cluster. */
 const HOST = 'https://thoughtspot.invalid';
-const NOW = 1_700_000_000_000;
+const AT = 1_700_000_000;
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('base64url');
 
 /** Decides as the broker would, for a caller with these claims. */
 export function decideFor(policy: Policy, question: Question): Decision {
-  return decide(policy, callerOf(question), question.request ?? {}, { host: HOST, now: NOW, sha256 });
+  const now = (question.at ?? AT) * 1_000;
+  return decide(policy, callerOf(question, now), question.request ?? {}, { host: HOST, now, sha256 });
 }
 
 export function explain(policy: Policy, question: Question): Explanation {
   const decision = decideFor(policy, question);
+  const isRecent = recentAt((question.at ?? AT) * 1_000);
   const deciding = policy.rules.findIndex(
-    ({ mode, when }) => mode === 'enforce' && firstFailure(when, question.claims) === undefined,
+    ({ mode, when }) => mode === 'enforce' && firstFailure(when, question.claims, isRecent) === undefined,
   );
   const rules = policy.rules.map(({ name, mode, when }, index) => {
-    const failure = firstFailure(when, question.claims);
+    const failure = firstFailure(when, question.claims, isRecent);
     const asked = deciding < 0 || index <= deciding;
     return {
       rule: name,
       mode,
       holds: failure === undefined,
       decides: index === deciding,
-      why: whyOf(asked, failure === undefined ? undefined : describeFailure(failure, question.claims)),
+      why: whyOf(asked, failure === undefined ? undefined : describeFailure(failure, question.claims, isRecent)),
     };
   });
   const grants = (policy.rules[deciding]?.grants ?? []).flatMap(({ name }) => {
@@ -91,7 +95,7 @@ function whyOf(asked: boolean, failure: string | undefined): string {
   return failure ?? 'holds';
 }
 
-function callerOf({ claims, callerTokenSeconds = 3_600 }: Question): Caller {
+function callerOf({ claims, callerTokenSeconds = 3_600 }: Question, now: number): Caller {
   const text = (name: string, otherwise: string): string => {
     const value = claims[name];
     return typeof value === 'string' ? value : otherwise;
@@ -100,7 +104,7 @@ function callerOf({ claims, callerTokenSeconds = 3_600 }: Question): Caller {
     issuer: text('iss', 'https://issuer.invalid'),
     subject: text('sub', 'someone'),
     claims,
-    expiresAt: NOW + callerTokenSeconds * 1_000,
+    expiresAt: now + callerTokenSeconds * 1_000,
     scopes: ['token'],
   };
 }

@@ -124,7 +124,13 @@ describe.each(environments)('the stack of $name', (synthesized) => {
     expect(only(synthesized, 'AWS::ApiGatewayV2::Api')['CorsConfiguration']).toMatchObject({
       AllowOrigins: environment.allowedOrigins,
       AllowHeaders: ['authorization', 'content-type', 'accept', ...(environment.allowedHeaders ?? [])],
-      ExposeHeaders: ['retry-after', 'x-correlation-id', 'apigw-requestid'],
+      ExposeHeaders: [
+        'retry-after',
+        'x-correlation-id',
+        'apigw-requestid',
+        'www-authenticate',
+        'x-amzn-remapped-www-authenticate',
+      ],
     });
     const stage = only(synthesized, 'AWS::ApiGatewayV2::Stage');
     expect(stage['DefaultRouteSettings']).toMatchObject({

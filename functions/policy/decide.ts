@@ -48,12 +48,23 @@ export function policyOf({ refuse, tables, rules }: PolicyDocument, version: str
 type Fault = { readonly fault: FieldError };
 type Attempt = { readonly grant: Grant } | { readonly refusal: string } | Fault;
 
+/** Why a rule does not hold. */
+type Miss = Condition | 'other-issuer';
+
+/** What a rule asks for that a caller does not have; undefined if it holds. Claims of another issuer are not looked at. */
+export function missOf({ issuer, when }: Rule, caller: Pick<Caller, 'issuer' | 'claims'>): Miss | undefined {
+  return issuer !== undefined && issuer !== caller.issuer ? 'other-issuer' : firstFailure(when, caller.claims);
+}
+
+export const describeMiss = (miss: Miss, claims: Claims): string =>
+  miss === 'other-issuer' ? 'it is for callers of another issuer' : describeFailure(miss, claims);
+
 /** The first rule whose conditions hold decides; a rule in audit mode only reports what it would have decided. */
 export function decide(policy: Policy, caller: Caller, request: TokenRequest, facts: Facts): Decision {
   const reports: string[] = [];
-  const tried: { readonly rule: Rule; readonly failure: Condition }[] = [];
+  const tried: { readonly rule: Rule; readonly failure: Miss }[] = [];
   for (const rule of policy.rules) {
-    const failure = firstFailure(rule.when, caller.claims);
+    const failure = missOf(rule, caller);
     if (failure !== undefined) {
       tried.push({ rule, failure });
       continue;
@@ -70,7 +81,7 @@ export function decide(policy: Policy, caller: Caller, request: TokenRequest, fa
       : { allowed: false, code: 'not-entitled', errors: [], reasons, rule: rule.name };
   }
   const misses = tried.map(
-    ({ rule, failure }) => `rule "${rule.name}" does not match: ${describeFailure(failure, caller.claims)}`,
+    ({ rule, failure }) => `rule "${rule.name}" does not match: ${describeMiss(failure, caller.claims)}`,
   );
   return { allowed: false, code: 'not-entitled', errors: [], reasons: [...reports, ...misses, 'no rule decides'] };
 }
@@ -82,7 +93,7 @@ export function decide(policy: Policy, caller: Caller, request: TokenRequest, fa
 export function usersOf(policy: Policy, caller: Caller): readonly string[] {
   const users = new Set<string>();
   for (const rule of policy.rules) {
-    if (firstFailure(rule.when, caller.claims) !== undefined) continue;
+    if (missOf(rule, caller) !== undefined) continue;
     const person = personFrom(policy, rule, caller.claims);
     if ('value' in person) users.add(person.value);
   }

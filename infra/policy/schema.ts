@@ -176,6 +176,10 @@ const Rule = described(
       z._default(z.enum(['enforce', 'audit']), 'enforce'),
       '`audit`: evaluated and reported as what it would have decided; the next rules decide.',
     ),
+    issuer: described(
+      z.optional(text(2_048)),
+      'The issuer whose callers the rule is for: its `url` in `issuers` of the environment. Required where there are several.',
+    ),
     when: Condition,
     user: described(
       z.union([

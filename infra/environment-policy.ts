@@ -6,13 +6,14 @@ import { EnvironmentError, UPSTREAM_BUDGET } from './environments/environment.ts
 import type { Environment } from './environments/environment.ts';
 import { casesIn, runCases } from './policy/cases.ts';
 import { type CheckedPolicy, checkPolicyText } from './policy/check.ts';
+import { lintPolicy } from './policy/lint.ts';
 import { lineOfValue } from './policy/parse.ts';
 import { PolicyError } from './policy/policy-error.ts';
 
 /**
  * Checks the environment's policy and runs its cases before anything is deployed. Throws EnvironmentError if the file is
- * missing, if the policy has faults or no cases, if a case fails, if a rule has no case, or if the policy's mints would
- * exceed ThoughtSpot's limit at the environment's throttle.
+ * missing, if the policy has faults or no cases, if a case fails, if a rule has no case, if the policy's mints would exceed
+ * ThoughtSpot's limit at the environment's throttle, or, in production, if there is a warning that its rule does not accept.
  */
 export function environmentPolicy(environment: Environment, folder = ENVIRONMENTS_FOLDER): CheckedPolicy {
   const file = path.join(folder, environment.policyFile);
@@ -38,7 +39,9 @@ export function environmentPolicy(environment: Environment, folder = ENVIRONMENT
     throw refuse([`cannot be read (${reasonOf(error)})`]);
   }
   const cases = caseFaults(checked.policy, file.replace(/\.json$/, '.cases.json'));
-  const faults = [...cases, ...rateFaults(environment, checked.policy)];
+  // Where people rely on it, what is often a mistake is one until the rule accepts it.
+  const warnings = environment.purpose === 'production' ? policyWarnings(checked) : [];
+  const faults = [...cases, ...rateFaults(environment, checked.policy), ...warnings.map(([, text]) => text)];
   if (faults.length > 0) throw refuse(faults);
   return checked;
 }
@@ -46,10 +49,13 @@ export function environmentPolicy(environment: Environment, folder = ENVIRONMENT
 /** What an environment may do but probably should not: each with an id and a sentence. */
 export function warningsOf(
   { issuers, revocationSchedules }: Environment,
-  { policy }: CheckedPolicy,
+  checked: CheckedPolicy,
 ): readonly (readonly [id: string, text: string])[] {
-  const longest = Math.max(...policy.rules.flatMap(({ grants }) => grants.map(({ validity }) => validity.maxSeconds)));
+  const longest = Math.max(
+    ...checked.policy.rules.flatMap(({ grants }) => grants.map(({ validity }) => validity.maxSeconds)),
+  );
   return [
+    ...policyWarnings(checked),
     ...issuers.flatMap(({ scopes }, index) => {
       if (scopes.token !== 'none') return [];
       const text = `issuers.${index}.scopes.token is "none": any token of the issuer with this audience is accepted, even an ID token.`;
@@ -63,6 +69,14 @@ export function warningsOf(
       return [['idle-schedule', text] as const];
     }),
   ];
+}
+
+function policyWarnings(checked: CheckedPolicy): readonly (readonly [id: string, text: string])[] {
+  return lintPolicy(checked).map(({ name, rule, problem }) => [
+    `policy-${name}`,
+    `warning ${name}, rule "${rule}": ${problem}` +
+      (name === 'nothing-to-accept' ? '' : `. If it is meant, write "accept": ["${name}"] in the rule`),
+  ]);
 }
 
 function caseFaults(policy: Policy, file: string): string[] {

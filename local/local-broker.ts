@@ -26,6 +26,8 @@ import { defaultPolicy, type ThoughtSpotChoice } from './settings.ts';
 import { readCluster } from './thoughtspot/cluster.ts';
 import { startSimulator, type Simulator, type SimulatorOptions } from './thoughtspot/simulator.ts';
 
+type PolicyOf = (issuers: readonly string[]) => object;
+
 export interface LocalBrokerOptions {
   /** First of six ports in a row; left out: any free ones. */
   readonly basePort?: number;
@@ -37,7 +39,7 @@ export interface LocalBrokerOptions {
   /** Users of a second issuer, whose callers have their routes at `/i/partner/...`. */
   readonly partner?: DemoUsers;
   /** Policy document, or its path, or what makes one of the URLs of the issuers. */
-  readonly policy?: string | object | ((issuers: readonly string[]) => object);
+  readonly policy?: string | object | PolicyOf;
   /** Origins that may call the broker from a browser, in addition to its own. */
   readonly allowOrigins?: readonly string[];
   readonly logLevel?: string;
@@ -132,7 +134,7 @@ async function start(
   };
   const functionSet = keep(
     await buildFunctionSet({
-      policy: typeof policy === 'function' ? policy(urls) : policy,
+      policy: typeof policy === 'function' ? (policy as PolicyOf)(urls) : policy,
       issuers: urls,
       variables: (name) => functionVariables(name, backing, options.variables),
       output,
@@ -170,7 +172,13 @@ async function start(
       allowOrigins,
       allowHeaders: ['authorization', 'content-type', 'accept'],
       allowMethods: ['GET', 'POST'],
-      exposeHeaders: ['retry-after', 'x-correlation-id', 'apigw-requestid'],
+      exposeHeaders: [
+        'retry-after',
+        'x-correlation-id',
+        'apigw-requestid',
+        'www-authenticate',
+        'x-amzn-remapped-www-authenticate',
+      ],
       maxAgeSeconds: 3600,
     },
     pages,

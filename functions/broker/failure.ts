@@ -13,6 +13,8 @@ export interface FailureOptions {
   readonly retryAfterMs?: number;
   /** Faults of the request, sent to the caller. */
   readonly errors?: readonly FieldError[];
+  /** With `sign-in-again`: how old the sign-in may be, s; sent to the caller. */
+  readonly maxAge?: number;
   readonly cause?: unknown;
 }
 
@@ -25,6 +27,7 @@ export class Failure extends Error {
   readonly reason: string | undefined;
   readonly retryAfterMs: number | undefined;
   readonly errors: readonly FieldError[];
+  readonly maxAge: number | undefined;
 
   constructor(code: ProblemCode, options: FailureOptions = {}) {
     super(options.reason === undefined ? code : `${code}: ${options.reason}`, { cause: options.cause });
@@ -33,5 +36,6 @@ export class Failure extends Error {
     this.reason = options.reason;
     this.retryAfterMs = options.retryAfterMs ?? (PROBLEMS[code].retry ? 1_000 : undefined);
     this.errors = options.errors ?? [];
+    this.maxAge = options.maxAge;
   }
 }

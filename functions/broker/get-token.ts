@@ -80,10 +80,10 @@ function authorise(world: Deciding, caller: Caller, request: TokenRequest, now: 
   const decision = world.decide(caller, request, now);
   const who = { caller: { issuer: caller.issuer, subject: caller.subject }, reasons: decision.reasons };
   if (!decision.allowed) {
-    const { rule, code } = decision;
+    const { rule, code, errors, maxAge } = decision;
     world.audit.record({ action: 'deny', ...who, code, ...(rule === undefined ? {} : { rule }) });
     world.signals.emit('denied');
-    throw new Failure(code, { reason: decision.reasons.join('; '), errors: decision.errors });
+    throw new Failure(code, { reason: decision.reasons.join('; '), errors, ...(maxAge !== undefined && { maxAge }) });
   }
   const { user, rule, name: grant, policyVersion } = decision.grant;
   world.audit.record({ action: 'allow', ...who, user, rule, grant, policyVersion });

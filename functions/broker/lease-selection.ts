@@ -14,6 +14,9 @@ export interface Unledgered {
 
 export type Selected = { readonly leases: Iterable<Lease> | AsyncIterable<Lease> } | Unledgered;
 
+/** Is told of each user name that no unfinished lease is of. */
+export type OnUnmatched = () => void;
+
 /**
  * The rows of a selection. Throws `insufficient-scope`, or `lease-not-found` for a row that does not exist or is not the
  * revoker's own.
@@ -24,6 +27,7 @@ export async function selectLeases(
   selection: Exclude<RevokeSelection, { kind: 'org' | 'all' }>,
   asOf: number,
   deadline: number,
+  onUnmatched: OnUnmatched,
 ): Promise<Selected> {
   switch (selection.kind) {
     case 'mine':
@@ -35,7 +39,7 @@ export async function selectLeases(
       return leasesOfToken(world, revoker, selection.token, deadline);
     case 'user':
       requireOperator(revoker);
-      return { leases: leasesOfUsers(world, revoker, selection.userNames, asOf, deadline) };
+      return { leases: leasesOfUsers(world, revoker, selection.userNames, asOf, deadline, onUnmatched) };
   }
 }
 
@@ -124,10 +128,14 @@ async function* leasesOfUsers(
   userNames: readonly string[],
   asOf: number,
   deadline: number,
+  onUnmatched: OnUnmatched,
 ): AsyncGenerator<Lease> {
   for (const user of new Set(userNames.map(personOf))) {
+    let matched = false;
     for await (const lease of ledger.unfinishedOfUser(user, deadline)) {
+      matched = true;
       if (revoker.kind === 'caller' || lease.reservedAt < asOf) yield lease;
     }
+    if (!matched) onUnmatched();
   }
 }

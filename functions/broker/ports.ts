@@ -115,13 +115,16 @@ export interface TokenRequest {
 
 /**
  * `reasons` are for operators (audit), one per rule tried; they name claims, never their values. A caller sees the code,
- * and `errors` if the request itself has faults; every other denial is only `not-entitled`.
+ * `errors` if the request itself has faults, and `maxAge` if only the sign-in is too old; every other denial is only
+ * `not-entitled`.
  */
 export type Decision =
   | { readonly allowed: true; readonly grant: Grant; readonly reasons: readonly string[] }
   | {
       readonly allowed: false;
-      readonly code: 'not-entitled' | 'invalid-request';
+      readonly code: 'not-entitled' | 'invalid-request' | 'sign-in-again';
+      /** With `sign-in-again`: how old the sign-in may be, s. */
+      readonly maxAge?: number;
       readonly errors: readonly FieldError[];
       readonly reasons: readonly string[];
       /** The rule that matched and still could not give a grant; absent if none matched. */

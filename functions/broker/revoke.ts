@@ -54,8 +54,14 @@ export function makeRevokeTokens(
       requireOperator(revoker);
       return cutOff(world, ask, selection);
     }
-    const selected = await selectLeases(world, revoker, selection, asOf, deadline);
-    return 'leases' in selected ? endLeases(world, ask, selected.leases) : endUnledgered(world, ask, selected);
+    let unmatched = 0;
+    const selected = await selectLeases(world, revoker, selection, asOf, deadline, () => (unmatched += 1));
+    if (!('leases' in selected)) return endUnledgered(world, ask, selected);
+    const tally = await endLeases(world, ask, selected.leases);
+    if (unmatched === 0) return tally;
+    world.signals.emit('unmatched-name', unmatched);
+    world.log.warn('a revocation names users of whom no token lives', { unmatched, ...requester(revoker) });
+    return { ...tally, unmatched };
   };
 }
 

@@ -39,6 +39,8 @@ export interface RevokeTally {
   readonly revoked: number;
   /** Leases that the sweep still has to revoke; null if their number is not known (org and all). */
   readonly pending: number | null;
+  /** User names that no unfinished lease is of; absent if there is none. A misspelt name must not look like success. */
+  readonly unmatched?: number;
 }
 
 export type RevokeTokens = (

@@ -31,6 +31,7 @@ export const PROBLEMS = {
     'Send the body as application/json, or send no body.',
   ),
   'invalid-token': problem(401, 'Invalid access token', 'The access token is not valid here; sign in again.'),
+  'sign-in-again': problem(401, 'Sign in again', 'Your sign-in is too old for what you asked for; sign in again.'),
   'not-entitled': problem(403, 'Not entitled', 'The policy of this broker does not grant you what you asked for.'),
   'insufficient-scope': problem(
     403,

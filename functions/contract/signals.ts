@@ -20,6 +20,11 @@ export const SIGNALS = {
   denied: signal('none', 'Count', 'the policy refused a caller'),
   revoked: signal('none', 'Count', 'a lease ended by revocation'),
   expired: signal('none', 'Count', 'a lease ended because its token expired'),
+  'unmatched-name': signal(
+    'none',
+    'Count',
+    'a revocation named a user of whom no token lives; the name may be misspelt',
+  ),
   retried: signal('none', 'Count', 'a revocation was not confirmed and will be retried'),
   compensated: signal('none', 'Count', 'a token was withheld and revoked because a step after the mint failed'),
   'mint-latency': signal('none', 'Milliseconds', 'time ThoughtSpot took to mint'),

@@ -2,7 +2,7 @@
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
 import * as z from 'zod/mini';
 import { Failure, type FieldError } from '../broker/failure.ts';
-import { isObject } from '../contract/shapes.ts';
+import { isObject, UNPRINTABLE } from '../contract/shapes.ts';
 
 export const LARGEST_BODY = 16_384;
 
@@ -62,13 +62,16 @@ function printable(name: string): string {
 
 // --- shapes that several routes share; every message is for the sender -----------------------------------------------
 
-/** Text of 1 to `longest` characters without control characters. */
-export const text = (longest: number) =>
+/** Text of 1 to `longest` characters without those that are `refused`: control characters, unless said otherwise. */
+export const text = (longest: number, refused = /\p{Cc}/u, detail = 'must not hold control characters') =>
   z.string('must be a string').check(
     z.minLength(1, 'must not be empty'),
     z.maxLength(longest, `must have at most ${longest} characters`),
-    z.refine((value) => !/\p{Cc}/u.test(value), 'must not hold control characters'),
+    z.refine((value) => !refused.test(value), detail),
   );
+
+/** Name of a ThoughtSpot user. The policy mints for none that holds what nobody sees: it would match nothing. */
+export const userName = text(256, UNPRINTABLE, 'must not hold invisible characters');
 
 export const integer = (least: number, most: number) =>
   z

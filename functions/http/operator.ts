@@ -2,14 +2,14 @@ import * as z from 'zod/mini';
 import type { TokenLedger } from '../broker/ports.ts';
 import type { LeaseFilter, ListLeases } from '../broker/use-cases.ts';
 import { json } from './answer.ts';
-import { integer, invalid, object, orgId, readFields, text } from './fields.ts';
+import { integer, invalid, object, orgId, readFields, text, userName } from './fields.ts';
 import type { Route } from './http-entry.ts';
 
 const DEFAULT_LIMIT = 50;
 const MOST = 200;
 
 const FILTER = z.strictObject({
-  user: z.optional(text(256)),
+  user: z.optional(userName),
   org: z.optional(orgId),
   state: z.optional(
     z.enum(['reserved', 'live', 'revoking', 'revoked', 'failed', 'orphaned', 'expired'], 'is not a state of a lease'),

@@ -2,7 +2,7 @@ import * as z from 'zod/mini';
 import type { Clock } from '../broker/ports.ts';
 import type { Revoker, RevokeSelection } from '../broker/use-cases.ts';
 import { isObject } from '../contract/shapes.ts';
-import { integer, invalid, object, orgId, readFields, text } from './fields.ts';
+import { integer, invalid, object, orgId, readFields, text, userName } from './fields.ts';
 
 /** How far the sender's clock may be ahead of ours, ms. A cut-off in the future would stop every mint until then. */
 const AHEAD_MS = 300_000;
@@ -24,14 +24,14 @@ const OPERATOR = z.strictObject({ source: z.literal('operator'), requestedAt: z.
 const SELECT = z.strictObject({
   all: z.optional(z.literal(true, 'must be true')),
   orgId: z.optional(orgId),
-  userName: z.optional(text(256)),
+  userName: z.optional(userName),
   olderThanSeconds: z.optional(integer(0, 31_536_000)),
 });
 /** Not strict: EventBridge adds its own fields (id, account, region ...); the sender's are in `detail`. */
 const DEPROVISIONED = z.object({ 'detail-type': z.literal('user.deprovisioned'), time: isoTime, detail: object });
 const DETAIL = z.strictObject({
   userNames: z
-    .array(text(256), 'must be a list of names')
+    .array(userName, 'must be a list of names')
     .check(z.minLength(1, 'is empty'), z.maxLength(1000, 'is too long')),
 });
 

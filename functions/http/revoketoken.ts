@@ -3,13 +3,13 @@ import { Failure } from '../broker/failure.ts';
 import type { Clock } from '../broker/ports.ts';
 import type { RevokeSelection, RevokeTokens } from '../broker/use-cases.ts';
 import { json } from './answer.ts';
-import { orgId, readBody, text } from './fields.ts';
+import { orgId, readBody, text, userName } from './fields.ts';
 import type { Route } from './http-entry.ts';
 
 const BODY = z.strictObject({
   leaseId: z.optional(text(1024)),
   token: z.optional(text(8192)),
-  userName: z.optional(text(256)),
+  userName: z.optional(userName),
   orgId: z.optional(orgId),
   all: z.optional(z.literal(true, 'must be true')),
 });
@@ -23,8 +23,8 @@ export function revoketokenRoute(revokeTokens: RevokeTokens, clock: Clock): Rout
       if (selection.kind === 'token') conceal(selection.token);
       const mayRevokeOthers = caller.scopes.includes('revoke');
       const revoker = { kind: 'caller', caller, mayRevokeOthers } as const;
-      const { revoked, pending } = await revokeTokens(revoker, selection, clock.now(), deadline);
-      return json(pending === 0 ? 200 : 202, { revoked, pending });
+      const tally = await revokeTokens(revoker, selection, clock.now(), deadline);
+      return json(tally.pending === 0 ? 200 : 202, tally);
     },
   };
 }

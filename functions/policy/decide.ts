@@ -8,7 +8,7 @@ import type { Caller, Claims, Decision, Grant, Sha256, TokenRequest } from '../b
 import type { Condition, GrantOffer, PolicyDocument, Rule } from './document.ts';
 import { fingerprint } from './fingerprint.ts';
 import { fold } from './fold.ts';
-import { describeFailure, firstFailure } from './match.ts';
+import { describeFailure, firstFailure, type IsRecent, recentAt } from './match.ts';
 import { entitlementDigest, persistedSource, userPerEntitlement } from './persisted.ts';
 import { provisioningFrom, rightsFrom } from './rights.ts';
 import { isPlainText, LONGEST_TEXT, orgFrom, type Outcome, textFrom } from './values.ts';
@@ -51,20 +51,52 @@ type Attempt = { readonly grant: Grant } | { readonly refusal: string } | Fault;
 /** Why a rule does not hold. */
 type Miss = Condition | 'other-issuer';
 
+type Asker = Pick<Caller, 'issuer' | 'claims'>;
+
 /** What a rule asks for that a caller does not have; undefined if it holds. Claims of another issuer are not looked at. */
-export function missOf({ issuer, when }: Rule, caller: Pick<Caller, 'issuer' | 'claims'>): Miss | undefined {
-  return issuer !== undefined && issuer !== caller.issuer ? 'other-issuer' : firstFailure(when, caller.claims);
+export function missOf({ issuer, when }: Rule, caller: Asker, isRecent: IsRecent): Miss | undefined {
+  return issuer !== undefined && issuer !== caller.issuer
+    ? 'other-issuer'
+    : firstFailure(when, caller.claims, isRecent);
 }
 
-export const describeMiss = (miss: Miss, claims: Claims): string =>
-  miss === 'other-issuer' ? 'it is for callers of another issuer' : describeFailure(miss, claims);
+export const describeMiss = (miss: Miss, claims: Claims, isRecent: IsRecent): string =>
+  miss === 'other-issuer' ? 'it is for callers of another issuer' : describeFailure(miss, claims, isRecent);
 
-/** The first rule whose conditions hold decides; a rule in audit mode only reports what it would have decided. */
+/**
+ * The first rule whose conditions hold decides; a rule in audit mode only reports what it would have decided. Whoever is
+ * refused for age alone, and would be allowed if no time were too old, is told to sign in again.
+ */
 export function decide(policy: Policy, caller: Caller, request: TokenRequest, facts: Facts): Decision {
+  const isRecent = recentAt(facts.now);
+  const tooOld: number[] = [];
+  let asIfNew = false;
+  const judgeAge: IsRecent = (time, limit) => {
+    const recent = isRecent(time, limit);
+    if (recent !== false) return recent;
+    tooOld.push(limit);
+    return asIfNew;
+  };
+  const decision = decideBy(judgeAge, policy, caller, request, facts);
+  if (decision.allowed || tooOld.length === 0) return decision;
+  asIfNew = true;
+  const renewed = decideBy(judgeAge, policy, caller, request, facts);
+  if (!renewed.allowed) return decision;
+  const limits = tooOld.splice(0);
+  const { rule: name } = renewed.grant;
+  // What the rule itself asks for: others before it may ask for more.
+  const rule = policy.rules.find((one) => one.name === name);
+  if (rule !== undefined) firstFailure(rule.when, caller.claims, judgeAge);
+  const maxAge = Math.min(...(tooOld.length > 0 ? tooOld : limits));
+  const reasons = [...decision.reasons, `rule "${name}" would allow it after a new sign-in`];
+  return { allowed: false, code: 'sign-in-again', maxAge, errors: [], reasons, rule: name };
+}
+
+function decideBy(isRecent: IsRecent, policy: Policy, caller: Caller, request: TokenRequest, facts: Facts): Decision {
   const reports: string[] = [];
   const tried: { readonly rule: Rule; readonly failure: Miss }[] = [];
   for (const rule of policy.rules) {
-    const failure = missOf(rule, caller);
+    const failure = missOf(rule, caller, isRecent);
     if (failure !== undefined) {
       tried.push({ rule, failure });
       continue;
@@ -81,19 +113,21 @@ export function decide(policy: Policy, caller: Caller, request: TokenRequest, fa
       : { allowed: false, code: 'not-entitled', errors: [], reasons, rule: rule.name };
   }
   const misses = tried.map(
-    ({ rule, failure }) => `rule "${rule.name}" does not match: ${describeMiss(failure, caller.claims)}`,
+    ({ rule, failure }) => `rule "${rule.name}" does not match: ${describeMiss(failure, caller.claims, isRecent)}`,
   );
   return { allowed: false, code: 'not-entitled', errors: [], reasons: [...reports, ...misses, 'no rule decides'] };
 }
 
 /**
- * Every person that a rule whose conditions hold names for this caller now, rules in audit mode included: ThoughtSpot user
- * names, without what `perEntitlement` adds. For finding a caller's own leases; it grants nothing.
+ * Every person that a rule whose conditions hold names for this caller now, rules in audit mode included, whatever the age
+ * of the sign-in: ThoughtSpot user names, without what `perEntitlement` adds. For finding a caller's own leases; it grants
+ * nothing.
  */
 export function usersOf(policy: Policy, caller: Caller): readonly string[] {
   const users = new Set<string>();
   for (const rule of policy.rules) {
-    if (missOf(rule, caller) !== undefined) continue;
+    const holds = [true, false].some((recent) => missOf(rule, caller, () => recent) === undefined);
+    if (!holds) continue;
     const person = personFrom(policy, rule, caller.claims);
     if ('value' in person) users.add(person.value);
   }

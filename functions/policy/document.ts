@@ -12,13 +12,18 @@ export type Claim = readonly string[];
 
 /** A condition on verified claims. */
 export type Condition = 'always' | Test | AllOf | AnyOf | Not;
-/** A claim that is absent fails every test but `present: false`. */
-export type Test =
-  | { readonly claim: Claim; readonly equals: Scalar }
-  | { readonly claim: Claim; readonly oneOf: readonly Scalar[] }
-  | { readonly claim: Claim; readonly contains: Scalar }
-  | { readonly claim: Claim; readonly matches: string }
-  | { readonly claim: Claim; readonly present: boolean };
+/** `absent`: a caller without the claim certainly fails the test, so that `not` holds. Otherwise neither holds. */
+export type Test = { readonly claim: Claim; readonly absent?: 'allowed' } & Asked;
+export type Asked =
+  | { readonly equals: Scalar }
+  | { readonly oneOf: readonly Scalar[] }
+  | { readonly contains: Scalar }
+  | { readonly matches: string }
+  | { readonly present: boolean }
+  | { readonly atLeast: number }
+  | { readonly atMost: number }
+  /** The claim is a time (seconds since 1970) that lies this long back at most. */
+  | { readonly withinSeconds: number };
 export interface AllOf {
   readonly all: readonly Condition[];
 }

@@ -6,12 +6,21 @@ import type { Claim, Condition, Scalar, Test } from './document.ts';
 /** Longer texts are not matched, so that a hostile claim cannot make a pattern slow. UTF-16 units. */
 export const LONGEST_MATCHED = 1_024;
 
-/** The value of a claim; undefined if any name on the way is absent. Own properties only: no claim is inherited. */
-export function claimValue(claims: Claims, claim: Claim): ClaimValue | undefined {
+/** What a claim that nobody can read has for a value. */
+export const UNREADABLE = Symbol('unreadable');
+type Read = ClaimValue | undefined | typeof UNREADABLE;
+
+/**
+ * The value of a claim; undefined if it is plainly absent; UNREADABLE if the issuer held it back, or if it should be within
+ * something that is no object. Own properties only: no claim is inherited.
+ */
+export function readClaim(claims: Claims, claim: Claim): Read {
   let value: ClaimValue = claims;
   for (const name of claim) {
-    if (!isObject(value) || !Object.hasOwn(value, name)) return undefined;
-    const next: ClaimValue | undefined = value[name];
+    if (value === null) return null;
+    if (!isObject(value)) return UNREADABLE;
+    const next: ClaimValue | undefined = Object.hasOwn(value, name) ? value[name] : undefined;
+    if (value === claims && isHeldBack(claims, name, next)) return UNREADABLE;
     if (next === undefined) return undefined;
     value = next;
   }
@@ -19,37 +28,68 @@ export function claimValue(claims: Claims, claim: Claim): ClaimValue | undefined
 }
 
 /**
+ * Whether the token says that a claim has more than the token holds: its name is in `_claim_names` (OpenID Connect Core,
+ * 5.6.2), or its value is the name of a source. Entra says so of groups that are too many for a token, in the implicit flow
+ * by `hasgroups`; its reference also writes of a claim `groups:src1`.
+ */
+function isHeldBack(claims: Claims, name: string, value: ClaimValue | undefined): boolean {
+  const { _claim_names: names, _claim_sources: sources, hasgroups } = claims;
+  if (Object.hasOwn(claims, `${name}:src1`) || (name === 'groups' && (hasgroups ?? false) !== false)) return true;
+  if (typeof value === 'string' && isObject(sources) && Object.hasOwn(sources, value)) return true;
+  if (isObject(names)) return Object.hasOwn(names, name);
+  // Something is held back, and nobody can tell what.
+  return value === undefined && (names ?? sources ?? null) !== null;
+}
+
+/**
+ * Whether a time (seconds since 1970) lies at most `limit` seconds back; undefined if it cannot be told. The clock, so to
+ * speak, of a condition.
+ */
+export type IsRecent = (time: number, limit: number) => Verdict;
+
+/** How far the issuer's clock may differ from ours, s. */
+const CLOCK_SKEW_S = 5;
+
+/** `now`: epoch ms. A time in the future is no time of a sign-in; one in milliseconds lies far there. */
+export function recentAt(now: number): IsRecent {
+  return (time, limit) => {
+    const age = now / 1_000 - time;
+    return age < -CLOCK_SKEW_S ? undefined : age <= limit + CLOCK_SKEW_S;
+  };
+}
+
+/**
  * The condition that fails, undefined if none does: for `all` its first failing part, for everything else the condition
  * itself. Values are compared as signed: the text "1" is not the number 1. A condition that cannot be judged fails, and
  * so does its negation.
  */
-export function firstFailure(condition: Condition, claims: Claims): Condition | undefined {
+export function firstFailure(condition: Condition, claims: Claims, isRecent: IsRecent): Condition | undefined {
   if (condition !== 'always' && 'all' in condition) {
     for (const part of condition.all) {
-      const failure = firstFailure(part, claims);
+      const failure = firstFailure(part, claims, isRecent);
       if (failure !== undefined) return failure;
     }
     return undefined;
   }
-  return judge(condition, claims) === true ? undefined : condition;
+  return judge(condition, claims, isRecent) === true ? undefined : condition;
 }
 
 /** Undefined: cannot be judged. */
 type Verdict = boolean | undefined;
 
-function judge(condition: Condition, claims: Claims): Verdict {
+function judge(condition: Condition, claims: Claims, isRecent: IsRecent): Verdict {
   if (condition === 'always') return true;
-  if ('all' in condition) return every(condition.all, claims, true);
-  if ('any' in condition) return every(condition.any, claims, false);
-  if ('not' in condition) return opposite(judge(condition.not, claims));
-  return test(condition, claimValue(claims, condition.claim));
+  if ('all' in condition) return every(condition.all, claims, isRecent, true);
+  if ('any' in condition) return every(condition.any, claims, isRecent, false);
+  if ('not' in condition) return opposite(judge(condition.not, claims, isRecent));
+  return judgeTest(condition, readClaim(claims, condition.claim), isRecent);
 }
 
 /** `wanted` if all parts are; the opposite if one part is; undefined if that depends on a part that cannot be judged. */
-function every(parts: readonly Condition[], claims: Claims, wanted: boolean): Verdict {
+function every(parts: readonly Condition[], claims: Claims, isRecent: IsRecent, wanted: boolean): Verdict {
   let verdict: Verdict = wanted;
   for (const part of parts) {
-    const one = judge(part, claims);
+    const one = judge(part, claims, isRecent);
     if (one === !wanted) return one;
     if (one === undefined) verdict = undefined;
   }
@@ -60,21 +100,51 @@ function opposite(verdict: Verdict): Verdict {
   return verdict === undefined ? undefined : !verdict;
 }
 
-function test(condition: Test, value: ClaimValue | undefined): Verdict {
-  if ('equals' in condition) return value === condition.equals;
-  if ('oneOf' in condition) return isScalar(value) && setOf(condition.oneOf).has(value);
-  if ('contains' in condition) return isList(value) && value.includes(condition.contains);
-  if ('present' in condition) return (value !== undefined && value !== null) === condition.present;
-  if (typeof value !== 'string') return false;
-  return value.length <= LONGEST_MATCHED ? expressionOf(condition.matches).test(value) : undefined;
+/** A test of a value. A value of another type than the test asks for says nothing, for or against. */
+export function judgeTest(test: Test, value: Read, isRecent: IsRecent): Verdict {
+  if (value === UNREADABLE) return undefined;
+  if ('present' in test) return (value !== undefined && value !== null) === test.present;
+  if (value === undefined) return test.absent === 'allowed' ? false : undefined;
+  if ('contains' in test) {
+    // Issuers write a list of one as a text.
+    const items = typeof value === 'string' ? [value] : value;
+    if (!isList(items) || !items.every((item) => isLike(item, test.contains))) return undefined;
+    return items.includes(test.contains);
+  }
+  if ('equals' in test) return isLike(value, test.equals) ? value === test.equals : undefined;
+  if ('oneOf' in test) {
+    const { values, type } = setOf(test.oneOf);
+    if (!isScalar(value) || !isLike(value, value)) return undefined;
+    return values.has(value) || (typeof value === type ? false : undefined);
+  }
+  if ('matches' in test) {
+    const readable = typeof value === 'string' && value.length <= LONGEST_MATCHED;
+    return readable ? expressionOf(test.matches).test(value) : undefined;
+  }
+  if (typeof value !== 'number' || !isLike(value, 0)) return undefined;
+  if ('atLeast' in test) return value >= test.atLeast;
+  return 'atMost' in test ? value <= test.atMost : isRecent(value, test.withinSeconds);
 }
 
-const sets = new WeakMap<readonly Scalar[], ReadonlySet<Scalar>>();
+/** Of the same type, and a number that was not rounded when it was read. */
+function isLike(value: ClaimValue, wanted: Scalar): boolean {
+  if (typeof value === 'number' && Math.abs(value) > Number.MAX_SAFE_INTEGER) return false;
+  return typeof value === typeof wanted;
+}
+
+interface Values {
+  readonly values: ReadonlySet<Scalar>;
+  /** Of all of them; undefined if they differ: then a value that is none of them may be one in another spelling. */
+  readonly type: string | undefined;
+}
+const sets = new WeakMap<readonly Scalar[], Values>();
 const expressions = new Map<string, RegExp>();
 
 /** A list of the document as a set, made once. */
-function setOf(list: readonly Scalar[]): ReadonlySet<Scalar> {
-  const set = sets.get(list) ?? new Set(list);
+function setOf(list: readonly Scalar[]): Values {
+  const type = typeof list[0];
+  const made = () => ({ values: new Set(list), type: list.every((one) => typeof one === type) ? type : undefined });
+  const set = sets.get(list) ?? made();
   sets.set(list, set);
   return set;
 }
@@ -87,17 +157,21 @@ export function expressionOf(pattern: string): RegExp {
 }
 
 /** For operators: which test failed on which claim. Never the value of a claim, nor the value it was compared with. */
-export function describeFailure(failure: Condition, claims: Claims): string {
+export function describeFailure(failure: Condition, claims: Claims, isRecent: IsRecent): string {
   if (failure === 'always') return 'always fails';
   if ('all' in failure) return 'one of several conditions does not hold';
-  if ('any' in failure) return `none of ${failure.any.length} alternatives holds: ${alternatives(failure.any, claims)}`;
-  if ('not' in failure) {
-    const met = judge(failure.not, claims) === true;
-    return met
-      ? `a condition holds that must not: ${mentions(failure.not)}`
-      : `a condition that must not hold cannot be judged: ${mentions(failure.not)}`;
+  if ('any' in failure) {
+    const failures = failure.any.map((condition) => firstFailure(condition, claims, isRecent));
+    const told = failures.flatMap((one) => (one === undefined ? [] : [describeFailure(one, claims, isRecent)]));
+    return `none of ${failure.any.length} alternatives holds: ${told.join('; ')}`;
   }
-  return `${state(claims, failure.claim)} ${shortfall(failure)}`;
+  if ('not' in failure) {
+    const met = judge(failure.not, claims, isRecent) === true;
+    return met
+      ? `a condition holds that must not: ${mentions(failure.not, claims)}`
+      : `a condition that must not hold cannot be judged: ${mentions(failure.not, claims)}`;
+  }
+  return `claim "${nameOf(failure.claim)}" (${stateOf(claims, failure.claim)}) ${shortfall(failure)}`;
 }
 
 function shortfall(failure: Test): string {
@@ -105,29 +179,23 @@ function shortfall(failure: Test): string {
   if ('oneOf' in failure) return `is none of the ${failure.oneOf.length} values allowed`;
   if ('contains' in failure) return 'does not contain the item required';
   if ('matches' in failure) return 'does not match the pattern';
-  return `must be ${failure.present ? 'present' : 'absent'}`;
-}
-
-function alternatives(conditions: readonly Condition[], claims: Claims): string {
-  return conditions
-    .map((condition) => firstFailure(condition, claims))
-    .flatMap((failure) => (failure === undefined ? [] : [describeFailure(failure, claims)]))
-    .join('; ');
+  if ('present' in failure) return `must be ${failure.present ? 'present' : 'absent'}`;
+  return 'withinSeconds' in failure ? 'is not recent enough, or no time' : 'is not within the bound';
 }
 
 /** Which tests on which claims a condition makes. */
-function mentions(condition: Condition): string {
+function mentions(condition: Condition, claims: Claims): string {
   if (condition === 'always') return 'always';
-  if ('all' in condition) return condition.all.map(mentions).join(' and ');
-  if ('any' in condition) return condition.any.map(mentions).join(' or ');
-  if ('not' in condition) return `not (${mentions(condition.not)})`;
-  const { claim, ...rest } = condition;
-  return `${Object.keys(rest).join()} on claim "${nameOf(claim)}"`;
+  if ('all' in condition) return condition.all.map((part) => mentions(part, claims)).join(' and ');
+  if ('any' in condition) return condition.any.map((part) => mentions(part, claims)).join(' or ');
+  if ('not' in condition) return `not (${mentions(condition.not, claims)})`;
+  const { claim, absent: _, ...rest } = condition;
+  return `${Object.keys(rest).join()} on claim "${nameOf(claim)}" (${stateOf(claims, claim)})`;
 }
 
-function state(claims: Claims, claim: Claim): string {
-  const value = claimValue(claims, claim);
-  return value === undefined ? `claim "${nameOf(claim)}" is absent and` : `claim "${nameOf(claim)}" (${kindOf(value)})`;
+function stateOf(claims: Claims, claim: Claim): string {
+  const value = readClaim(claims, claim);
+  return value === undefined ? 'absent' : kindOf(value);
 }
 
 /** A claim as people read it. */
@@ -135,15 +203,16 @@ export function nameOf(claim: Claim): string {
   return claim.join(' > ');
 }
 
-export function kindOf(value: ClaimValue): string {
+export function kindOf(value: ClaimValue | typeof UNREADABLE): string {
   if (value === null) return 'null';
+  if (value === UNREADABLE) return 'unreadable';
   return isList(value) ? 'array' : typeof value;
 }
 
-export function isList(value: ClaimValue | undefined): value is readonly ClaimValue[] {
+export function isList(value: Read): value is readonly ClaimValue[] {
   return Array.isArray(value);
 }
 
-function isScalar(value: ClaimValue | undefined): value is Scalar {
+function isScalar(value: Read): value is Scalar {
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
 }

@@ -1,8 +1,9 @@
 /** What a rule gives, worked out from the claims of a caller: texts, lists, the org. */
 import type { Claims, ClaimValue } from '../broker/ports.ts';
 import type { Claim, ClaimText, Org, Tables, Template, Text, Values } from './document.ts';
+import { UNPRINTABLE } from '../contract/shapes.ts';
 import { fold } from './fold.ts';
-import { claimValue, expressionOf, isList, kindOf, nameOf } from './match.ts';
+import { expressionOf, isList, kindOf, nameOf, readClaim, UNREADABLE } from './match.ts';
 
 /** A value, or why there is none: a reason for operators, without any claim's value. */
 export type Outcome<T> = { readonly value: T } | { readonly refusal: string };
@@ -13,8 +14,6 @@ export const LONGEST_TEXT = 254;
 /** ThoughtSpot's words for "all rows" and "no rows" begin like this, folded: they must never come from a claim. */
 const WILDCARD = 'ts_wildcard';
 
-/** Control, format, surrogate, private-use, unassigned and other invisible characters, and line separators. */
-const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
 /** Invisible characters that join or separate letters in Persian and Indic names, and make up emoji. */
 const JOINERS = /[\u200c\u200d\ufe0f]/g;
 
@@ -66,8 +65,9 @@ function caseless(text: string): string {
 }
 
 function oneText(source: ClaimText, claims: Claims, tables: Tables, use: Use): Outcome<string> {
-  const value = claimValue(claims, source.claim);
+  const value = readClaim(claims, source.claim);
   if (value === undefined) return refuse(source.claim, 'is absent');
+  if (value === UNREADABLE) return refuse(source.claim, 'is unreadable');
   const mapped = mapItem(source, value, tables, use);
   if ('refusal' in mapped) return mapped;
   const [only, second] = mapped.value;
@@ -88,8 +88,9 @@ export function listFrom(source: Values, claims: Claims, tables: Tables): Outcom
 /** Like `listFrom`, in the order of the claim or document: bounds of a range are no set. */
 export function valuesFrom(source: Values, claims: Claims, tables: Tables): Outcome<readonly string[]> {
   if (!('claim' in source)) return { value: source };
-  const claim = claimValue(claims, source.claim);
+  const claim = readClaim(claims, source.claim);
   if (claim === undefined) return refuse(source.claim, 'is absent');
+  if (claim === UNREADABLE) return refuse(source.claim, 'is unreadable');
   const values: string[] = [];
   for (const item of isList(claim) ? claim : [claim]) {
     const mapped = mapItem(source, item, tables);
@@ -102,7 +103,7 @@ export function valuesFrom(source: Values, claims: Claims, tables: Tables): Outc
 /** The org: a number of the document, or what the document's table says of a claim. Never a claim itself. */
 export function orgFrom(source: Org, claims: Claims, tables: Tables): Outcome<number> {
   if (typeof source === 'number') return { value: source };
-  const text = asText(claimValue(claims, source.claim));
+  const text = asText(readClaim(claims, source.claim));
   const orgId = text === undefined ? undefined : entryOf(tables, source.table, text);
   return typeof orgId === 'number'
     ? { value: orgId }
@@ -147,7 +148,7 @@ function entryOf(tables: Tables, name: string, text: string): Tables[string][str
 }
 
 /** Texts as they are, whole numbers in decimal: both are what an issuer signs as an identifier. Nothing else. */
-function asText(value: ClaimValue | undefined): string | undefined {
+function asText(value: ReturnType<typeof readClaim>): string | undefined {
   if (typeof value === 'string') return value;
   return typeof value === 'number' && Number.isSafeInteger(value) ? String(value) : undefined;
 }

@@ -54,7 +54,13 @@ export class TokenApi extends Construct {
         allowOrigins: [...allowedOrigins],
         allowMethods: [CorsHttpMethod.GET, CorsHttpMethod.POST],
         allowHeaders: ['authorization', 'content-type', 'accept', ...(environment.allowedHeaders ?? [])],
-        exposeHeaders: ['retry-after', 'x-correlation-id', 'apigw-requestid'],
+        exposeHeaders: [
+          'retry-after',
+          'x-correlation-id',
+          'apigw-requestid',
+          'www-authenticate',
+          'x-amzn-remapped-www-authenticate',
+        ],
         maxAge: Duration.hours(1),
       },
     });

@@ -8,7 +8,8 @@ import { ClaimJson, ClaimsJson, decideFor, explain, RequestJson } from './explai
 
 const Expected = z.union([
   z.strictObject({
-    refused: z.enum(['not-entitled', 'invalid-request']),
+    refused: z.enum(['not-entitled', 'invalid-request', 'sign-in-again']),
+    max_age: z.optional(z.int()),
     rule: z.optional(z.string()),
   }),
   z.strictObject({
@@ -35,6 +36,7 @@ const CasesDocument = z.strictObject({
         claims: ClaimsJson,
         request: z.exactOptional(RequestJson),
         callerTokenSeconds: z.exactOptional(z.int()),
+        at: z.exactOptional(z.int()),
         expect: Expected,
       }),
     )
@@ -97,9 +99,12 @@ function differencesIn(policy: Policy, one: PolicyCase): readonly string[] {
     if (decision.allowed)
       return [`expected refusal ${expect.refused}, got grant "${decision.grant.name}" for ${decision.grant.user}`];
     const sameRule = expect.rule === undefined || expect.rule === decision.rule;
-    return decision.code === expect.refused && sameRule
+    const sameAge = expect.max_age === undefined || expect.max_age === decision.maxAge;
+    return decision.code === expect.refused && sameRule && sameAge
       ? []
-      : [`expected refusal ${expect.refused} ${expect.rule ?? ''}, got ${decision.code} ${decision.rule ?? ''}`];
+      : [
+          `expected refusal ${expect.refused} ${expect.rule ?? ''} ${expect.max_age ?? ''}, got ${decision.code} ${decision.rule ?? ''} ${decision.maxAge ?? ''}`,
+        ];
   }
   if (!decision.allowed) return [`expected a grant, got refusal ${decision.code}: ${decision.reasons.join('; ')}`];
   const { grant } = decision;

@@ -75,7 +75,7 @@ function normalForm({ version, refuse, tables, rules }: Authored['policy']): Pol
 function normalRule(rule: Authored['rule'], path: Path, normaliser: Normaliser, faults: Faults): Rule | undefined {
   const { name, mode, issuer, share, provision } = rule;
   const { perEntitlement } = rule.user;
-  const when = normaliser.condition(rule.when, [...path, 'when']);
+  const when = normaliser.condition(rule.when, [...path, 'when'], rule.absent);
   const user = normaliser.user(rule.user, [...path, 'user']);
   const org = normaliser.org(rule.org, [...path, 'org']);
   const grants = rule.grants.map((grant, index) => normalGrant(grant, [...path, 'grants', index], normaliser, faults));
@@ -140,6 +140,11 @@ function normalCustom(grant: Authored['custom'], path: Path, normaliser: Normali
   }
   if (variables.length + filters.length + parameters.length + objects.length === 0 && isEmpty(groups)) {
     faults.add(path, 'restricts nothing: name variables, filters, parameters, groups or objects, or use kind "full"');
+  }
+  for (const [index, { operator, values }] of filters.entries()) {
+    const widens = /^(NE|NOT_IN)$/.test(operator) && !Array.isArray(values) && values.unlisted === 'skip';
+    if (widens)
+      faults.add([...path, 'filters', index, 'values', 'unlisted'], `must be "refuse" with ${operator}: it excludes`);
   }
   for (const list of ['variables', 'parameters'] as const) requireDistinct(grant[list], [...path, list], faults);
   for (const [index, { values }] of parameters.entries()) {

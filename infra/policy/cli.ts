@@ -4,7 +4,6 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { withoutMark } from '../../functions/contract/shapes.ts';
 import { casesIn, runCases } from './cases.ts';
-import type { EnvironmentInput } from '../environments/environment.ts';
 import { checkPolicyText } from './check.ts';
 import { explain, parseQuestion } from './explain.ts';
 import { lintPolicy } from './lint.ts';
@@ -15,8 +14,8 @@ import { policyJsonSchema } from './schema.ts';
 const USAGE = `Checks, explains and tests policy documents, which say who may have which token (docs/policy.md).
 
   npm run policy -- check [<file> ...]            check and lint
-  npm run policy -- explain <file> --claims <claims.json> [--request <request.json>]
-                                                  what this caller would get, and why
+  npm run policy -- explain <file> --claims <claims.json> [--request <request.json>] [--at <seconds>]
+                                                  what this caller would get, and why (--at: seconds since 1970; now)
   npm run policy -- test [<file> [<cases.json>]]  run the cases of a policy (policy.dev.json: policy.dev.cases.json)
   npm run policy -- schema [--write]              print docs/policy.schema.json, or update it
 
@@ -74,7 +73,9 @@ export function policyCli(argv: readonly string[], print: (text: string) => void
           throw new UsageError('explain needs a file and --claims');
         const request = values.request === undefined ? {} : readJson(values.request);
         const { policy } = checkPolicyText(read(file));
-        const explanation = explain(policy, parseQuestion(readJson(values.claims), request));
+        const at = values.at === undefined ? Math.floor(Date.now() / 1_000) : Number(values.at);
+        if (!Number.isSafeInteger(at)) throw new UsageError('--at is a number of seconds since 1970');
+        const explanation = explain(policy, { ...parseQuestion(readJson(values.claims), request), at });
         return answer(
           true,
           show(explanation, () => explainLines(explanation)),
@@ -111,6 +112,7 @@ function parseCommand(argv: readonly string[]) {
       options: {
         claims: { type: 'string' },
         request: { type: 'string' },
+        at: { type: 'string' },
         json: { type: 'boolean', default: false },
         strict: { type: 'boolean', default: false },
         write: { type: 'boolean', default: false },
@@ -151,7 +153,7 @@ function issuersWith(file: string): readonly (readonly string[])[] {
   return environments.flatMap((name) => {
     try {
       const { default: values } = createRequire(import.meta.filename)(path.join(folder, name)) as {
-        default: Pick<EnvironmentInput, 'policyFile' | 'issuers'>;
+        default: { readonly policyFile: string; readonly issuers: readonly { readonly url: string }[] };
       };
       return values.policyFile === path.basename(file) ? [values.issuers.map(({ url }) => url)] : [];
     } catch {

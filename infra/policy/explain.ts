@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import * as z from 'zod/mini';
 import type { Caller, Claims, ClaimValue, Decision, Grant, TokenRequest } from '../../functions/broker/ports.ts';
 import { decide, describeMiss, missOf, type Policy } from '../../functions/policy/decide.ts';
+import { recentAt } from '../../functions/policy/match.ts';
 
 export interface Question {
   readonly claims: Claims;
@@ -11,6 +12,8 @@ export interface Question {
   readonly request?: TokenRequest;
   /** Seconds that the caller's own JWT has left; default: an hour. */
   readonly callerTokenSeconds?: number;
+  /** When the caller asks, as claims have times: seconds since 1970; default: a fixed time. */
+  readonly at?: number;
 }
 
 export const ClaimJson: z.ZodMiniType<ClaimValue> = z.lazy(() =>
@@ -51,28 +54,33 @@ export interface Explanation {
 
 /** Only for display: an explanation is not about a particular cluster. */
 const HOST = 'https://thoughtspot.invalid';
-const NOW = 1_700_000_000_000;
+const AT = 1_700_000_000;
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('base64url');
 
 /** Decides as the broker would, for a caller with these claims. */
 export function decideFor(policy: Policy, question: Question): Decision {
-  return decide(policy, callerOf(question), question.request ?? {}, { host: HOST, now: NOW, sha256 });
+  const now = (question.at ?? AT) * 1_000;
+  return decide(policy, callerOf(question, now), question.request ?? {}, { host: HOST, now, sha256 });
 }
 
 export function explain(policy: Policy, question: Question): Explanation {
   const decision = decideFor(policy, question);
-  const caller = callerOf(question);
-  const deciding = policy.rules.findIndex((rule) => rule.mode === 'enforce' && missOf(rule, caller) === undefined);
+  const now = (question.at ?? AT) * 1_000;
+  const isRecent = recentAt(now);
+  const caller = callerOf(question, now);
+  const deciding = policy.rules.findIndex(
+    (rule) => rule.mode === 'enforce' && missOf(rule, caller, isRecent) === undefined,
+  );
   const rules = policy.rules.map((rule, index) => {
     const { name, mode } = rule;
-    const failure = missOf(rule, caller);
+    const failure = missOf(rule, caller, isRecent);
     const asked = deciding < 0 || index <= deciding;
     return {
       rule: name,
       mode,
       holds: failure === undefined,
       decides: index === deciding,
-      why: whyOf(asked, failure === undefined ? undefined : describeMiss(failure, question.claims)),
+      why: whyOf(asked, failure === undefined ? undefined : describeMiss(failure, question.claims, isRecent)),
     };
   });
   const grants = (policy.rules[deciding]?.grants ?? []).flatMap(({ name }) => {
@@ -92,7 +100,7 @@ function whyOf(asked: boolean, failure: string | undefined): string {
   return failure ?? 'holds';
 }
 
-function callerOf({ claims, issuer, callerTokenSeconds = 3_600 }: Question): Caller {
+function callerOf({ claims, issuer, callerTokenSeconds = 3_600 }: Question, now: number): Caller {
   const text = (name: string, otherwise: string): string => {
     const value = claims[name];
     return typeof value === 'string' ? value : otherwise;
@@ -101,7 +109,7 @@ function callerOf({ claims, issuer, callerTokenSeconds = 3_600 }: Question): Cal
     issuer: issuer ?? text('iss', 'https://issuer.invalid'),
     subject: text('sub', 'someone'),
     claims,
-    expiresAt: NOW + callerTokenSeconds * 1_000,
+    expiresAt: now + callerTokenSeconds * 1_000,
     scopes: ['token'],
   };
 }

@@ -1,4 +1,4 @@
-import type { Claim, Rule } from '../../functions/policy/document.ts';
+import type { Claim, Condition, Rule, Test } from '../../functions/policy/document.ts';
 import { firstFailure } from '../../functions/policy/match.ts';
 import type { CheckedPolicy } from './check.ts';
 import { implies } from './reachability.ts';
@@ -14,6 +14,10 @@ export interface Warning {
 
 const PROBLEMS: Readonly<Record<WarningName, string>> = {
   'matches-anyone': 'holds for a caller without any claim: everybody who can sign in gets its grants',
+  'absent-undecided':
+    'has a `not` around a claim: who lacks it is refused. Write `"absent": "allowed"` if your issuer leaves it out where it is empty',
+  'changing-identity':
+    'knows people by a claim that changes or is given to others later (an address, a name): use `sub` or `oid`',
   'unverified-email':
     'takes the user from `email` without requiring `email_verified` to be true: some issuers let people type any address',
   'names-may-collide':
@@ -52,9 +56,15 @@ function lintRule(rule: Rule, document: Authored['rule'], meets: boolean): reado
 }
 
 const CHECKS: Readonly<Record<Exclude<WarningName, typeof MAY_DIFFER>, (rule: Rule) => boolean>> = {
-  'matches-anyone': ({ when }) => firstFailure(when, {}) === undefined,
+  'matches-anyone': ({ when }) => firstFailure(when, {}, () => undefined) === undefined,
+  'absent-undecided': ({ when }) =>
+    testsIn(when).some(
+      (test) =>
+        test.negated && !('present' in test) && !test.absent && !implies(when, { claim: test.claim, present: true }),
+    ),
+  'changing-identity': (rule) => identitiesIn(rule).some((claim) => CHANGES.has(wordOf(claim))),
   'unverified-email': ({ user, when }) =>
-    claimsOf(user).some((claim) => isEmail(claim) && !implies(when, { claim: verifiedClaim(claim), equals: true })),
+    claimsIn(user).some((claim) => isEmail(claim) && !implies(when, { claim: verifiedClaim(claim), equals: true })),
   'names-may-collide': ({ user, org }) =>
     'claim' in user && typeof org !== 'number' && user.claim.join() !== 'sub' && !isEmail(user.claim),
   'any-object': ({ grants }) => grants.some((grant) => grant.kind === 'object' && grant.objects === 'any'),
@@ -63,10 +73,39 @@ const CHECKS: Readonly<Record<Exclude<WarningName, typeof MAY_DIFFER>, (rule: Ru
     grants.some((grant) => grant.kind === 'custom' && grant.filters.length + grant.parameters.length > 0),
 };
 
-function claimsOf(user: Rule['user']): readonly Claim[] {
-  if ('claim' in user) return [user.claim];
-  if ('serviceAccount' in user) return [];
-  return user.template.flatMap((piece) => (typeof piece === 'string' ? [] : [piece.claim]));
+/** Names of claims that people, or their administrators, may change, or that somebody else may have later. */
+const CHANGES = new Set(
+  `email mail emailaddress verifiedprimaryemail preferredusername upn userprincipalname nickname name displayname
+   uniquename username user login loginname givenname middlename familyname surname phone phonenumber samaccountname
+   winaccountname`.split(/\s+/),
+);
+
+/** The last word of a claim's name: of `https://app.example/preferred_username`, `cognito:username`, `["profile", "Name"]`. */
+function wordOf(claim: Claim): string {
+  const [word = ''] = /[^/:.]*$/.exec((claim.at(-1) ?? '').toLowerCase()) ?? [];
+  return word.replace(/[_-]/g, '');
+}
+
+/** Claims by which a rule knows a person: those of the user and of entitlements, and those compared with a value. */
+function identitiesIn({ user, when, grants }: Rule): readonly Claim[] {
+  const compared = testsIn(when).filter((test) => 'equals' in test || 'oneOf' in test);
+  return [...claimsIn(user), ...claimsIn(grants), ...compared.map(({ claim }) => claim)];
+}
+
+type FoundTest = Test & { readonly negated: boolean };
+
+function testsIn(condition: Condition, negated = false): readonly FoundTest[] {
+  if (condition === 'always') return [];
+  if ('not' in condition) return testsIn(condition.not, true);
+  if ('claim' in condition) return [{ ...condition, negated }];
+  return ('all' in condition ? condition.all : condition.any).flatMap((part) => testsIn(part, negated));
+}
+
+/** Every claim that a part of a rule reads. */
+function claimsIn(part: unknown): readonly Claim[] {
+  if (typeof part !== 'object' || part === null) return [];
+  if ('claim' in part && Array.isArray(part.claim)) return [part.claim];
+  return Object.values(part).flatMap(claimsIn);
 }
 
 /** `email`, also under a namespace: `https://app.example/email`. */

@@ -32,17 +32,24 @@ export class Normaliser {
     this.#faults = faults;
   }
 
-  condition(authored: Authored['condition'], path: Path): Condition {
+  /** `absent`: as the rule says, or what is around the condition. `negated`: there is a `not` around it. */
+  condition(authored: Authored['condition'], path: Path, absent?: 'allowed', negated = false): Condition {
     if (authored === 'always') return authored;
-    if ('not' in authored) return { not: this.condition(authored.not, [...path, 'not']) };
+    if ('not' in authored)
+      return { not: this.condition(authored.not, [...path, 'not'], authored.absent ?? absent, true) };
     const several = (conditions: readonly Authored['condition'][], name: string) =>
-      conditions.map((condition, index) => this.condition(condition, [...path, name, index]));
+      conditions.map((condition, index) => this.condition(condition, [...path, name, index], absent, negated));
     if ('all' in authored) return { all: several(authored.all, 'all') };
     if ('any' in authored) return { any: several(authored.any, 'any') };
     const claim = claimOf(authored.claim);
-    if ('oneOf' in authored) return { claim, oneOf: [...new Set(authored.oneOf)] };
-    if (!('matches' in authored)) return { ...authored, claim };
-    return { claim, matches: this.#pattern(authored.matches, [...path, 'matches']) };
+    if ('present' in authored) return { claim, present: authored.present };
+    const { absent: own, ...asked } = authored;
+    if (own !== undefined && !negated)
+      this.#faults.add([...path, 'absent'], 'says nothing here: it is for conditions within `not`');
+    const about = { claim, ...(negated && (own ?? absent) === 'allowed' && ({ absent: 'allowed' } as const)) };
+    if ('oneOf' in asked) return { ...about, oneOf: [...new Set(asked.oneOf)] };
+    if (!('matches' in asked)) return { ...asked, ...about };
+    return { ...about, matches: this.#pattern(asked.matches, [...path, 'matches']) };
   }
 
   user(authored: Authored['rule']['user'], path: Path): User {

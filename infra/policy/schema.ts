@@ -21,7 +21,8 @@ const Claim = described(
   'Claim',
 );
 
-const Scalar = z.union([z.string().check(z.maxLength(1_024)), z.number(), z.boolean()]);
+const safeNumber = () => z.number().check(z.gte(-Number.MAX_SAFE_INTEGER), z.lte(Number.MAX_SAFE_INTEGER));
+const scalar = () => z.union([z.string().check(z.maxLength(1_024)), safeNumber(), z.boolean()]);
 
 const Pattern = described(
   text(512),
@@ -30,32 +31,52 @@ const Pattern = described(
   'Pattern',
 );
 
+const absent = (where: string) =>
+  described(
+    z.optional(z.literal('allowed')),
+    `${where}: a caller without the claim counts as one whose claim has another value. Left out, that caller is refused.`,
+  );
+const test = <T extends z.core.$ZodLooseShape>(asked: T) =>
+  z.strictObject({ claim: Claim, ...asked, absent: absent('Within `not`') });
+
+type TestInput = z.input<typeof Test>;
+const Test = z.union([
+  test({ equals: described(scalar(), 'Same type, same value.') }),
+  test({ oneOf: z.array(scalar()).check(z.minLength(1)) }),
+  test({
+    contains: described(scalar(), 'The claim is an array that has this item; a text counts as an array of one.'),
+  }),
+  test({ matches: Pattern }),
+  test({ atLeast: described(safeNumber(), 'The claim is a number, this one or more.') }),
+  test({ atMost: described(safeNumber(), 'The claim is a number, this one or less.') }),
+  test({
+    withinSeconds: described(
+      z.int().check(z.gte(1), z.lte(315_360_000)),
+      'The claim is a time in seconds since 1970, such as `auth_time`, and lies this long back at most.',
+    ),
+  }),
+  z.strictObject({ claim: Claim, present: described(z.boolean(), 'There and not null, or not.') }),
+]);
+
 type ConditionInput =
   | 'always'
-  | { claim: string | string[]; equals: string | number | boolean }
-  | { claim: string | string[]; oneOf: (string | number | boolean)[] }
-  | { claim: string | string[]; contains: string | number | boolean }
-  | { claim: string | string[]; matches: string }
-  | { claim: string | string[]; present: boolean }
+  | TestInput
   | { all: ConditionInput[] }
   | { any: ConditionInput[] }
-  | { not: ConditionInput };
+  | { not: ConditionInput; absent?: 'allowed' | undefined };
 
 const Condition: z.ZodMiniType<ConditionInput, ConditionInput> = described(
   z.lazy(() =>
     z.union([
-      z.strictObject({ claim: Claim, equals: described(Scalar, 'Same type, same value.') }),
-      z.strictObject({ claim: Claim, oneOf: z.array(Scalar).check(z.minLength(1)) }),
-      z.strictObject({ claim: Claim, contains: described(Scalar, 'The claim is an array that has this item.') }),
-      z.strictObject({ claim: Claim, matches: Pattern }),
-      z.strictObject({ claim: Claim, present: described(z.boolean(), 'There and not null, or not.') }),
+      ...Test.def.options,
       z.strictObject({ all: z.array(Condition).check(z.minLength(1)) }),
       z.strictObject({ any: z.array(Condition).check(z.minLength(1)) }),
-      z.strictObject({ not: Condition }),
+      z.strictObject({ not: Condition, absent: absent('For all tests in it') }),
       z.literal('always'),
     ]),
   ),
-  'A condition on verified claims. An absent claim fails every test but `present: false`, so `not` holds for it.',
+  'A condition on verified claims. A claim that is absent, or cannot be read the way a test needs it, fails the test and a ' +
+    '`not` around it.',
   'Condition',
 );
 
@@ -160,6 +181,8 @@ const Grant = z.discriminatedUnion('kind', [
 
 export const WARNINGS = [
   'matches-anyone',
+  'absent-undecided',
+  'changing-identity',
   'unverified-email',
   'names-may-collide',
   'any-object',
@@ -178,9 +201,10 @@ const Rule = described(
     ),
     issuer: described(
       z.optional(text(2_048)),
-      'The issuer whose callers the rule is for: its `url` in `issuers` of the environment. Required where there are several.',
+      'The `url` of the issuer whose callers it is for. Needed where there are several.',
     ),
     when: Condition,
+    absent: absent('For every `not` of `when`'),
     user: described(
       z.union([
         z.extend(ClaimText, { perEntitlement }),

@@ -350,6 +350,18 @@ describe('a policy is refused at synth', () => {
     );
   };
 
+  test('if it has a warning that its rule does not accept, in production only, where every warning is printed', () => {
+    const rules = source.rules.map((rule) => ({ ...rule, accept: [] }));
+    const text = JSON.stringify({ ...source, rules });
+    const faults = check('warned', text, cases);
+    expect(faults).toContain('warning changing-identity, rule "customers": knows people by a claim that changes');
+    expect(faults).toContain('write "accept": ["changing-identity"] in the rule');
+    expect(faults).toContain('warning any-object, rule "customers"');
+    const staging = { ...environment, purpose: 'staging' as const, policyFile: 'warned.json' };
+    const warned = warningsOf(staging, environmentPolicy(staging, folder)).map(([id]) => id);
+    expect(warned).toEqual(['policy-changing-identity', 'policy-any-object']);
+  });
+
   test('if it is not there, is no JSON or does not compile', () => {
     expect(faultsOf(() => environmentPolicy({ ...environment, policyFile: 'gone.json' }, folder)).join()).toContain(
       'does not exist',

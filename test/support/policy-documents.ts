@@ -45,7 +45,7 @@ export function policyWith(changes: object, also: object = {}): object {
 
 // --- generators ------------------------------------------------------------------------------------------------------
 
-const claimName = fc.constantFrom('tenant', 'name', 'roles', 'level', 'cognito:groups', 'https://app/tenant');
+const claimName = fc.constantFrom('tenant', 'name', 'roles', 'level', 'groups', 'auth_time', 'https://app/tenant');
 const claimPath = fc.oneof(
   { weight: 5, arbitrary: claimName },
   { weight: 1, arbitrary: fc.tuple(fc.constantFrom('app', 'tenant'), fc.constantFrom('plan', 'tenant')) },
@@ -58,19 +58,36 @@ const leaf = fc.oneof(
   fc.record({ claim: claimPath, oneOf: fc.array(scalar, { minLength: 1, maxLength: 3 }) }),
   fc.record({ claim: claimPath, contains: scalar }),
   fc.record({ claim: claimPath, matches: fc.constantFrom('^[a-z]+$', '^a[a-z]*$', '^(?:acme|x)$', '^[A-Z][a-z]+$') }),
+  fc.record({ claim: claimPath, atLeast: fc.constantFrom(0, 1, 1.5) }),
+  fc.record({ claim: claimPath, atMost: fc.constantFrom(0, 1, 1.5) }),
+  fc.record({ claim: fc.oneof(fc.constant('auth_time'), claimPath), withinSeconds: fc.constantFrom(60, 600, 3_600) }),
   fc.record({ claim: claimPath, present: fc.boolean() }),
 );
+const absent = fc.constantFrom({}, { absent: 'allowed' });
+/** A test within `not` may say what it makes of an absent claim. */
+const negated = fc.tuple(leaf, absent).map(([test, may]) => ('present' in test ? test : { ...test, ...may }));
 export const conditionDocument = fc.letrec<{ condition: object }>((tie) => ({
   condition: fc.oneof(
     { depthSize: 'small', withCrossShrink: true },
     leaf,
     fc.record({ all: fc.array(tie('condition'), { minLength: 1, maxLength: 3 }) }),
     fc.record({ any: fc.array(tie('condition'), { minLength: 1, maxLength: 3 }) }),
-    fc.record({ not: tie('condition') }),
+    fc.tuple(fc.oneof(negated, tie('condition')), absent).map(([not, may]) => ({ not, ...may })),
   ),
 })).condition;
 
 const claimItem = fc.oneof(word, fc.constantFrom(0, 1, 2, null), fc.boolean());
+/** Seconds since 1970: recent or not, at the edge of what is allowed, ahead, as a text, in milliseconds. */
+const signedInAt = fc.oneof(
+  fc.constantFrom(0, 59, 60, 65, 66, 600, 605.5, 3_600, 3_606, -5, -6).map((age) => NOW / 1_000 - age),
+  fc.constantFrom<(number | string)[]>(NOW, String(NOW / 1_000), 0),
+);
+const marks = fc.constantFrom<object[]>(
+  { _claim_names: { groups: 'src1' }, _claim_sources: { src1: { endpoint: 'https://graph' } } },
+  { _claim_names: { roles: 'src1', tenant: 'src1' } },
+  { hasgroups: true },
+  { hasgroups: false },
+);
 /** Claims that often meet the conditions above. Most callers have the usual claims; some have arbitrary ones. */
 export const claims: fc.Arbitrary<Claims> = fc
   .tuple(
@@ -79,15 +96,17 @@ export const claims: fc.Arbitrary<Claims> = fc
         tenant: fc.constantFrom('acme', 'acme', 'globex', 1),
         name: fc.constantFrom('alice', 'alice', 'acme', 'globex', 'Bob', 'TSADMIN', 'svc'),
         roles: fc.array(word, { maxLength: 3 }),
-        'cognito:groups': fc.array(word, { maxLength: 3 }),
+        groups: fc.oneof(fc.array(word, { maxLength: 3 }), fc.array(claimItem, { maxLength: 3 }), word),
+        auth_time: signedInAt,
         level: claimItem,
         'https://app/tenant': fc.constantFrom('acme', 'globex', 'x'),
       },
-      { requiredKeys: ['tenant', 'name'] },
+      { requiredKeys: ['tenant', 'name', 'auth_time'] },
     ),
     fc.oneof({ weight: 3, arbitrary: fc.constant({}) }, { weight: 1, arbitrary: anyClaims() }),
+    fc.oneof({ weight: 7, arbitrary: fc.constant({}) }, { weight: 1, arbitrary: marks }),
   )
-  .map(([usual, others]) => ({ ...usual, ...others }));
+  .map(([usual, others, held]) => ({ ...usual, ...others, ...held }));
 
 function anyClaims(): fc.Arbitrary<Claims> {
   return fc.dictionary(
@@ -155,6 +174,7 @@ const tables = {
 };
 
 const usualCondition = fc.constantFrom<object[]>(
+  { claim: 'auth_time', withinSeconds: 60 },
   { claim: 'tenant', equals: 'acme' },
   { claim: 'tenant', present: true },
   {
@@ -163,7 +183,13 @@ const usualCondition = fc.constantFrom<object[]>(
       { claim: 'level', equals: 1 },
     ],
   },
-  { not: { claim: 'roles', contains: 'x' } },
+  { not: { claim: 'roles', contains: 'x' }, absent: 'allowed' },
+  {
+    all: [
+      { claim: 'tenant', equals: 'acme' },
+      { claim: 'auth_time', withinSeconds: 600 },
+    ],
+  },
 );
 
 /** Documents that mostly compile; those with a rule that is never reached do not. */
@@ -172,6 +198,7 @@ export const policyDocument = fc
     fc.record({
       mode: fc.constantFrom('enforce', 'enforce', 'enforce', 'audit'),
       when: fc.oneof(conditionDocument, usualCondition),
+      absent: fc.constantFrom('allowed', undefined, undefined, undefined),
       who,
       org: fc.oneof(fc.constant(0), fc.constant({ claim: 'tenant', table: 'orgs' })),
       grants,

@@ -7,7 +7,8 @@ type Json = any; // eslint-disable-line @typescript-eslint/no-explicit-any
    @typescript-eslint/no-unsafe-assignment, @typescript-eslint/no-unsafe-return, @typescript-eslint/no-unsafe-argument */
 
 export interface Verdict {
-  readonly code: 'granted' | 'not-entitled' | 'invalid-request';
+  readonly code: 'granted' | 'not-entitled' | 'invalid-request' | 'sign-in-again';
+  readonly maxAge?: number;
   readonly rule?: string;
   /** Without the digest, where the rule has users per entitlement: `alice~`. */
   readonly user?: string;
@@ -17,37 +18,80 @@ export interface Verdict {
 }
 
 const MISSING = Symbol('missing');
+const UNKNOWN = Symbol('unknown');
 class No extends Error {}
 class Wrong extends Error {}
 
+/** MISSING, or UNKNOWN where the claims do not tell. */
 function look(claims: Json, claim: Json): Json {
+  const path = [claim].flat();
+  const [top] = path;
+  if (isDict(claims._claim_names) && Object.keys(claims._claim_names).includes(top)) return UNKNOWN;
+  if (top === 'groups' && ![undefined, null, false].includes(claims.hasgroups)) return UNKNOWN;
   let here = claims;
-  for (const step of [claim].flat()) {
-    const plain = here !== null && typeof here === 'object' && !Array.isArray(here);
-    if (!plain || !Object.keys(here).includes(step)) return MISSING;
+  for (const step of path) {
+    if (here === null) return null;
+    if (!isDict(here)) return UNKNOWN;
+    if (!Object.keys(here).includes(step)) return MISSING;
     here = here[step];
   }
   return here;
 }
 
-export function conditionHolds(when: Json, claims: Json): boolean {
-  if (when === 'always') return true;
-  if (when.all) return !when.all.some((one: Json) => !conditionHolds(one, claims));
-  if (when.any) return when.any.filter((one: Json) => conditionHolds(one, claims)).length > 0;
-  if (when.not) return !conditionHolds(when.not, claims);
+const isDict = (value: Json): boolean => value !== null && typeof value === 'object' && !Array.isArray(value);
+
+/** The moment, and how the age of a sign-in counts: as it is, or as if it were new. */
+export interface Moment {
+  readonly now: number;
+  readonly asIfNew?: number[];
+}
+
+/** 1: holds; -1: certainly does not; 0: nobody can tell. `lax`: a claim that is absent is one of another value. */
+function weigh(when: Json, claims: Json, moment: Moment, lax: boolean): -1 | 0 | 1 {
+  if (when === 'always') return 1;
+  if (when.all) return Math.min(...when.all.map((one: Json) => weigh(one, claims, moment, lax))) as -1 | 0 | 1;
+  if (when.any) return Math.max(...when.any.map((one: Json) => weigh(one, claims, moment, lax))) as -1 | 0 | 1;
+  if (when.not) return -weigh(when.not, claims, moment, lax || when.absent === 'allowed') as -1 | 0 | 1;
   const value = look(claims, when.claim);
-  if ('present' in when) return (value === MISSING || value === null) !== when.present;
-  if (value === MISSING) return false;
-  if ('equals' in when) return typeof value === typeof when.equals && value === when.equals;
-  if ('oneOf' in when) return when.oneOf.some((one: Json) => one === value);
-  if ('contains' in when) return Array.isArray(value) && value.some((one) => one === when.contains);
-  return typeof value === 'string' && (value.match(new RegExp(when.matches))?.[0] ?? MISSING) === value;
+  if (value === UNKNOWN) return 0;
+  if ('present' in when) return (value === MISSING || value === null) !== when.present ? 1 : -1;
+  if (value === MISSING) return lax || when.absent === 'allowed' ? -1 : 0;
+  return weighValue(when, value, moment);
+}
+
+function weighValue(when: Json, value: Json, moment: Moment): -1 | 0 | 1 {
+  if ('equals' in when) return typeof value !== typeof when.equals ? 0 : value === when.equals ? 1 : -1;
+  if ('oneOf' in when) {
+    const each = when.oneOf.map((equals: Json) => weighValue({ equals }, value, moment));
+    return Math.max(...each) as -1 | 0 | 1;
+  }
+  if ('contains' in when) {
+    const list = typeof value === 'string' ? [value] : value;
+    if (!Array.isArray(list) || list.some((one) => typeof one !== typeof when.contains)) return 0;
+    return list.indexOf(when.contains) >= 0 ? 1 : -1;
+  }
+  if ('matches' in when) {
+    if (typeof value !== 'string') return 0;
+    return (value.match(new RegExp(when.matches))?.[0] ?? MISSING) === value ? 1 : -1;
+  }
+  if (typeof value !== 'number') return 0;
+  if ('atLeast' in when) return value < when.atLeast ? -1 : 1;
+  if ('atMost' in when) return value > when.atMost ? -1 : 1;
+  const seconds = moment.now / 1_000;
+  if (value > seconds + 5) return 0;
+  if (value + when.withinSeconds >= seconds - 5) return 1;
+  moment.asIfNew?.push(when.withinSeconds);
+  return moment.asIfNew ? 1 : -1;
+}
+
+export function conditionHolds(when: Json, claims: Json, moment: Moment, rule: Json = {}): boolean {
+  return weigh(when, claims, moment, rule.absent === 'allowed') === 1;
 }
 
 function texts(source: Json, claims: Json, tables: Json, many: boolean): string[] {
   if (Array.isArray(source)) return source;
   const value = look(claims, source.claim);
-  if (value === MISSING) throw new No('absent');
+  if (value === MISSING || value === UNKNOWN) throw new No('absent');
   if (Array.isArray(value) && !many) throw new No('list');
   const found: string[] = [];
   for (const item of Array.isArray(value) ? value : [value]) {
@@ -124,8 +168,22 @@ function attempt(document: Json, rule: Json, claims: Json, request: Json, second
   return { code: 'granted', rule: rule.name, user: name, orgId, rights, validitySeconds };
 }
 
-export function verdictOf(document: Json, claims: Json, request: Json, secondsLeft: number): Verdict {
-  const rule = document.rules.find((one: Json) => one.mode !== 'audit' && conditionHolds(one.when, claims));
+export function verdictOf(document: Json, claims: Json, request: Json, secondsLeft: number, now: number): Verdict {
+  const verdict = verdictAt(document, claims, request, secondsLeft, { now });
+  const asIfNew: number[] = [];
+  const renewed = verdictAt(document, claims, request, secondsLeft, { now, asIfNew });
+  if (verdict.code === 'granted' || renewed.code !== 'granted') return verdict;
+  const rule = document.rules.find(({ name }: Json) => name === renewed.rule);
+  const own: number[] = [];
+  conditionHolds(rule.when, claims, { now, asIfNew: own }, rule);
+  // A rule that asks for no age comes up where the one before it asks that the sign-in be old.
+  return { code: 'sign-in-again', rule: rule.name, maxAge: Math.min(...(own.length > 0 ? own : asIfNew)) };
+}
+
+function verdictAt(document: Json, claims: Json, request: Json, secondsLeft: number, moment: Moment): Verdict {
+  const rule = document.rules.find(
+    (one: Json) => one.mode !== 'audit' && conditionHolds(one.when, claims, moment, one),
+  );
   if (!rule) return { code: 'not-entitled' };
   try {
     return attempt(document, rule, claims, request, secondsLeft);

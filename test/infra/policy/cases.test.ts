@@ -85,9 +85,9 @@ describe('an explanation', () => {
     const later = { ...rule, name: 'later', when: { claim: 'name', equals: 'alice' } };
     const three = compilePolicy({ ...policy, rules: [trial, rule, later] });
     expect(explain(three, parseQuestion({}, {})).rules.map(({ why }) => why)).toEqual([
-      'claim "tenant" is absent and must be present',
-      'claim "tenant" is absent and does not equal the value required',
-      'claim "name" is absent and does not equal the value required',
+      'claim "tenant" (absent) must be present',
+      'claim "tenant" (absent) does not equal the value required',
+      'claim "name" (absent) does not equal the value required',
     ]);
     expect(explain(three, parseQuestion(alice, {})).rules[2]?.why).toBe('not evaluated: an earlier rule decides');
   });

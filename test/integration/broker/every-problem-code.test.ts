@@ -11,13 +11,26 @@ const { names, ...many } = crowd(40);
 const { policy, users, cluster } = withOneTeam(many.users, many.cluster);
 const people = [...names];
 const somebody = () => people.pop() ?? '';
+/** For people whom nothing else lets in. */
+const auditors = {
+  name: 'auditors',
+  when: {
+    all: [
+      { claim: 'auditor', equals: true },
+      { claim: 'auth_time', withinSeconds: 3_600 },
+    ],
+  },
+  user: { claim: 'sub' },
+  org: 1,
+  grants: [{ name: 'full', kind: 'full', validity: { defaultSeconds: 300, minSeconds: 30, maxSeconds: 900 } }],
+};
 let broker: LocalBroker;
 let seen: Witness;
 
 beforeAll(async () => {
   broker = await startLocalBroker({
     sweepEveryMs: null,
-    policy,
+    policy: { ...policy, rules: [auditors, ...policy.rules] },
     users,
     simulator: { cluster },
     limits: { timeoutMs: 7_000 },
@@ -76,6 +89,16 @@ const PROVOKE: Record<ProblemCode, () => Promise<Answered>> = {
   'invalid-token': async () => {
     const idToken = await broker.issuer.accessToken('alice', { token_use: 'id' });
     return seen.ask('alice', '/gettoken', { authorization: `Bearer ${idToken}` });
+  },
+  'sign-in-again': async () => {
+    const signedInAt = Math.floor(Date.now() / 1_000) - 4_000;
+    const jwt = await broker.issuer.accessToken('mallory', { auditor: true, auth_time: signedInAt });
+    const answer = await seen.ask('mallory', '/gettoken', { authorization: `Bearer ${jwt}` });
+    expect(answer.json['max_age']).toBe(3_600);
+    expect(answer.headers.get('www-authenticate')).toBe(
+      'Bearer error="insufficient_user_authentication", max_age="3600"',
+    );
+    return answer;
   },
   'not-entitled': () => seen.ask('mallory'),
   'insufficient-scope': () => seen.ask('alice', '/revoketoken', { body: { all: true } }),

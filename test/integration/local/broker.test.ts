@@ -51,7 +51,7 @@ describe('to a page of an allowed origin', () => {
       expect(id).toMatch(/^[\w-]{10,}$/);
       expect(id).toBe(response.headers.get('apigw-requestid'));
       expect(response.headers.get('access-control-expose-headers')).toBe(
-        'retry-after,x-correlation-id,apigw-requestid',
+        'retry-after,x-correlation-id,apigw-requestid,www-authenticate,x-amzn-remapped-www-authenticate',
       );
       const { correlationId = id } = (await response.json()) as { correlationId?: string };
       expect(correlationId).toBe(id);

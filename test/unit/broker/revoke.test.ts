@@ -350,6 +350,14 @@ test('"revoke all" twice within a second ends what was minted between, though th
   expect((await process().getToken('ann')).reused).toBe(false);
 });
 
+test('a name of whom no token lives is a count in the answer, a metric and a warning, never a silent nothing', async () => {
+  const { process, signals } = makeWorld();
+  await process().getToken('ann');
+  const asked = { kind: 'user', userNames: ['ann', 'an n', 'nobody'] } as const;
+  expect(await process().revoke(asOperator(), asked)).toEqual({ revoked: 1, pending: 0, unmatched: 2 });
+  expect(signals.get('unmatched-name')).toBe(2);
+});
+
 describe('an event', () => {
   const deprovisioned: Revoker = { kind: 'event', source: 'deprovisioned', name: 'user.deprovisioned' };
 

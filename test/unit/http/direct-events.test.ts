@@ -84,6 +84,12 @@ describe('events that do not come through the gateway', () => {
     ['a field too many', { ...schedule({ all: true }), dryRun: true }],
     ['no users', { 'detail-type': 'user.deprovisioned', time: at(0), detail: { userNames: [] } }],
     ['users that are one text', { 'detail-type': 'user.deprovisioned', time: at(0), detail: { userNames: 'alice' } }],
+    ...['ali\u200bce', 'alice\u00ad', '\ufeffalice', 'al\u2060ice', 'alice\u3164', 'al\u034fice', 'al\u202eice'].map(
+      (name): [string, unknown] => [
+        `a user with an invisible character (${escape(name)})`,
+        { 'detail-type': 'user.deprovisioned', time: at(0), detail: { userNames: [name] } },
+      ],
+    ),
     ['no detail', { 'detail-type': 'user.deprovisioned', time: at(0) }],
   ])('%s is refused', (_name, event) => {
     expect(() => read(event)).toThrow(Failure);

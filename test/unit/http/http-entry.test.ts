@@ -178,6 +178,7 @@ describe('the edge', () => {
     const failure = new Failure(code, { reason: 'operators only', cause });
     const { result, body } = await invoke(failing(failure));
     const { status, title, detail, retry } = PROBLEMS[code];
+    const challenge = code === 'sign-in-again' ? 'insufficient_user_authentication' : 'invalid_token';
     expect(result.statusCode).toBe(status);
     expect(body).toEqual({
       type: `urn:thoughtspot-token-broker:problem:${code}`,
@@ -191,8 +192,15 @@ describe('the edge', () => {
       ...ALWAYS,
       'content-type': 'application/problem+json',
       ...(retry ? { 'retry-after': '1' } : {}),
-      ...(status === 401 ? { 'www-authenticate': 'Bearer error="invalid_token"' } : {}),
+      ...(status === 401 ? { 'www-authenticate': `Bearer error="${challenge}"` } : {}),
     });
+    expect(schemaAt('/components/schemas/Problem')(body)).toBe(true);
+  });
+
+  test('says how old the sign-in may be, in the body and in the challenge', async () => {
+    const { result, body } = await invoke(failing(new Failure('sign-in-again', { maxAge: 600 })));
+    expect([result.statusCode, body['max_age']]).toEqual([401, 600]);
+    expect(result.headers?.['www-authenticate']).toBe('Bearer error="insufficient_user_authentication", max_age="600"');
     expect(schemaAt('/components/schemas/Problem')(body)).toBe(true);
   });
 

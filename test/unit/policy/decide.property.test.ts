@@ -8,6 +8,7 @@ import {
   claims,
   compilePolicy,
   FACTS,
+  NOW,
   policyDocument,
   request,
   runs,
@@ -28,7 +29,10 @@ function compiled(document: object): Policy {
 }
 
 function verdict(decision: Decision) {
-  if (!decision.allowed) return { code: decision.code, ...(decision.rule !== undefined && { rule: decision.rule }) };
+  if (!decision.allowed) {
+    const { code, rule, maxAge } = decision;
+    return { code, ...(rule !== undefined && { rule }), ...(maxAge !== undefined && { maxAge }) };
+  }
   const { rule, user, orgId, rights, validitySeconds } = decision.grant;
   return { code: 'granted', rule, user: user.replace(/~[a-z2-7]{16}$/, '~'), orgId, rights, validitySeconds };
 }
@@ -38,7 +42,7 @@ describe('a decision', () => {
     fc.assert(
       fc.property(policyDocument, claims, request, secondsLeft, (document, callersClaims, wishes, left) => {
         const decision = decide(compiled(document), callerWith(callersClaims, left), wishes, FACTS);
-        const expected = verdictOf(document, callersClaims, wishes, left);
+        const expected = verdictOf(document, callersClaims, wishes, left, NOW);
         expect(verdict(decision)).toEqual(expected);
       }),
       often,
@@ -46,9 +50,9 @@ describe('a decision', () => {
   });
 
   it('is of every kind in the documents and requests that these tests make up', () => {
-    const made = fc.sample(fc.tuple(policyDocument, claims, request, secondsLeft), { numRuns: 500, seed: 7 });
-    const codes = made.map((one) => verdictOf(...one).code);
-    for (const code of ['granted', 'not-entitled', 'invalid-request'] as const) {
+    const made = fc.sample(fc.tuple(policyDocument, claims, request, secondsLeft), { numRuns: 1_000, seed: 7 });
+    const codes = made.map((one) => verdictOf(...one, NOW).code);
+    for (const code of ['granted', 'not-entitled', 'invalid-request', 'sign-in-again'] as const) {
       expect(codes.filter((each) => each === code).length).toBeGreaterThan(5);
     }
   });

@@ -66,7 +66,7 @@ describe('the rules', () => {
       errors: [],
       reasons: [
         'rule "members" does not match: claim "tenant" (string) does not equal the value required',
-        'rule "second" does not match: claim "a" is absent and does not equal the value required',
+        'rule "second" does not match: claim "a" (absent) does not equal the value required',
         'no rule decides',
       ],
     });

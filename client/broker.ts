@@ -15,8 +15,8 @@ export function makePost(endpoint: string, send: typeof fetch, timeoutMs: number
     if (!warned && navigator.onLine) {
       warned = true;
       console.warn(
-        `No answer from ${endpoint}: the broker is down, does not allow ${location.origin} (CORS: allowedOrigins, ` +
-          'BROKER_ORIGINS), or is not in connect-src of this page (CSP).',
+        `No answer from ${endpoint}: it is down, does not allow ${location.origin} (CORS: allowedOrigins, ` +
+          'BROKER_ORIGINS), or connect-src (CSP) does not.',
       );
     }
     return new TokenError('network', undefined, { cause });

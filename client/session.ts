@@ -9,12 +9,13 @@ import { sleep } from './time-limit.ts';
 import { joinTabs, type Tabs } from './tabs.ts';
 import { backOff, isBrief, isRefusal, mayPass, signedOut, TokenError, wantsNewAccessToken } from './token-error.ts';
 
-/** How long a caller without any token is kept waiting while the broker is busy or out of reach, ms. */
+/**
+ * How long a caller without any token is kept waiting while the broker is busy or out of reach, and the longest wait between
+ * two attempts in the background, ms.
+ */
 const PATIENCE_MS = 60_000;
 /** Refreshes are at least this far apart, whatever `refreshAfter` says, ms. */
 const LEAST_BETWEEN_MS = 5_000;
-/** The longest wait between two attempts in the background, ms. */
-const LONGEST_WAIT_MS = 60_000;
 /** A timer of more than 2^31 ms fires at once, so no timer is set for longer than this, ms. */
 const LONGEST_TIMER_MS = 3_600_000;
 /** Embeds of one page ask one after the other. For so long the token that the first one got is taken to be new, ms. */
@@ -156,7 +157,7 @@ export function makeSession(identity: string, accessToken: string, world: Sessio
       clearSdk();
     }
     const status = isServable() ? 'stale' : problem.status === 401 ? 'sign-in-required' : 'failed';
-    const wait = backOff(problem, failures + 1, LONGEST_WAIT_MS);
+    const wait = backOff(problem, failures + 1, PATIENCE_MS);
     const end = isServable() ? servableUntil(held) : Infinity;
     schedule(mayPass(problem) ? Math.min(Date.now() + wait, end) : Infinity);
     publish(status, problem);
@@ -166,7 +167,7 @@ export function makeSession(identity: string, accessToken: string, world: Sessio
   async function newest(): Promise<void> {
     await join();
     // The request that was under way may not have known that this token will not do.
-    if (unwanted !== undefined && held?.leaseId === unwanted) await join();
+    if (held && held.leaseId === unwanted) await join();
   }
 
   function join(): Promise<void> {
@@ -215,7 +216,8 @@ export function makeSession(identity: string, accessToken: string, world: Sessio
         }
         const delay = backOff(problem, attempts, 8_000);
         if (!isBrief(problem) || Date.now() + delay > giveUpAt) throw problem;
-        await Promise.race([sleep(delay), ...(stop ? [stop] : [])]);
+        const slept = sleep(delay);
+        await Promise.race([slept, stop ?? slept]);
       }
     }
   }
@@ -237,18 +239,16 @@ export function makeSession(identity: string, accessToken: string, world: Sessio
     identity,
     accessToken,
     async token(again, problem) {
-      if (held && (await hasToBeReplaced(held))) unwanted = held?.leaseId;
+      const asked = held;
+      if (asked && (await hasToBeReplaced(asked))) unwanted = asked.leaseId;
       throwIfEnded();
       if (problem) fail(problem);
       else if (!again && held && isYoung()) return give(held);
-      else
-        problem = await newest().then(
-          () => undefined,
-          (error: TokenError) => error,
-        );
+      else problem = (await newest().catch((error: TokenError) => error)) as TokenError | undefined;
       if (problem) {
         // ThoughtSpot may lock accounts that present dead tokens.
-        if (held && held.leaseId === unwanted && (await isDead(held.token, world.send, timeoutMs))) {
+        const last = held;
+        if (last && last.leaseId === unwanted && (await isDead(last.token, world.send, timeoutMs)) && held === last) {
           held = undefined;
           publish('failed', problem);
         }

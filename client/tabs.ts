@@ -37,17 +37,16 @@ export function joinTabs(
 ): Tabs {
   // A sign-out concerns every grant, so all grants share one channel and one lock.
   const name = `ts-token|${endpoint}|${identity}`;
-  const owner = { identity, grant };
-  const channel = isKnown(identity) && globalThis.BroadcastChannel ? new BroadcastChannel(name) : undefined;
+  let channel = isKnown(identity) && globalThis.BroadcastChannel ? new BroadcastChannel(name) : undefined;
   const locks = isKnown(identity) ? navigator.locks : undefined;
 
-  const post = (message: object) => channel?.postMessage({ ...owner, ...message });
+  const post = (message: object) => channel?.postMessage({ identity, grant, ...message });
   if (channel) channel.onmessage = ({ data }: MessageEvent<unknown>) => receive(data);
 
   function receive(data: unknown): void {
-    if (fieldOf(data, 'identity') !== owner.identity) return;
+    if (fieldOf(data, 'identity') !== identity) return;
     if (fieldOf(data, 'signedOut') === true) return receiver.signedOut();
-    if (fieldOf(data, 'grant') !== owner.grant) return;
+    if (fieldOf(data, 'grant') !== grant) return;
     const current = receiver.current();
     if (fieldOf(data, 'wanted') === true && current) post({ token: current });
     const passedOn = fieldOf(data, 'token');
@@ -83,6 +82,10 @@ export function joinTabs(
       post({ wanted: true });
       await sleep(ANSWER_WITHIN_MS);
     },
-    close: () => channel?.close(),
+    close() {
+      channel?.close();
+      // A closed channel takes no message: it throws.
+      channel = undefined;
+    },
   };
 }

@@ -11,9 +11,10 @@ export async function within<T>(ms: number, work: (signal: AbortSignal) => T | P
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      reject(new TokenError('timeout', `No answer within ${ms} ms.`));
+      reject(new TokenError('timeout'));
       controller.abort();
     }, ms);
   });
-  return Promise.race([work(controller.signal), late]).finally(() => clearTimeout(timer));
+  const done = (async () => work(controller.signal))();
+  return Promise.race([done, late]).finally(() => clearTimeout(timer));
 }

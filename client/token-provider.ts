@@ -69,7 +69,8 @@ export function createTokenProvider(options: TokenProviderOptions): TokenProvide
   /** From a sign-out until somebody signs in, `session` is the one that has ended; `confirmed`: the broker has revoked. */
   let away = false;
   let confirmed = false;
-  let leaving: Promise<void> | undefined;
+  /** The sign-outs that are under way, each by its session. */
+  const leaving = new Map<Session | undefined, Promise<void>>();
   let disposed = false;
   /** Access tokens may arrive in another order than they were asked for: an older answer never changes the user. */
   let asked = 0;
@@ -96,7 +97,7 @@ export function createTokenProvider(options: TokenProviderOptions): TokenProvide
   async function enter(refresh: boolean): Promise<Session> {
     const ask = (asked += 1);
     const text = await accessToken(refresh);
-    if (disposed) throw disposedError();
+    if (disposed) throw new TokenError('disposed');
     const identity = identityOf(text);
     const same = session?.identity === identity;
     if (!same && ask < newestAnswer) throw userChanged();
@@ -122,7 +123,7 @@ export function createTokenProvider(options: TokenProviderOptions): TokenProvide
       enter: (refresh) => (isCurrent() ? enter(refresh) : renew(made, refresh)),
       publish,
       onSignedOut() {
-        if (isCurrent()) leave(true);
+        if (isCurrent()) leave();
       },
     });
     return made;
@@ -134,9 +135,9 @@ export function createTokenProvider(options: TokenProviderOptions): TokenProvide
     publish({ status });
   }
 
-  function leave(isRevoked: boolean): void {
+  function leave(): void {
     away = true;
-    confirmed = isRevoked;
+    confirmed = false;
     forget(signedOut(), 'signed-out');
   }
 
@@ -146,11 +147,10 @@ export function createTokenProvider(options: TokenProviderOptions): TokenProvide
     if (identityOf(text) === owner.identity) owner.accessToken = text;
   }
 
-  async function revoke(): Promise<void> {
-    let leaver = session;
+  async function revoke(leaver: Session | undefined): Promise<void> {
     if (!away) {
-      session?.signOut();
-      leave(false);
+      leaver?.signOut();
+      leave();
     }
     if (leaver) {
       // Where the page has forgotten its user already, the last access token still may revoke.
@@ -177,8 +177,10 @@ export function createTokenProvider(options: TokenProviderOptions): TokenProvide
       publish({ status: 'failed', error });
       throw error;
     }
-    // A sign-out that is under way would revoke what is minted now.
-    await leaving?.catch(() => undefined);
+    // A sign-out of the same person that is under way would revoke what is minted now.
+    for (const [leaver = current, work] of leaving) {
+      if (leaver.identity === current.identity) await work.catch(() => undefined);
+    }
     return current.token(again);
   }
 
@@ -189,8 +191,10 @@ export function createTokenProvider(options: TokenProviderOptions): TokenProvide
     },
     async signOut() {
       if (away && confirmed) return;
-      leaving ??= revoke().finally(() => (leaving = undefined));
-      await leaving;
+      const leaver = session;
+      const work = leaving.get(leaver) ?? revoke(leaver).finally(() => leaving.delete(leaver));
+      leaving.set(leaver, work);
+      await work;
     },
     signIn() {
       newestAnswer = asked += 1;
@@ -205,13 +209,11 @@ export function createTokenProvider(options: TokenProviderOptions): TokenProvide
     },
     dispose() {
       disposed = true;
-      session?.end(disposedError());
+      session?.end(new TokenError('disposed'));
       listeners.clear();
     },
   };
 }
-
-const disposedError = () => new TokenError('disposed');
 
 /** A listener that throws is the page's own fault, and must not stop the client. */
 function tell<T>(listener: ((value: T) => void) | undefined, value: T): void {

@@ -1,11 +1,13 @@
 /** Asking again is not being refused: embeds of one page ask one after the other, and the SDK never says why. */
-import { problem } from './broker-stand-in.ts';
+import { identityOf } from '../../../client/identity.ts';
+import { accessToken, problem } from './broker-stand-in.ts';
+import { ChannelStandIn } from './page-stand-in.ts';
 import { ask, offline, pass, status, useRig, type Page } from './rig.ts';
 
 const rig = useRig();
 /** The embed SDK: it keeps the last token that it got for all embeds of the page. */
 const sdk = { cachedAuthToken: undefined as unknown, embedConfig: {} as object };
-let accepts: (token: string) => number;
+let accepts: (token: string) => number | Promise<number>;
 const embed = async (page: Page): Promise<string> => {
   const token = await ask(page);
   sdk.cachedAuthToken = token;
@@ -15,7 +17,7 @@ const page = () => {
   const thoughtspot: typeof fetch = async (input, init) => {
     if (typeof input !== 'string' || !input.startsWith('https://ts.example/')) return rig.broker.fetch(input, init);
     const bearer = new Headers(init?.headers).get('authorization') ?? '';
-    return new Response(null, { status: accepts(bearer.replace('Bearer ', '')) });
+    return new Response(null, { status: await accepts(bearer.replace('Bearer ', '')) });
   };
   return rig.open({ fetch: thoughtspot });
 };
@@ -89,4 +91,46 @@ test('on mint-limit a token that ThoughtSpot does not take is not served', async
   accepts = () => 401;
   rig.broker.next(() => problem(429, 'mint-limit', { 'retry-after': '40' }));
   expect(await ask(made)).toBe('mint-limit');
+});
+
+describe('while ThoughtSpot is slow to say that the token is dead', () => {
+  /** A page in a wave whose token `token-2` is dead; ThoughtSpot says so when `tell` is called. */
+  const slowly = async () => {
+    const made = page();
+    await embed(made);
+    await embed(made);
+    const waiting: (() => void)[] = [];
+    accepts = (token) => new Promise((resolve) => waiting.push(() => resolve(token === 'token-2' ? 401 : 204)));
+    return { made, tell: () => waiting.shift()?.() };
+  };
+
+  test('embeds that hear of it one after the other make one mint more', async () => {
+    const { made, tell } = await slowly();
+    const asked = [made.getAuthToken(), made.getAuthToken(), made.getAuthToken()];
+    for (let n = 0; n < 3; n += 1) {
+      await pass(100);
+      tell();
+    }
+    await pass(100);
+    expect(await Promise.all(asked)).toEqual(['token-3', 'token-3', 'token-3']);
+    expect(rig.requests()).toBe(3);
+  });
+
+  test('a token that comes in the meantime is not thrown away with it', async () => {
+    const { made, tell } = await slowly();
+    const asked = ask(made);
+    await pass(100);
+    rig.broker.next(() => problem(429, 'mint-limit', { 'retry-after': '40' }));
+    tell();
+    await pass(100);
+    // The broker refused, and the client looks once more whether the token in use is dead. Another tab has a new one now.
+    const [tab] = [...ChannelStandIn.open];
+    const now = Date.now();
+    const token = { token: 'token-9', leaseId: 'lease-9', userName: 'alice', orgId: 1 };
+    const message = { ...token, expiresAt: now + 700_000, refreshAfter: now + 300_000 };
+    tab?.onmessage?.({ data: { identity: identityOf(accessToken('alice')), grant: '', token: message } });
+    tell();
+    expect([await asked, await ask(made)]).toEqual(['still waiting', 'token-9']);
+    expect(status(made)).toBe('live');
+  });
 });

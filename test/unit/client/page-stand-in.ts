@@ -9,6 +9,7 @@ export class ChannelStandIn {
     ChannelStandIn.open.add(this);
   }
   postMessage(data: unknown): void {
+    if (!ChannelStandIn.open.has(this)) throw new DOMException('Channel is closed', 'InvalidStateError');
     for (const other of ChannelStandIn.open) {
       if (other !== this && other.name === this.name) other.onmessage?.({ data: structuredClone(data) });
     }

@@ -1,6 +1,7 @@
 /** Signing out and in again, in the same page and with the same provider. */
 import { accessToken, problem } from './broker-stand-in.ts';
-import { ask, pass, status, useRig } from './rig.ts';
+import { type TokenError } from '../../../client/token-provider.ts';
+import { ask, never, pass, status, useRig } from './rig.ts';
 
 const rig = useRig();
 
@@ -82,4 +83,33 @@ test('a page that signs out before it asked for anything revokes, and takes no t
   await made.signOut();
   expect(rig.broker.asked.map(({ path }) => path)).toEqual(['/revoketoken']);
   expect(await ask(made)).toBe('signed-out');
+});
+
+test('another user signs out while the sign-out of the first is under way', async () => {
+  let user = 'alice';
+  const made = rig.open({ getAccessToken: () => accessToken(user) });
+  await ask(made);
+  rig.broker.next(never);
+  const left = made.signOut().catch(() => 'not confirmed');
+  user = 'carol';
+  expect(await ask(made)).toBe('token-2');
+  await made.signOut();
+  expect([status(made), await ask(made)]).toEqual(['signed-out', 'signed-out']);
+  expect(rig.broker.asked.at(-1)).toMatchObject({ path: '/revoketoken', bearer: `Bearer ${accessToken('carol')}` });
+  await pass(90_000);
+  await left;
+});
+
+test('who signs in and out again while the first sign-out is under way is signed out', async () => {
+  const made = rig.open();
+  await ask(made);
+  rig.broker.next(never);
+  const left = made.signOut().catch(() => 'not confirmed');
+  made.signIn();
+  const asked = made.getAuthToken().catch((error: TokenError) => error.code);
+  await pass(100);
+  const again = made.signOut();
+  await pass(90_000);
+  await Promise.all([left, again]);
+  expect([await asked, status(made), await ask(made)]).toEqual(['signed-out', 'signed-out', 'signed-out']);
 });

@@ -1,11 +1,12 @@
 /**
- * One mint, from the reservation to the release: reserve (a durable record of the intent) -> hold the user -> mint ->
+ * One mint, from the reservation to the release: reserve (a durable record of the intent) -> count it -> hold the user -> mint ->
  * check the reply -> live -> check the cut-offs -> release. Whatever fails after the mint, the token in hand is revoked
  * and withheld.
  */
 import { possibleOwners } from './end-at-thoughtspot.ts';
 import { Failure } from './failure.ts';
 import { type CallerId, closesAt, type Lease, leaseFacts } from './lease.ts';
+import type { Quota } from './mint-limits.ts';
 import { holdUser } from './user-hold.ts';
 import type { Change, Grant, MintedToken, MintOutcome, Reservation, World } from './ports.ts';
 
@@ -51,6 +52,8 @@ export interface MintOrder {
   readonly generation: number;
   /** The cut-off as read before the order: the reservation comes after it. */
   readonly cutOff: number;
+  /** Absent for what no caller is to blame for. */
+  readonly quota?: Quota;
 }
 
 /** A token from ThoughtSpot that has not been released yet. */
@@ -78,9 +81,11 @@ export async function mint(
   if (mintBy - now < settings.shortestMintMs) {
     throw new Failure('mint-in-progress', { reason: 'too little time is left to mint before the deadline' });
   }
+  await order.quota?.look(mintBy);
   const reservation = reservationFor(order, grant, now, mintBy, settings);
   if (!(await ledger.reserve(reservation, mintBy))) return undefined;
   try {
+    await order.quota?.count(reservation, mintBy);
     await holdUser(world, grant, reservation, mintBy);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;

@@ -21,6 +21,7 @@ import {
   parseItem,
   userPartition,
 } from './item.ts';
+import { makeMintCounts } from './mint-counts.ts';
 import { makeSealing } from './sealing.ts';
 import type { Query, Table } from './table.ts';
 import { makeUserHolds } from './user-holds.ts';
@@ -100,6 +101,7 @@ export function makeDynamoDbLedger(options: DynamoDbLedgerOptions): TokenLedger 
   return {
     shards,
     ...makeCutOffs(table),
+    ...makeMintCounts(table, () => clock.now()),
     ...makeUserHolds(table),
 
     async newest(user, fingerprint, limit, deadline) {
@@ -113,8 +115,10 @@ export function makeDynamoDbLedger(options: DynamoDbLedgerOptions): TokenLedger 
 
     get: read,
 
-    unfinishedOfUser(user, deadline) {
-      const query = { index: unfinishedIndex, where: '#pk = :pk', values: { pk: userPartition(user) } };
+    unfinishedOfUser(user, deadline, caller) {
+      const mine = caller && { name: unfinishedIndex.sortKey.name, digest: callerDigest(caller) };
+      const where = `#pk = :pk${mine ? ` AND #${mine.name} = :digest` : ''}`;
+      const query = { index: unfinishedIndex, where, values: { pk: userPartition(user), digest: mine?.digest } };
       return unfinishedBy(query, deadline);
     },
 

@@ -439,6 +439,7 @@ export function describeLedger(name: string, start: () => Promise<Subject>): voi
         transition: (past) => ledger.transition(row, { to: 'live', dueAt: null }, past),
         token: (past) => ledger.token(row, past),
         cutOffFor: (past) => ledger.cutOffFor(1, past),
+        standing: (past) => ledger.standing(reservation().caller, 1, past),
         raiseCutOff: (past) => ledger.raiseCutOff({ kind: 'org', orgId: 80 }, 9, past),
         pendingCutOffs: (past) => ledger.pendingCutOffs(past),
         advanceCutOff: (past) =>

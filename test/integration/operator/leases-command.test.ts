@@ -54,6 +54,19 @@ describe('npm run leases', () => {
     expect(listed.leases.map(({ user }) => user)).toEqual(['carol']);
   });
 
+  test('lists who holds most, first, as a table and as JSON', async () => {
+    await mint('carol', 'regional');
+    const { code, stdout } = await here('list', '--top');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^leases +subject +issuer +users\n2 +user-carol +http:\S+ +carol\n1 +user-alice /);
+    const { holders } = JSON.parse((await here('list', '--top', '--org', '1', '--json')).stdout) as {
+      holders: unknown;
+    };
+    expect(holders).toEqual([
+      { caller: expect.objectContaining({ subject: 'user-alice' }), leases: 1, users: ['alice'] },
+    ]);
+  });
+
   test('revokes a user and counts what has ended', async () => {
     await mint('alice', 'regional');
     const { code, stdout } = await here('revoke', '--user', 'alice', '--yes');

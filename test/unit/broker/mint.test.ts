@@ -65,7 +65,7 @@ describe('a repeated request', () => {
     ledger.beforeCall = (call) => void calls.push(call);
     const second = await process().getToken('ann');
     expect(second).toMatchObject({ token: first.token, reused: true, lease: { leaseId: first.lease.leaseId } });
-    expect(calls.sort()).toEqual(['cutOffFor', 'newest', 'token']);
+    expect(calls.sort()).toEqual(['newest', 'standing', 'token']);
     expect(issuer.calls.mint).toBe(1);
   });
 

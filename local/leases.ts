@@ -15,8 +15,8 @@ import {
 import { formatDuration, startProgress } from './progress.ts';
 import { readBasePort } from './settings.ts';
 
-const HELP = `npm run leases -- list   [--user <name>] [--org <id>] [--state <state>] [--top] [--json]
-npm run leases -- revoke (--user <name> | --org <id> | --all) [--yes] [--no-wait] [--json]
+const HELP = `npm run leases -- list   [--user <name>] [--org <id>] [--state <state>] [--policy <version>] [--rule <name>] [--top] [--json]
+npm run leases -- revoke (--user <name> | --org <id> | --policy <version> | --rule <name> | --all) [--yes] [--no-wait] [--json]
 npm run leases -- users  --stale <30d> [--json]
 
 Lists the leases that have not ended, or revokes them: in the ledger at once, at ThoughtSpot as fast as the sweep may.
@@ -25,6 +25,8 @@ long. The broker may not delete users: an administrator of ThoughtSpot can.
 
   --user <name>       leases of one person: all ThoughtSpot users that the broker made for that person are meant
   --org <id>          leases of one ThoughtSpot organisation
+  --policy <version>  leases that were minted under one version of the policy (\`npm run policy -- check\` prints it)
+  --rule <name>       leases that one rule of the policy gave
   --state <state>     reserved, live, revoking or orphaned (list only)
   --top               how many each caller holds, most first, instead of the leases (list only)
   --all               every lease (revoke only)
@@ -52,6 +54,8 @@ const { values, positionals } = readArguments(
     org: { type: 'string' },
     state: { type: 'string' },
     top: { type: 'boolean' },
+    policy: { type: 'string' },
+    rule: { type: 'string' },
     all: { type: 'boolean' },
     stale: { type: 'string' },
     json: { type: 'boolean' },
@@ -133,6 +137,8 @@ async function list(broker: OperatorBroker): Promise<void> {
     ...(values.user === undefined ? {} : { user: values.user }),
     ...(org === undefined ? {} : { org }),
     ...(values.state === undefined ? {} : { state: values.state }),
+    ...(values.policy === undefined ? {} : { policyVersion: values.policy }),
+    ...(values.rule === undefined ? {} : { rule: values.rule }),
   });
   if (values.top === true) return listHolders(leases);
   if (values.json === true) process.stdout.write(`${JSON.stringify({ leases }, null, 2)}\n`);
@@ -174,8 +180,14 @@ async function users(broker: OperatorBroker): Promise<void> {
 
 function selection(): { readonly select: Selection; readonly filter: LeaseFilter; readonly words: string } {
   const org = orgId();
-  const given = [values.user, org, values.all].filter((value) => value !== undefined);
-  if (given.length !== 1) throw new UsageError('Name exactly one of --user, --org and --all.');
+  const { policy, rule } = values;
+  const given = [values.user, org, policy, rule, values.all].filter((value) => value !== undefined);
+  if (given.length !== 1) throw new UsageError('Name exactly one of --user, --org, --policy, --rule and --all.');
+  if (policy !== undefined) {
+    const select = { policyVersion: policy };
+    return { select, filter: select, words: `of the policy ${policy}` };
+  }
+  if (rule !== undefined) return { select: { rule }, filter: { rule }, words: `of the rule ${rule}` };
   if (values.user !== undefined)
     return { select: { userName: values.user }, filter: { user: values.user }, words: `of the user ${values.user}` };
   if (org !== undefined) return { select: { orgId: org }, filter: { org }, words: `of the organisation ${org}` };
@@ -252,7 +264,7 @@ await runCommand(async () => {
     'no-wait': 'revoke',
     stale: 'users',
   });
-  if (command === 'users' && (values.user ?? values.org) !== undefined)
-    throw new UsageError('users takes --stale only, no --user or --org.');
+  if (command === 'users' && (values.user ?? values.org ?? values.policy ?? values.rule) !== undefined)
+    throw new UsageError('users takes --stale only, none of --user, --org, --policy and --rule.');
   await run(await connect());
 });

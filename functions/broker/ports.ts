@@ -9,8 +9,6 @@ import type { FieldError, Failure } from './failure.ts';
 import type { CallerId, Issuance, Lease, LeaseKey, LeaseState } from './lease.ts';
 import type { Limits, MintCounts } from './mint-counts.ts';
 
-export type { Limits, Mark, MintCounts, Ring, Standing } from './mint-counts.ts';
-
 // --- time, chance, digests -------------------------------------------------------------------------------------------
 
 export interface Clock {

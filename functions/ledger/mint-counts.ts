@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import * as z from 'zod/mini';
 import type { CallerId } from '../broker/lease.ts';
-import type { Mark, MintCounts, Ring } from '../broker/ports.ts';
+import type { Mark, MintCounts, Ring } from '../broker/mint-counts.ts';
 import { LEDGER_TABLE } from '../contract/table.ts';
 import { cutOffKeys, highestOf } from './cut-offs.ts';
 import { type Item, type ItemKey, callerDigest, parseItem } from './item.ts';

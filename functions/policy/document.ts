@@ -3,7 +3,8 @@
  * (infra/policy), known here by its digest. In normal form every default is filled in, a claim is a list of names,
  * patterns match the whole text, object ids are in lower case, and what is only for people is left out.
  */
-import type { Limits, PersistOption } from '../broker/ports.ts';
+import type { Limits } from '../broker/mint-counts.ts';
+import type { PersistOption } from '../broker/ports.ts';
 
 export type Scalar = string | number | boolean;
 

@@ -7,7 +7,7 @@ const root = join(import.meta.dirname, '../..');
 /** Lines at most, of TypeScript with comments and blank lines, by folder. */
 const BUDGETS: Readonly<Record<string, number>> = {
   'functions/contract': 600,
-  'functions/broker': 2_560,
+  'functions/broker': 2_580,
   'functions/policy': 1_050,
   'functions/thoughtspot': 1_600,
   'functions/ledger': 1_250,

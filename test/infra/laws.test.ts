@@ -20,7 +20,6 @@ function calledBy(integrations: ReadonlyMap<string, Readonly<Record<string, unkn
 }
 
 const environments = synthesizedEnvironments();
-const root = path.join(import.meta.dirname, '..', '..');
 
 function functionOf(synthesized: Synthesized, name: FunctionName): Record<string, unknown> {
   const found = resources(synthesized, 'AWS::Lambda::Function').filter(
@@ -326,8 +325,11 @@ describe.each(environments)('the stack of $name', (synthesized) => {
   });
 
   test('gives every function that decides the checked policy and its digest, in one version of the function', () => {
-    const source = readFileSync(path.join(root, 'infra', 'environments', environment.policyFile), 'utf8');
-    const checked = checkPolicy(JSON.parse(source));
+    const source = readFileSync(path.join(synthesized.assembly, '..', environment.policyFile), 'utf8');
+    const checked = checkPolicy(
+      JSON.parse(source),
+      environment.issuers.map(({ url }) => url),
+    );
     for (const name of FUNCTION_NAMES.filter((one) => ENVIRONMENT[one].some((known) => known === 'POLICY_VERSION'))) {
       expect(readFileSync(path.join(taskRootOf(synthesized, name), 'policy.json'), 'utf8')).toBe(checked.text);
       expect(functionOf(synthesized, name)['Environment']).toMatchObject({

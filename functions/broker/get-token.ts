@@ -6,7 +6,7 @@ import { Failure } from './failure.ts';
 import { type Lease, leaseFacts, personOf } from './lease.ts';
 import { nextStep, refreshAfter } from './lease-choice.ts';
 import { makeMintLimits } from './mint-limits.ts';
-import { mint, MINT_SETTINGS, type MintSettings } from './mint.ts';
+import { isStillServable, mint, MINT_SETTINGS, type MintSettings } from './mint.ts';
 import type { Caller, Entitlements, Grant, TokenRequest, World } from './ports.ts';
 import type { GetToken, IssuedToken } from './use-cases.ts';
 
@@ -48,11 +48,14 @@ export function makeGetToken(world: Deciding & { readonly settings?: Partial<Min
 
       if (step.step === 'serve' || (failure && step.step === 'refresh')) {
         const { lease } = step;
+        const openedFrom = clock.now();
         const token = await ledger.token(lease, deadline);
         if (token === undefined) {
           unreadable.add(lease.generation);
           continue;
         }
+        const wasSlow = clock.now() - openedFrom > settings.slowOpenMs;
+        if (wasSlow && !(await isStillServable(world, lease, deadline))) continue;
         world.signals.emit('reused');
         world.audit.record({ action: 'reuse', ...leaseFacts(lease) });
         return issued(grant, lease, token, true, settings);

@@ -41,6 +41,8 @@ export const MINT_SETTINGS = {
   longestPauseMs: 500,
   /** Kept of the deadline for reading and answering, when waiting for another request's mint. */
   replyMarginMs: 500,
+  /** A token that took longer than this to open is served only after another look at its row. */
+  slowOpenMs: 250,
 };
 export type MintSettings = Readonly<typeof MINT_SETTINGS>;
 
@@ -106,9 +108,8 @@ export async function mint(
     checkReply(world, grant, minted, settings);
     const lease = await ledger.transition(reservation, issued, releaseBy);
     if (!lease) throw superseded('the reservation was taken away while minting');
-    // Read after the live write: a cut-off raised before it is seen here, one raised after it sees the live row.
-    const cutOff = await ledger.cutOffFor(grant.orgId, releaseBy);
-    if (lease.reservedAt < cutOff) throw superseded('a cut-off was raised while minting');
+    // Read after the live write: a revocation before it is seen here, one that comes after it sees the live row.
+    if (!(await isStillServable(world, lease, releaseBy))) throw superseded('a revocation came while minting');
     signals.emit('minted');
     audit.record({ action: 'mint', ...leaseFacts(lease) });
     return { token: minted.token, lease };
@@ -116,6 +117,16 @@ export async function mint(
     await withhold(world, settings, { reservation, minted, issued }, error, deadline);
     throw error;
   }
+}
+
+/** Whether nothing has revoked a live lease since it was read or written. One read. */
+export async function isStillServable(
+  { ledger }: Pick<World, 'ledger'>,
+  live: Lease,
+  deadline: number,
+): Promise<boolean> {
+  const { lease, cutOff } = await ledger.recheck(live, deadline);
+  return lease?.state === 'live' && lease.reservedAt >= cutOff;
 }
 
 /** Cuts the validity to the end of the caller's own token, where the rule binds to it: time has passed since it decided. */

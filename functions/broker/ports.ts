@@ -348,6 +348,11 @@ export interface TokenLedger extends MintCounts {
   token(key: LeaseKey, deadline: number): Promise<string | undefined>;
   /** The cut-offs that cover an org: `all` and its own. One read. Returns the highest `before`, 0 if none. */
   cutOffFor(orgId: number, deadline: number): Promise<number>;
+  /** A row as it is now, with the highest cut-off that covers its org. One read. */
+  recheck(
+    row: LeaseKey & Pick<Lease, 'orgId'>,
+    deadline: number,
+  ): Promise<{ readonly lease: Lease | undefined; readonly cutOff: number }>;
   /**
    * Raises a cut-off; writing the same or an older one changes nothing, unless `always`: then it becomes newer than the one
    * that there is.

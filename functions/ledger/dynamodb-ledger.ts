@@ -5,7 +5,7 @@ import { Failure } from '../broker/failure.ts';
 import { type Lease, type LeaseKey, isUnfinished, sameCaller } from '../broker/lease.ts';
 import type { Clock, TokenLedger } from '../broker/ports.ts';
 import { LEDGER_TABLE } from '../contract/table.ts';
-import { makeCutOffs } from './cut-offs.ts';
+import { cutOffKeys, highestOf, makeCutOffs } from './cut-offs.ts';
 import type { DataKeys, SealingKey } from './data-keys.ts';
 import { type Handles, type HandlesOptions, makeHandles } from './handles.ts';
 import {
@@ -131,6 +131,16 @@ export function makeDynamoDbLedger(options: DynamoDbLedgerOptions): TokenLedger 
       const where = `#${callerIndex.partitionKey.name} = :digest`;
       const query = { index: callerIndex, where, values: { digest: callerDigest(caller) } };
       for await (const lease of unfinishedBy(query, deadline, known)) if (sameCaller(lease.caller, caller)) yield lease;
+    },
+
+    async recheck(row, deadline) {
+      const key = leaseItemKey(row);
+      const items = await table.getMany([...cutOffKeys(row.orgId), key], deadline);
+      const [lease] = await leasesFrom(
+        items.filter(({ pk }) => pk === key.pk),
+        deadline,
+      );
+      return { lease, cutOff: highestOf(items) };
     },
 
     async byLeaseId(leaseId, deadline) {

@@ -250,6 +250,12 @@ export function makeMemoryLedger(options: MemoryLedgerOptions): MemoryLedger {
 
     token: (key, deadline) => call('token', [key], deadline, () => tokenOfRead.get(key) ?? find(key)?.token),
 
+    recheck: (key, deadline) =>
+      call('recheck', [key], deadline, async () => {
+        const row = find(key);
+        return { lease: row && (await leaseOf(row)), cutOff: highestCutOff(key.orgId) };
+      }),
+
     cutOffFor: (orgId, deadline) => call('cutOffFor', [orgId], deadline, () => highestCutOff(orgId)),
 
     standing: (caller, orgId, deadline) =>

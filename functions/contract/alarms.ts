@@ -13,6 +13,7 @@ export const SIGNAL_ALARMS = {
   'upstream-credential-refused': ['gettoken'],
   'upstream-mismatch': ['gettoken'],
   'entitlement-conflict': ['gettoken'],
+  'mint-limited': ['gettoken'],
   'orphan-seen': ['gettoken', 'sweep'],
   'access-denied': FUNCTION_NAMES,
   'key-unavailable': ['gettoken', 'revoketoken', 'sweep'],

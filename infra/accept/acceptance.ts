@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
+import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { z } from 'zod';
 import { stackName } from '../deployed-stack.ts';
 import { Finding, needed, Skipped } from '../doctor/checklist.ts';
@@ -58,7 +60,6 @@ export async function examineAcceptance(examine: Examine, accepted: Accepted): P
     );
   };
   const invoke = async (name: string, event: object): Promise<unknown> => {
-    const { InvokeCommand, LambdaClient } = await import('@aws-sdk/client-lambda');
     const client = new LambdaClient({ region, maxAttempts: 2 });
     const FunctionName = `${stackName(environment.name)}-${name}`;
     const command = new InvokeCommand({ FunctionName, Qualifier: 'live', Payload: JSON.stringify(event) });
@@ -116,7 +117,6 @@ export async function examineAcceptance(examine: Examine, accepted: Accepted): P
     const { userName } = await mint();
     // The time of an event has whole seconds, and covers nothing that was minted after it.
     await sleep(1_000);
-    const { EventBridgeClient, PutEventsCommand } = await import('@aws-sdk/client-eventbridge');
     const client = new EventBridgeClient({ region, maxAttempts: 2 });
     const { source: Source, eventBusName: EventBusName } = deprovisionedEvents;
     const Detail = JSON.stringify({ userNames: [userName] });

@@ -14,6 +14,7 @@ export interface ListedLease {
   readonly state: string;
   readonly rule: string;
   readonly grant: string;
+  readonly caller: { readonly issuer: string; readonly subject: string };
   readonly reservedAt: number;
   readonly expiresAt?: number;
   readonly attempts: number;

@@ -20,6 +20,7 @@ import { sha256 } from '../../functions/wiring/system.ts';
 import { readFileSync } from 'node:fs';
 import { DEFAULT_POLICY } from '../../local/settings.ts';
 import { makeWorld } from '../support/broker-world.ts';
+import { HIGHEST_LIMITS } from '../support/raised-limits.ts';
 import { leaksIn } from '../support/canaries.ts';
 import { makeFakeClock } from '../support/fake-clock.ts';
 import { compilePolicy } from '../support/policy-documents.ts';
@@ -66,6 +67,7 @@ function handlers() {
     decide: (caller: Caller, request: TokenRequest, now: number) =>
       decide(policy, caller, request, { host: 'https://thoughtspot.example', now, sha256 }),
     usersOf: (caller: Caller) => usersOf(policy, caller),
+    limits: HIGHEST_LIMITS,
   };
   const edge = { name: 'gettoken', telemetry, clock } as const;
   const routes = {

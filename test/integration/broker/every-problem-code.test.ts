@@ -181,7 +181,7 @@ const PROVOKE: Record<ProblemCode, () => Promise<Answered>> = {
   },
   misconfigured: async () => {
     const good = broker.aws.secrets.values(SECRET_ID).at(-1) ?? secret();
-    broker.aws.secrets.put(SECRET_ID, '{"secretKey":"only half of a secret"}');
+    broker.aws.secrets.put(SECRET_ID, '{"sercetKey":"a misspelt field"}');
     const answer = await afresh(() => seen.ask(somebody()));
     broker.aws.secrets.put(SECRET_ID, good);
     return answer;

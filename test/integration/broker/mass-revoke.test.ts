@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { startLocalBroker } from '../../../local/local-broker.ts';
 import { witness } from '../../support/broker-witness.ts';
 import { crowd, unfinishedRows } from '../../support/crowd.ts';
+import { demoPolicyWith, HIGHEST_LIMITS } from '../../support/raised-limits.ts';
 
 const NIGHTLY = process.env['NIGHTLY'] !== undefined;
 const PEOPLE = NIGHTLY ? 1_000 : 60;
@@ -19,6 +20,7 @@ test(`a mass revocation of ${PEOPLE * EACH} tokens stays under ThoughtSpot's lim
   const { names, users, cluster } = crowd(PEOPLE);
   const broker = await startLocalBroker({
     sweepEveryMs: null,
+    policy: demoPolicyWith(HIGHEST_LIMITS),
     users,
     simulator: { cluster },
     variables: { SWEEP_RATE: String(RATE) },

@@ -54,8 +54,20 @@ describe('npm run leases', () => {
     expect(listed.leases.map(({ user }) => user)).toEqual(['carol']);
   });
 
-  test('revokes a user and counts what has ended', async () => {
+  test('lists who holds most, first, as a table and as JSON', async () => {
     await mint('alice', 'regional');
+    const { code, stdout } = await here('list', '--top');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^leases +subject +issuer +users\n2 +user-alice +http:\S+ +alice\n1 +user-carol /);
+    const { holders } = JSON.parse((await here('list', '--top', '--user', 'alice', '--json')).stdout) as {
+      holders: unknown;
+    };
+    expect(holders).toEqual([
+      { caller: { issuer: expect.any(String) as string, subject: 'user-alice' }, leases: 2, users: ['alice'] },
+    ]);
+  });
+
+  test('revokes a user and counts what has ended', async () => {
     const { code, stdout } = await here('revoke', '--user', 'alice', '--yes');
     expect({ code, stdout }).toMatchObject({ code: 0 });
     expect(stdout).toBe('Leases of the user alice: 2 ended.\n');

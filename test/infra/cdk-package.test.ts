@@ -1,9 +1,10 @@
 /** The package of the construct as people install it: packed, unpacked, judged, and synthesized as its README says, offline. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FUNCTION_NAMES } from '../../functions/contract/functions.ts';
 import manifest from '../../infra/cdk/package.json' with { type: 'json' };
+import { installPacked } from '../support/packed.ts';
 import { NO_NETWORK } from '../support/synthesized.ts';
 import type { Resource } from '../support/synthesized.ts';
 
@@ -49,11 +50,7 @@ const settled = {
 
 let tarball: string;
 beforeAll(() => {
-  rmSync(PLACE, { recursive: true, force: true });
-  mkdirSync(INSTALLED, { recursive: true });
-  execFileSync('npm', ['pack', '--silent', '--workspace', manifest.name, '--pack-destination', PLACE], { cwd: ROOT });
-  tarball = join(PLACE, readdirSync(PLACE).find((name) => name.endsWith('.tgz')) ?? '');
-  execFileSync('tar', ['-xzf', tarball, '-C', INSTALLED, '--strip-components=1']);
+  tarball = installPacked(manifest.name, PLACE);
   writeFileSync(join(PLACE, 'package.json'), '{}');
   writeFileSync(join(PLACE, 'policy.json'), policy);
   writeFileSync(join(PLACE, 'policy.cases.json'), cases);

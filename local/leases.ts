@@ -38,7 +38,8 @@ long. The broker may not delete users: an administrator of ThoughtSpot can.
 Which broker:
   (nothing)           the one that npm start runs on this machine, as its demo operator
   --url <url>         another one over HTTP, with --jwt: an access token that holds the revoke scope
-  --env <name>        the one of a deployed environment, with your own AWS credentials
+  --env <name>        the one of a deployed environment, with your own AWS credentials, which may invoke
+                      the API's routes for operators (docs/deploy.md)
   --region <region>   its region (default: AWS_REGION, AWS_DEFAULT_REGION, or that of the AWS profile)
 `;
 

@@ -37,6 +37,9 @@ export interface Caller extends CallerId {
   readonly scopes: readonly Scope[];
 }
 
+/** An operator whose AWS credentials API Gateway has verified. `session` is the name of his session, where he has one. */
+export type AwsCaller = { readonly arn: string; readonly session?: string; readonly scopes: readonly Scope[] };
+
 // --- what a caller may have ------------------------------------------------------------------------------------------
 
 export interface NamedValues {
@@ -392,10 +395,11 @@ export interface AuditEvent {
     | 'revoke'
     | 'revoke-requested'
     | 'cut-off'
+    | 'list'
     | 'compensate'
     | 'orphan'
     | 'expire';
-  readonly caller?: CallerId;
+  readonly caller?: CallerId | Omit<AwsCaller, 'scopes'>;
   readonly lease?: Pick<Lease, 'leaseId' | 'generation' | 'orgId' | 'kind' | 'state'> & {
     readonly tokenDigest?: string;
   };

@@ -16,7 +16,7 @@ export const SIGNAL_ALARMS = {
   'mint-limited': ['gettoken'],
   'orphan-seen': ['gettoken', 'sweep'],
   'access-denied': FUNCTION_NAMES,
-  'key-unavailable': ['gettoken', 'revoketoken', 'sweep'],
+  'key-unavailable': ['gettoken', 'revoketoken', 'operator', 'sweep'],
   misconfigured: FUNCTION_NAMES,
   'internal-error': FUNCTION_NAMES,
   'schedule-failed': ['revoketoken'],

@@ -18,7 +18,7 @@ const BUDGETS: Readonly<Record<string, number>> = {
   'functions/probe': 300,
   'functions/wiring': 300,
   functions: 9_600,
-  local: 7_650,
+  local: 7_700,
   infra: 7_200,
   client: 1_200,
 };

@@ -450,7 +450,6 @@ export function describeLedger(name: string, start: () => Promise<Subject>): voi
         token: (past) => ledger.token(row, past),
         cutOffFor: (past) => ledger.cutOffFor(1, past),
         recheck: (past) => ledger.recheck(row, past),
-        standing: (past) => ledger.standing(reservation().caller, 1, past),
         raiseCutOff: (past) => ledger.raiseCutOff({ kind: 'org', orgId: 80 }, 9, past),
         pendingCutOffs: (past) => ledger.pendingCutOffs(past),
         advanceCutOff: (past) =>

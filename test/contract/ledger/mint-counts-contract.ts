@@ -85,6 +85,16 @@ export function describeMintCounts(name: string, start: () => Promise<Subject>):
       expect((await ledger.standing(somebody(), 62, deadline)).orgMints).toEqual(next);
     });
 
+    it('ends at a deadline that has passed, before anything is done', async () => {
+      const caller = somebody();
+      const past = subject.clock.now();
+      const unavailable = { code: 'ledger-unavailable' };
+      await expect(ledger.standing(caller, 1, past)).rejects.toMatchObject(unavailable);
+      await expect(ledger.addMark(caller, { marks: [] }, mark('a'), 9, past)).rejects.toMatchObject(unavailable);
+      await expect(ledger.countOrgMints(63, new Map([[7, 2]]), [], past)).rejects.toMatchObject(unavailable);
+      expect(await ids(caller)).toEqual([]);
+    });
+
     it("finds a caller's unfinished leases among those of one user", async () => {
       const [ann, bob] = [somebody(), somebody()];
       const user = `user-${randomUUID()}`;

@@ -212,6 +212,26 @@ describe('near the end of a token', () => {
   );
 });
 
+test.each(['refused', 'lost'] as const)(
+  'a good token is served to its end margin through an outage in which a mint is %s, and refreshes back off',
+  async (fault) => {
+    const { clock, issuer, process } = makeWorld({
+      grant: () => ({ validitySeconds: 900, reuse: { minLifeLeftSeconds: 600 } }),
+    });
+    const first = await process().getToken('ann');
+    await clock.advance(301_000);
+    issuer.mintFault = () => fault;
+    for (let at = 302; at < 869; at += 1) {
+      expect(await clock.drive(process().getToken('ann'))).toMatchObject({ token: first.token, reused: true });
+      await clock.advance(1_000);
+    }
+    expect(issuer.calls.mint).toBeLessThanOrEqual(1 + 6);
+    issuer.mintFault = undefined;
+    await clock.advance(10_000);
+    expect(await process().getToken('ann')).toMatchObject({ reused: false });
+  },
+);
+
 test('a refresh that is lost while the old token runs out is reported, and not tried again', async () => {
   const { clock, issuer, process } = makeWorld();
   await process().getToken('ann');

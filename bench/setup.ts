@@ -55,7 +55,7 @@ export async function startSetup(people: number, switches: Partial<Switches>): P
     thoughtspotHost: simulator.url,
     dialect: 'auth-2.0',
     keyId: aws.keyId,
-    issuer,
+    issuers: [{ issuer }],
     logLevel: 'INFO',
     endpoints: { SECRETS_MANAGER: aws.secrets.url, KMS: aws.kms.url, DYNAMODB: aws.dynamodb.url },
   };

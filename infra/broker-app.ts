@@ -11,7 +11,7 @@ import type { TokenBrokerProps } from './token-broker-props.ts';
 
 /** The stack of one environment: the broker and what the commands ask CloudFormation for. */
 class BrokerStack extends Stack {
-  constructor(app: App, environment: Environment, bundles: string) {
+  constructor(app: App, environment: Environment, bundles: string, policies: string) {
     const { account, region, ...settings } = environment;
     const name = stackName(environment.name);
     super(app, name, {
@@ -20,7 +20,7 @@ class BrokerStack extends Stack {
       env: { account, region },
       terminationProtection: environment.purpose === 'production',
     });
-    const policyFile = path.join(ENVIRONMENTS_FOLDER, environment.policyFile);
+    const policyFile = path.join(policies, environment.policyFile);
     // The types of zod and of the CDK disagree only about properties that are there and undefined.
     const props = { ...settings, policyFile, bundles } as TokenBrokerProps;
     // The id Default adds nothing to the logical ids of what is in it.
@@ -37,13 +37,18 @@ class BrokerStack extends Stack {
  * The CDK app of one environment. Synthesis fails on any open finding of cdk-nag's AwsSolutions pack. The feature flags are
  * those of cdk.json, however the app is started. `bundles` is the folder with the functions' bundles.
  */
-export function makeBrokerApp(environment: Environment, bundles: string, outdir?: string): App {
+export function makeBrokerApp(
+  environment: Environment,
+  bundles: string,
+  outdir?: string,
+  policies = ENVIRONMENTS_FOLDER,
+): App {
   const app = new App({
     analyticsReporting: false,
     context: cdk.context,
     ...(outdir === undefined ? {} : { outdir }),
   });
-  new BrokerStack(app, environment, bundles);
+  new BrokerStack(app, environment, bundles, policies);
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   return app;
 }

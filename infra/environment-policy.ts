@@ -27,7 +27,10 @@ export function environmentPolicy(environment: Environment, folder = ENVIRONMENT
   let text = '';
   try {
     text = readFileSync(file, 'utf8');
-    checked = checkPolicyText(text);
+    checked = checkPolicyText(
+      text,
+      environment.issuers.map(({ url }) => url),
+    );
   } catch (error) {
     if (error instanceof PolicyError)
       throw refuse(

@@ -17,6 +17,8 @@ export type FunctionLimits = Partial<
 export interface FunctionSetSettings {
   /** Policy document, or its path. */
   readonly policy: string | object;
+  /** URLs of the issuers whose callers come here. */
+  readonly issuers?: readonly string[];
   readonly variables: (name: FunctionName) => Readonly<Record<string, string>>;
   readonly output: OutputLog;
   /** Where they differ from the contract's. */
@@ -30,14 +32,17 @@ export async function buildBootstrap(folder: string): Promise<string> {
 }
 
 /** Bundles into a folder of its own, which `close` removes. Throws esbuild's BuildFailure, or PolicyError. */
-export async function buildFunctionSet({ policy, variables, output, limits }: FunctionSetSettings) {
+export async function buildFunctionSet({ policy, issuers, variables, output, limits }: FunctionSetSettings) {
   const workspace = await mkdtemp(join(tmpdir(), 'thoughtspot-broker-'));
   const functions = new Map<FunctionName, LocalFunction>();
   let builds = 0;
 
   const bundle = async () => {
     builds += 1;
-    const checked = typeof policy === 'string' ? checkPolicyText(await readFile(policy, 'utf8')) : checkPolicy(policy);
+    const checked =
+      typeof policy === 'string'
+        ? checkPolicyText(await readFile(policy, 'utf8'), issuers)
+        : checkPolicy(policy, issuers);
     return bundleFunctions(join(workspace, `build-${builds}`), checked);
   };
   const variablesOf = (name: FunctionName, { policyDigest }: Bundles) => {

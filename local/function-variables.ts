@@ -4,12 +4,18 @@ import { ENVIRONMENT, type EnvironmentVariable } from '../functions/contract/env
 import type { FunctionName } from '../functions/contract/functions.ts';
 import type { Issuer } from './issuer.ts';
 
+export interface NamedIssuer {
+  readonly name?: string;
+  readonly issuer: Pick<Issuer, 'url' | 'audience'>;
+}
+
 export interface Backing {
   readonly brokerUrl: string;
   readonly thoughtspotHost: string;
   readonly dialect: string;
   readonly keyId: string;
-  readonly issuer: Pick<Issuer, 'url' | 'audience'>;
+  /** The first has the routes at the root, and no name. */
+  readonly issuers: readonly NamedIssuer[];
   readonly logLevel: string;
   /** Origins of the local AWS endpoints, by the name that the SDK has for the service. */
   readonly endpoints: Readonly<Record<'SECRETS_MANAGER' | 'KMS' | 'DYNAMODB', string>>;
@@ -27,7 +33,10 @@ export function functionVariables(
   backing: Backing,
   overrides: Partial<Record<EnvironmentVariable, string>> = {},
 ): Record<string, string> {
-  const { url, audience } = backing.issuer;
+  const issuers = backing.issuers.map(({ name: path, issuer: { url, audience } }) => ({
+    ...(path !== undefined && { name: path }),
+    ...{ url, audiences: [audience], scopes: SCOPES, algorithms: ['RS256'], refuseNonce: true },
+  }));
   const values: Partial<Record<EnvironmentVariable, string>> = {
     BROKER_ENVIRONMENT: 'local',
     BROKER_LOG_LEVEL: backing.logLevel,
@@ -40,7 +49,7 @@ export function functionVariables(
     LEDGER_KEY_ID: backing.keyId,
     LEDGER_DUE_SHARDS: '16',
     POLICY_FILE: POLICY_FILE_NAME,
-    ISSUERS: JSON.stringify([{ url, audiences: [audience], scopes: SCOPES, algorithms: ['RS256'], refuseNonce: true }]),
+    ISSUERS: JSON.stringify(issuers),
     SWEEP_RATE: '20',
     BROKER_URL: backing.brokerUrl,
     PROBER_SECRET_ID,

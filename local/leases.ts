@@ -15,8 +15,8 @@ import {
 import { formatDuration, startProgress } from './progress.ts';
 import { readBasePort } from './settings.ts';
 
-const HELP = `npm run leases -- list   [--user <name>] [--org <id>] [--state <state>] [--json]
-npm run leases -- revoke (--user <name> | --org <id> | --all) [--yes] [--no-wait] [--json]
+const HELP = `npm run leases -- list   [--user <name>] [--org <id>] [--state <state>] [--policy <version>] [--rule <name>] [--json]
+npm run leases -- revoke (--user <name> | --org <id> | --policy <version> | --rule <name> | --all) [--yes] [--no-wait] [--json]
 npm run leases -- users  --stale <30d> [--json]
 
 Lists the leases that have not ended, or revokes them: in the ledger at once, at ThoughtSpot as fast as the sweep may.
@@ -25,6 +25,8 @@ long. The broker may not delete users: an administrator of ThoughtSpot can.
 
   --user <name>       leases of one person: all ThoughtSpot users that the broker made for that person are meant
   --org <id>          leases of one ThoughtSpot organisation
+  --policy <version>  leases that were minted under one version of the policy (\`npm run policy -- check\` prints it)
+  --rule <name>       leases that one rule of the policy gave
   --state <state>     reserved, live, revoking or orphaned (list only)
   --all               every lease (revoke only)
   --stale <time>      how long without a token: 30d, 12h (users only)
@@ -50,6 +52,8 @@ const { values, positionals } = readArguments(
     user: { type: 'string' },
     org: { type: 'string' },
     state: { type: 'string' },
+    policy: { type: 'string' },
+    rule: { type: 'string' },
     all: { type: 'boolean' },
     stale: { type: 'string' },
     json: { type: 'boolean' },
@@ -131,6 +135,8 @@ async function list(broker: OperatorBroker): Promise<void> {
     ...(values.user === undefined ? {} : { user: values.user }),
     ...(org === undefined ? {} : { org }),
     ...(values.state === undefined ? {} : { state: values.state }),
+    ...(values.policy === undefined ? {} : { policyVersion: values.policy }),
+    ...(values.rule === undefined ? {} : { rule: values.rule }),
   });
   if (values.json === true) process.stdout.write(`${JSON.stringify({ leases }, null, 2)}\n`);
   else process.stdout.write(leases.length === 0 ? 'No leases.\n' : `${leaseTable(leases)}\n`);
@@ -153,8 +159,14 @@ async function users(broker: OperatorBroker): Promise<void> {
 
 function selection(): { readonly select: Selection; readonly filter: LeaseFilter; readonly words: string } {
   const org = orgId();
-  const given = [values.user, org, values.all].filter((value) => value !== undefined);
-  if (given.length !== 1) throw new UsageError('Name exactly one of --user, --org and --all.');
+  const { policy, rule } = values;
+  const given = [values.user, org, policy, rule, values.all].filter((value) => value !== undefined);
+  if (given.length !== 1) throw new UsageError('Name exactly one of --user, --org, --policy, --rule and --all.');
+  if (policy !== undefined) {
+    const select = { policyVersion: policy };
+    return { select, filter: select, words: `of the policy ${policy}` };
+  }
+  if (rule !== undefined) return { select: { rule }, filter: { rule }, words: `of the rule ${rule}` };
   if (values.user !== undefined)
     return { select: { userName: values.user }, filter: { user: values.user }, words: `of the user ${values.user}` };
   if (org !== undefined) return { select: { orgId: org }, filter: { org }, words: `of the organisation ${org}` };
@@ -224,7 +236,7 @@ await runCommand(async () => {
   if (command === undefined || run === undefined)
     throw new UsageError(command === undefined ? 'list, revoke or users?' : `There is no command ${command}.`);
   refuseOthers(command, { state: 'list', all: 'revoke', yes: 'revoke', 'no-wait': 'revoke', stale: 'users' });
-  if (command === 'users' && (values.user ?? values.org) !== undefined)
-    throw new UsageError('users takes --stale only, no --user or --org.');
+  if (command === 'users' && (values.user ?? values.org ?? values.policy ?? values.rule) !== undefined)
+    throw new UsageError('users takes --stale only, none of --user, --org, --policy and --rule.');
   await run(await connect());
 });

@@ -3,10 +3,17 @@
  * sandboxes, and the gateway in front. `npm start` is this with fixed ports; tests start it on free ones.
  */
 import type { EnvironmentVariable } from '../functions/contract/environment.ts';
-import { FUNCTIONS, type FunctionName, type Trigger } from '../functions/contract/functions.ts';
+import { FUNCTIONS, pathFor, type FunctionName, type Trigger } from '../functions/contract/functions.ts';
 import { secretDocument, startLocalAws, type LocalAws } from './aws/local-aws.ts';
 import { buildFunctionSet, type FunctionLimits } from './function-set.ts';
-import { functionVariables, SCOPES, SECRET_ID, TABLE_NAME, type Backing } from './function-variables.ts';
+import {
+  functionVariables,
+  SCOPES,
+  SECRET_ID,
+  TABLE_NAME,
+  type Backing,
+  type NamedIssuer,
+} from './function-variables.ts';
 import { makeAuthorizer } from './gateway/authorizer.ts';
 import { bindGateway, type Access, type LocalPages, type Route, type ThrottleSettings } from './gateway/gateway.ts';
 import { makeLocalRoutes } from './gateway/local-routes.ts';
@@ -19,6 +26,8 @@ import { defaultPolicy, type ThoughtSpotChoice } from './settings.ts';
 import { readCluster } from './thoughtspot/cluster.ts';
 import { startSimulator, type Simulator, type SimulatorOptions } from './thoughtspot/simulator.ts';
 
+type PolicyOf = (issuers: readonly string[]) => object;
+
 export interface LocalBrokerOptions {
   /** First of six ports in a row; left out: any free ones. */
   readonly basePort?: number;
@@ -27,8 +36,10 @@ export interface LocalBrokerOptions {
   /** The simulator's cluster, clock and switches. */
   readonly simulator?: Omit<SimulatorOptions, 'port' | 'allowedOrigins'>;
   readonly users?: DemoUsers;
-  /** Policy document, or its path. */
-  readonly policy?: string | object;
+  /** Users of a second issuer, whose callers have their routes at `/i/partner/...`. */
+  readonly partner?: DemoUsers;
+  /** Policy document, or its path, or what makes one of the URLs of the issuers. */
+  readonly policy?: string | object | PolicyOf;
   /** Origins that may call the broker from a browser, in addition to its own. */
   readonly allowOrigins?: readonly string[];
   readonly logLevel?: string;
@@ -46,6 +57,8 @@ export interface LocalBrokerOptions {
 export interface LocalBroker {
   readonly url: string;
   readonly issuer: Issuer;
+  /** The second issuer; absent if there is none. */
+  readonly partner: Issuer | undefined;
   readonly aws: LocalAws;
   /** Absent where the broker talks to a real cluster. */
   readonly simulator: Simulator | undefined;
@@ -103,6 +116,9 @@ async function start(
           ),
         );
   const issuer = keep(await startIssuer(options.users ?? readDemoUsers(), port(2)));
+  const partner = options.partner && keep(await startIssuer(options.partner));
+  const issuers: readonly NamedIssuer[] = [{ issuer }, ...(partner ? [{ name: 'partner', issuer: partner }] : [])];
+  const urls = issuers.map(({ issuer: { url } }) => url);
   const aws = keep(await startLocalAws({ secrets: port(3), kms: port(4), dynamodb: port(5) }, TABLE_NAME));
   aws.secrets.put(SECRET_ID, JSON.stringify(secretDocument(thoughtspot, cluster)));
 
@@ -112,13 +128,14 @@ async function start(
     thoughtspotHost: thoughtspot.kind === 'cluster' ? thoughtspot.host : (simulator?.url ?? ''),
     dialect: thoughtspot.dialect,
     keyId: aws.keyId,
-    issuer,
+    issuers,
     logLevel: options.logLevel ?? 'INFO',
     endpoints: { SECRETS_MANAGER: aws.secrets.url, KMS: aws.kms.url, DYNAMODB: aws.dynamodb.url },
   };
   const functionSet = keep(
     await buildFunctionSet({
-      policy,
+      policy: typeof policy === 'function' ? (policy as PolicyOf)(urls) : policy,
+      issuers: urls,
       variables: (name) => functionVariables(name, backing, options.variables),
       output,
       ...(options.limits && { limits: options.limits }),
@@ -148,8 +165,8 @@ async function start(
     (await routes(request, response)) || (await demo.pages(request, response));
 
   gateway.open({
-    routes: [...functions].flatMap(([name, local]) => routesOf(name, local)),
-    authorizer: makeAuthorizer({ issuer: issuer.url, audience: [issuer.audience], now: Date.now }),
+    routes: issuers.flatMap((of) => [...functions].flatMap(([name, local]) => routesOf(name, local, of))),
+    authorizer: authorizerOf({ issuer }),
     // The same lists as the stack's (infra/constructs/token-api.ts).
     cors: {
       allowOrigins,
@@ -174,6 +191,7 @@ async function start(
   return {
     url: gateway.url,
     issuer,
+    partner,
     aws,
     simulator,
     output,
@@ -190,12 +208,17 @@ async function start(
   };
 }
 
-/** One route per http trigger, as in the stack. */
-function routesOf(name: FunctionName, local: LocalFunction): readonly Route[] {
+const authorizerOf = ({ issuer: { url, audience } }: NamedIssuer) =>
+  makeAuthorizer({ issuer: url, audience: [audience], now: Date.now });
+
+/** One route per http trigger for the callers of an issuer, as in the stack. */
+function routesOf(name: FunctionName, local: LocalFunction, issuer: NamedIssuer): readonly Route[] {
   const triggers: readonly Trigger[] = FUNCTIONS[name].triggers;
+  const authorizer = authorizerOf(issuer);
   return triggers.flatMap((trigger) => {
     if (trigger.kind !== 'http') return [];
-    const { method, path, scope } = trigger;
-    return [{ method, path, scopes: [SCOPES[scope]], invoke: (event) => local.invoke(event) }];
+    const { method, scope } = trigger;
+    const path = pathFor(trigger.path, issuer.name);
+    return [{ method, path, scopes: [SCOPES[scope]], authorizer, invoke: (event) => local.invoke(event) }];
   });
 }

@@ -1,8 +1,12 @@
 /** Which leases a request is about, and whether the caller may revoke them. */
 import { Failure } from './failure.ts';
 import { type Lease, personOf, sameCaller } from './lease.ts';
+import { EVER } from './list-leases.ts';
 import type { Caller, Entitlements, SessionInfo, World } from './ports.ts';
 import type { Revoker, RevokeSelection } from './use-cases.ts';
+
+/** Rows of the due index to read at once. */
+const PAGE = 500;
 
 type Searched = Pick<World, 'ledger' | 'issuer'> & Pick<Entitlements, 'usersOf'>;
 
@@ -40,6 +44,13 @@ export async function selectLeases(
     case 'user':
       requireOperator(revoker);
       return { leases: leasesOfUsers(world, revoker, selection.userNames, asOf, deadline, onUnmatched) };
+    case 'policy':
+    case 'rule': {
+      requireOperator(revoker);
+      const isMeant = (lease: Lease) =>
+        selection.kind === 'rule' ? lease.rule === selection.rule : lease.policyVersion === selection.policyVersion;
+      return { leases: leasesAmongAll(world, (lease) => isMeant(lease) && isBefore(revoker, lease, asOf), deadline) };
+    }
   }
 }
 
@@ -134,8 +145,33 @@ async function* leasesOfUsers(
     let matched = false;
     for await (const lease of ledger.unfinishedOfUser(user, deadline)) {
       matched = true;
-      if (revoker.kind === 'caller' || lease.reservedAt < asOf) yield lease;
+      if (isBefore(revoker, lease, asOf)) yield lease;
     }
     if (!matched) onUnmatched();
+  }
+}
+
+function isBefore(revoker: Revoker, lease: Lease, asOf: number): boolean {
+  return revoker.kind === 'caller' || lease.reservedAt < asOf;
+}
+
+/**
+ * All unfinished leases, by the due index, which may lag by a moment. A shard is read to its end before its rows are
+ * written, because a write moves a row to another place of it.
+ */
+async function* leasesAmongAll(
+  { ledger }: Searched,
+  isMeant: (lease: Lease) => boolean,
+  deadline: number,
+): AsyncGenerator<Lease> {
+  for (let shard = 0; shard < ledger.shards; shard += 1) {
+    const meant: Lease[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await ledger.due(shard, EVER, PAGE, cursor, deadline);
+      meant.push(...page.leases.filter(isMeant));
+      cursor = page.next;
+    } while (cursor !== undefined);
+    yield* meant;
   }
 }

@@ -14,7 +14,7 @@ interface Ask {
 }
 
 /** Later than any due time: every unfinished row is in the due index. */
-const EVER = Number.MAX_SAFE_INTEGER;
+export const EVER = Number.MAX_SAFE_INTEGER;
 /** Kept of the deadline for the answer, ms. */
 const ANSWER_MS = 1_000;
 
@@ -87,6 +87,7 @@ function invalid(field: string, detail: string): Failure {
   return new Failure('invalid-request', { errors: [{ field, detail }] });
 }
 
-function matches(lease: Lease, { orgId, state }: LeaseFilter): boolean {
-  return (orgId === undefined || lease.orgId === orgId) && (state === undefined || lease.state === state);
+function matches(lease: Lease, { user: _, ...wanted }: LeaseFilter): boolean {
+  const same = (name: keyof typeof wanted) => wanted[name] === undefined || lease[name] === wanted[name];
+  return same('orgId') && same('state') && same('policyVersion') && same('rule');
 }

@@ -17,12 +17,15 @@ export interface IssuedToken {
 
 export type GetToken = (caller: Caller, request: TokenRequest, deadline: number) => Promise<IssuedToken>;
 
-/** Which leases to revoke. The last three need the revoke scope; http checks shapes, the use case checks rights. */
+/** Which leases to revoke. From `user` on they need the revoke scope; http checks shapes, the use case checks rights. */
 export type RevokeSelection =
   | { readonly kind: 'mine' }
   | { readonly kind: 'lease'; readonly leaseId: string }
   | { readonly kind: 'token'; readonly token: string }
   | { readonly kind: 'user'; readonly userNames: readonly string[] }
+  /** Of a version of the policy, or of a rule of any version: minted under it, whatever the policy says now. */
+  | { readonly kind: 'policy'; readonly policyVersion: string }
+  | { readonly kind: 'rule'; readonly rule: string }
   | { readonly kind: 'org'; readonly orgId: number }
   | { readonly kind: 'all' };
 
@@ -56,6 +59,8 @@ export interface LeaseFilter {
   readonly user?: string;
   readonly orgId?: number;
   readonly state?: LeaseState;
+  readonly policyVersion?: string;
+  readonly rule?: string;
 }
 /** Unfinished leases, one page. `cursor` continues; absent in the answer: that was the last page. */
 export type ListLeases = (

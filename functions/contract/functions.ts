@@ -60,7 +60,7 @@ export const FUNCTIONS = {
     events: ['schedule', 'deprovisioned', 'operator'],
     timeoutSeconds: 28,
     memoryMb: 512,
-    may: { ledger: 'write', indexes: ['caller', 'token', 'unfinished'], seal: true, secret: false },
+    may: { ledger: 'write', indexes: ['caller', 'due', 'token', 'unfinished'], seal: true, secret: false },
   },
   sessioninfo: {
     entry: 'functions/sessioninfo.ts',

@@ -14,6 +14,8 @@ const FILTER = z.strictObject({
   state: z.optional(
     z.enum(['reserved', 'live', 'revoking', 'revoked', 'failed', 'orphaned', 'expired'], 'is not a state of a lease'),
   ),
+  policyVersion: z.optional(text(64)),
+  rule: z.optional(text(64)),
   usersUnusedSince: z.optional(integer(0, Number.MAX_SAFE_INTEGER)),
 });
 const PAGE = z.strictObject({ limit: z.optional(integer(1, MOST)), cursor: z.optional(text(4096)) });
@@ -54,16 +56,18 @@ export async function page(
   { limit = DEFAULT_LIMIT, cursor }: z.infer<typeof PAGE>,
   deadline: number,
 ): Promise<object> {
-  const { usersUnusedSince, user, org, state } = filter;
+  const { usersUnusedSince, user, org, state, policyVersion, rule } = filter;
   if (usersUnusedSince !== undefined) {
-    if ([user, org, state].some((value) => value !== undefined))
-      throw invalid('usersUnusedSince', 'lists users, and takes no user, org or state');
+    if ([user, org, state, policyVersion, rule].some((value) => value !== undefined))
+      throw invalid('usersUnusedSince', 'lists users, and takes nothing else');
     return listings.ledger.usersUnusedSince(usersUnusedSince, limit, cursor, deadline);
   }
   const wanted: LeaseFilter = {
     ...(user === undefined ? {} : { user }),
     ...(org === undefined ? {} : { orgId: org }),
     ...(state === undefined ? {} : { state }),
+    ...(policyVersion === undefined ? {} : { policyVersion }),
+    ...(rule === undefined ? {} : { rule }),
   };
   const { leases, next } = await listings.listLeases(wanted, limit, cursor, deadline);
   const shown = leases.map((lease) => ({

@@ -25,6 +25,8 @@ const SELECT = z.strictObject({
   all: z.optional(z.literal(true, 'must be true')),
   orgId: z.optional(orgId),
   userName: z.optional(userName),
+  policyVersion: z.optional(text(64)),
+  rule: z.optional(text(64)),
   olderThanSeconds: z.optional(integer(0, 31_536_000)),
 });
 /** Not strict: EventBridge adds its own fields (id, account, region ...); the sender's are in `detail`. */
@@ -79,6 +81,9 @@ function selected(select: object, at: number): Pick<Revocation, 'selection' | 'a
   }
   if (given.orgId !== undefined) return { selection: { kind: 'org', orgId: given.orgId }, asOf: at };
   if (given.userName !== undefined) return { selection: { kind: 'user', userNames: [given.userName] }, asOf: at };
+  const { policyVersion, rule } = given;
+  if (policyVersion !== undefined) return { selection: { kind: 'policy', policyVersion }, asOf: at };
+  if (rule !== undefined) return { selection: { kind: 'rule', rule }, asOf: at };
   return { selection: { kind: 'all' }, asOf: at - (given.olderThanSeconds ?? 0) * 1000 };
 }
 

@@ -10,6 +10,8 @@ const BODY = z.strictObject({
   leaseId: z.optional(text(1024)),
   token: z.optional(text(8192)),
   userName: z.optional(userName),
+  policyVersion: z.optional(text(64)),
+  rule: z.optional(text(64)),
   orgId: z.optional(orgId),
   all: z.optional(z.literal(true, 'must be true')),
 });
@@ -38,6 +40,8 @@ function selectionOf(fields: z.infer<typeof BODY>): RevokeSelection {
   if (fields.leaseId !== undefined) return { kind: 'lease', leaseId: fields.leaseId };
   if (fields.token !== undefined) return { kind: 'token', token: fields.token };
   if (fields.userName !== undefined) return { kind: 'user', userNames: [fields.userName] };
+  if (fields.policyVersion !== undefined) return { kind: 'policy', policyVersion: fields.policyVersion };
+  if (fields.rule !== undefined) return { kind: 'rule', rule: fields.rule };
   if (fields.orgId !== undefined) return { kind: 'org', orgId: fields.orgId };
   return fields.all === true ? { kind: 'all' } : { kind: 'mine' };
 }

@@ -48,6 +48,21 @@ export function policyOf({ refuse, tables, rules }: PolicyDocument, version: str
 type Fault = { readonly fault: FieldError };
 type Attempt = { readonly grant: Grant } | { readonly refusal: string } | Fault;
 
+/** Why a rule does not hold. */
+type Miss = Condition | 'other-issuer';
+
+type Asker = Pick<Caller, 'issuer' | 'claims'>;
+
+/** What a rule asks for that a caller does not have; undefined if it holds. Claims of another issuer are not looked at. */
+export function missOf({ issuer, when }: Rule, caller: Asker, isRecent: IsRecent): Miss | undefined {
+  return issuer !== undefined && issuer !== caller.issuer
+    ? 'other-issuer'
+    : firstFailure(when, caller.claims, isRecent);
+}
+
+export const describeMiss = (miss: Miss, claims: Claims, isRecent: IsRecent): string =>
+  miss === 'other-issuer' ? 'it is for callers of another issuer' : describeFailure(miss, claims, isRecent);
+
 /**
  * The first rule whose conditions hold decides; a rule in audit mode only reports what it would have decided. Whoever is
  * refused for age alone, and would be allowed if no time were too old, is told to sign in again.
@@ -79,9 +94,9 @@ export function decide(policy: Policy, caller: Caller, request: TokenRequest, fa
 
 function decideBy(isRecent: IsRecent, policy: Policy, caller: Caller, request: TokenRequest, facts: Facts): Decision {
   const reports: string[] = [];
-  const tried: { readonly rule: Rule; readonly failure: Condition }[] = [];
+  const tried: { readonly rule: Rule; readonly failure: Miss }[] = [];
   for (const rule of policy.rules) {
-    const failure = firstFailure(rule.when, caller.claims, isRecent);
+    const failure = missOf(rule, caller, isRecent);
     if (failure !== undefined) {
       tried.push({ rule, failure });
       continue;
@@ -98,7 +113,7 @@ function decideBy(isRecent: IsRecent, policy: Policy, caller: Caller, request: T
       : { allowed: false, code: 'not-entitled', errors: [], reasons, rule: rule.name };
   }
   const misses = tried.map(
-    ({ rule, failure }) => `rule "${rule.name}" does not match: ${describeFailure(failure, caller.claims, isRecent)}`,
+    ({ rule, failure }) => `rule "${rule.name}" does not match: ${describeMiss(failure, caller.claims, isRecent)}`,
   );
   return { allowed: false, code: 'not-entitled', errors: [], reasons: [...reports, ...misses, 'no rule decides'] };
 }
@@ -111,7 +126,7 @@ function decideBy(isRecent: IsRecent, policy: Policy, caller: Caller, request: T
 export function usersOf(policy: Policy, caller: Caller): readonly string[] {
   const users = new Set<string>();
   for (const rule of policy.rules) {
-    const holds = [true, false].some((recent) => firstFailure(rule.when, caller.claims, () => recent) === undefined);
+    const holds = [true, false].some((recent) => missOf(rule, caller, () => recent) === undefined);
     if (!holds) continue;
     const person = personFrom(policy, rule, caller.claims);
     if ('value' in person) users.add(person.value);

@@ -98,6 +98,8 @@ export interface Rule {
   readonly name: string;
   /** `audit`: evaluated and reported, but the next rules decide. */
   readonly mode: 'enforce' | 'audit';
+  /** The `iss` of the callers that it is for. Absent only where the environment has a single issuer. */
+  readonly issuer?: string;
   readonly when: Condition;
   readonly user: User;
   /** Every set of entitlements of a person has a ThoughtSpot user of its own (persisted.ts). */

@@ -11,18 +11,22 @@ export interface EntitlementsOptions {
   /** Origin of the ThoughtSpot cluster. */
   readonly host: string;
   readonly sha256: Sha256;
+  /** Whose callers come here. Where there are several, every rule must be for one of them. */
+  readonly issuers?: readonly unknown[];
 }
 
 /**
  * The policy of this environment at work. Reads the text without checking it again: the digest says that it was
- * checked. Throws Failure `misconfigured` for any other text.
+ * checked. Throws Failure `misconfigured` for any other text, and for a rule for callers of all issuers.
  */
-export function makeEntitlements({ text, digest, host, sha256 }: EntitlementsOptions): Entitlements {
+export function makeEntitlements({ text, digest, host, sha256, issuers = [] }: EntitlementsOptions): Entitlements {
   if (sha256(text) !== digest) {
     const reason = 'the policy next to the bundle is not the one that was checked when the stack was synthesized';
     throw new Failure('misconfigured', { reason });
   }
   const policy = parseChecked(text, digest);
+  if (issuers.length > 1 && policy.rules.some(({ issuer }) => issuer === undefined))
+    throw new Failure('misconfigured', { reason: 'there are several issuers, and a rule of the policy names none' });
   return {
     decide: (caller, request, now) => decide(policy, caller, request, { host, now, sha256 }),
     usersOf: (caller) => usersOf(policy, caller),

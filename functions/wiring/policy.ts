@@ -11,10 +11,11 @@ import { sha256 } from './system.ts';
  * every request.
  */
 export async function wirePolicy(
-  config: Pick<Config<'gettoken'>, 'POLICY_FILE' | 'POLICY_VERSION' | 'THOUGHTSPOT_HOST'>,
+  config: Pick<Config<'gettoken'>, 'POLICY_FILE' | 'POLICY_VERSION' | 'THOUGHTSPOT_HOST' | 'ISSUERS'>,
 ): Promise<Entitlements> {
   const text = await readFile(config.POLICY_FILE, 'utf8').catch((cause: unknown) => {
     throw new Failure('misconfigured', { reason: 'the file that POLICY_FILE names cannot be read', cause });
   });
-  return makeEntitlements({ text, digest: config.POLICY_VERSION, host: config.THOUGHTSPOT_HOST, sha256 });
+  const { POLICY_VERSION: digest, THOUGHTSPOT_HOST: host, ISSUERS: issuers } = config;
+  return makeEntitlements({ text, digest, host, issuers, sha256 });
 }

@@ -31,6 +31,8 @@ const CasesDocument = z.strictObject({
     .array(
       z.strictObject({
         name: z.string().check(z.minLength(1)),
+        /** Of the caller; default: the claim `iss`. */
+        issuer: z.exactOptional(z.string()),
         claims: ClaimsJson,
         request: z.exactOptional(RequestJson),
         callerTokenSeconds: z.exactOptional(z.int()),

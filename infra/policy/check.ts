@@ -27,18 +27,32 @@ export interface CheckedPolicy {
 
 /**
  * Checks a policy document. Throws PolicyError with every fault, each with its JSON path, what was found and what is
- * allowed. It throws nothing else, whatever JSON it gets.
+ * allowed. It throws nothing else, whatever JSON it gets. `issuers`: of the environment that it is for, if that is known.
  */
-export function checkPolicy(json: unknown): CheckedPolicy {
+export function checkPolicy(json: unknown, issuers: readonly string[] = []): CheckedPolicy {
   const authored = parsePolicy(json);
+  requireIssuers(authored.rules, issuers);
   const text = canonicalJson(normalForm(authored));
   const digest = createHash('sha256').update(text).digest('base64url');
   return { authored, text, digest, policy: parseChecked(text, digest) };
 }
 
 /** `checkPolicy` for the text of a document. In addition, no object in it may contain a name twice. */
-export function checkPolicyText(text: string): CheckedPolicy {
-  return checkPolicy(parseText(text));
+export function checkPolicyText(text: string, issuers?: readonly string[]): CheckedPolicy {
+  return checkPolicy(parseText(text), issuers);
+}
+
+/** With several issuers every rule is for one: claims of a partner's must never satisfy a rule that means our own. */
+function requireIssuers(rules: readonly Authored['rule'][], issuers: readonly string[]): void {
+  const faults = new Faults();
+  for (const [index, { issuer }] of rules.entries()) {
+    const which = `${issuers.length === 1 ? 'must be' : 'must be one of'} ${issuers.join(', ')}`;
+    if (issuer === undefined && issuers.length > 1)
+      faults.add(['rules', index, 'issuer'], `is missing: the environment has several issuers; it ${which}`);
+    if (issuer !== undefined && issuers.length > 0 && !issuers.includes(issuer))
+      faults.add(['rules', index, 'issuer'], `${which}, found ${JSON.stringify(issuer)}`);
+  }
+  faults.throwIfAny();
 }
 
 function normalForm({ version, refuse, tables, rules }: Authored['policy']): PolicyDocument {
@@ -59,7 +73,7 @@ function normalForm({ version, refuse, tables, rules }: Authored['policy']): Pol
 }
 
 function normalRule(rule: Authored['rule'], path: Path, normaliser: Normaliser, faults: Faults): Rule | undefined {
-  const { name, mode, share, provision } = rule;
+  const { name, mode, issuer, share, provision } = rule;
   const { perEntitlement } = rule.user;
   const when = normaliser.condition(rule.when, [...path, 'when'], rule.absent);
   const user = normaliser.user(rule.user, [...path, 'user']);
@@ -87,7 +101,7 @@ function normalRule(rule: Authored['rule'], path: Path, normaliser: Normaliser, 
   const [first, ...others] = grants;
   if (first === undefined) return undefined;
   const who = { user, perEntitlement, org, provision: provisioning ?? null, share };
-  return { name, mode, when, ...who, grants: [first, ...others] };
+  return { name, mode, ...(issuer !== undefined && { issuer }), when, ...who, grants: [first, ...others] };
 }
 
 function normalGrant(grant: Authored['grant'], path: Path, normaliser: Normaliser, faults: Faults): GrantOffer {

@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -129,7 +130,8 @@ function chosen(files: readonly string[]): readonly string[] {
 
 function checkFile(file: string): CheckResult {
   try {
-    const checked = checkPolicyText(read(file));
+    const text = read(file);
+    const [checked = checkPolicyText(text)] = issuersWith(file).map((issuers) => checkPolicyText(text, issuers));
     const { policy } = checked;
     const warnings = lintPolicy(checked);
     return {
@@ -142,6 +144,22 @@ function checkFile(file: string): CheckResult {
     if (!(error instanceof PolicyError)) throw error;
     return { file: relative(file), faults: error.faults, warnings: [] };
   }
+}
+
+/** The issuers of each environment that has this policy. Environments that cannot be read are for synth to report. */
+function issuersWith(file: string): readonly (readonly string[])[] {
+  const folder = path.dirname(path.resolve(file));
+  const environments = readdirSync(folder).filter((name) => name.endsWith('.ts') && name !== 'environment.ts');
+  return environments.flatMap((name) => {
+    try {
+      const { default: values } = createRequire(import.meta.filename)(path.join(folder, name)) as {
+        default: { readonly policyFile: string; readonly issuers: readonly { readonly url: string }[] };
+      };
+      return values.policyFile === path.basename(file) ? [values.issuers.map(({ url }) => url)] : [];
+    } catch {
+      return [];
+    }
+  });
 }
 
 function testFile(file: string, casesFile = file.replace(/\.json$/, '.cases.json')): TestResult {

@@ -2,11 +2,13 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod/mini';
 import type { Caller, Claims, ClaimValue, Decision, Grant, TokenRequest } from '../../functions/broker/ports.ts';
-import { decide, type Policy } from '../../functions/policy/decide.ts';
-import { describeFailure, firstFailure, recentAt } from '../../functions/policy/match.ts';
+import { decide, describeMiss, missOf, type Policy } from '../../functions/policy/decide.ts';
+import { recentAt } from '../../functions/policy/match.ts';
 
 export interface Question {
   readonly claims: Claims;
+  /** Of the caller; default: the claim `iss`. */
+  readonly issuer?: string;
   readonly request?: TokenRequest;
   /** Seconds that the caller's own JWT has left; default: an hour. */
   readonly callerTokenSeconds?: number;
@@ -63,19 +65,22 @@ export function decideFor(policy: Policy, question: Question): Decision {
 
 export function explain(policy: Policy, question: Question): Explanation {
   const decision = decideFor(policy, question);
-  const isRecent = recentAt((question.at ?? AT) * 1_000);
+  const now = (question.at ?? AT) * 1_000;
+  const isRecent = recentAt(now);
+  const caller = callerOf(question, now);
   const deciding = policy.rules.findIndex(
-    ({ mode, when }) => mode === 'enforce' && firstFailure(when, question.claims, isRecent) === undefined,
+    (rule) => rule.mode === 'enforce' && missOf(rule, caller, isRecent) === undefined,
   );
-  const rules = policy.rules.map(({ name, mode, when }, index) => {
-    const failure = firstFailure(when, question.claims, isRecent);
+  const rules = policy.rules.map((rule, index) => {
+    const { name, mode } = rule;
+    const failure = missOf(rule, caller, isRecent);
     const asked = deciding < 0 || index <= deciding;
     return {
       rule: name,
       mode,
       holds: failure === undefined,
       decides: index === deciding,
-      why: whyOf(asked, failure === undefined ? undefined : describeFailure(failure, question.claims, isRecent)),
+      why: whyOf(asked, failure === undefined ? undefined : describeMiss(failure, question.claims, isRecent)),
     };
   });
   const grants = (policy.rules[deciding]?.grants ?? []).flatMap(({ name }) => {
@@ -95,13 +100,13 @@ function whyOf(asked: boolean, failure: string | undefined): string {
   return failure ?? 'holds';
 }
 
-function callerOf({ claims, callerTokenSeconds = 3_600 }: Question, now: number): Caller {
+function callerOf({ claims, issuer, callerTokenSeconds = 3_600 }: Question, now: number): Caller {
   const text = (name: string, otherwise: string): string => {
     const value = claims[name];
     return typeof value === 'string' ? value : otherwise;
   };
   return {
-    issuer: text('iss', 'https://issuer.invalid'),
+    issuer: issuer ?? text('iss', 'https://issuer.invalid'),
     subject: text('sub', 'someone'),
     claims,
     expiresAt: now + callerTokenSeconds * 1_000,

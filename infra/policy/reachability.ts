@@ -14,7 +14,7 @@ export function unreachableRules(rules: readonly Rule[]): readonly Unreachable[]
   const found: Unreachable[] = [];
   const before = new EarlierRules();
   for (const [index, rule] of rules.entries()) {
-    const cover = before.candidatesFor(rule).find((earlier) => implies(rule.when, earlier.when));
+    const cover = before.candidatesFor(rule).find((earlier) => covers(earlier, rule));
     if (neverHolds(rule.when)) {
       found.push({ index, problem: 'can never hold: its conditions contradict each other' });
     } else if (cover !== undefined) {
@@ -24,6 +24,10 @@ export function unreachableRules(rules: readonly Rule[]): readonly Unreachable[]
   }
   return found;
 }
+
+/** Whether every caller of the later rule is one of the earlier. */
+const covers = (earlier: Rule, later: Rule): boolean =>
+  (earlier.issuer ?? later.issuer) === later.issuer && implies(later.when, earlier.when);
 
 /**
  * Finds the earlier rules that may cover a later one without comparing all with all: a rule that asks for one of some

@@ -199,6 +199,7 @@ const Rule = described(
       z._default(z.enum(['enforce', 'audit']), 'enforce'),
       '`audit`: evaluated and reported as what it would have decided; the next rules decide.',
     ),
+    issuer: described(z.optional(text(2_048)), 'Whose callers it is for: the `url` of an issuer.'),
     when: Condition,
     absent: absent('For every `not` of `when`'),
     user: described(

@@ -16,6 +16,8 @@ export interface Route {
   readonly path: string;
   /** Any one of them opens the route; none: any valid token does. */
   readonly scopes: readonly string[];
+  /** That of its issuer; left out: that of the settings. */
+  readonly authorizer?: Authorizer;
   invoke(event: object): Promise<Invocation>;
 }
 
@@ -109,7 +111,8 @@ function makeAnswerer(settings: GatewaySettings) {
     const route = settings.routes.find((one) => one.path === path && one.method === request.method);
     if (route === undefined) return gatewayAnswer(404);
     if (!mayPass()) return gatewayAnswer(429);
-    const verdict = await settings.authorizer(joinHeaders(request.rawHeaders)['authorization'], route.scopes);
+    const { authorizer = settings.authorizer } = route;
+    const verdict = await authorizer(joinHeaders(request.rawHeaders)['authorization'], route.scopes);
     if (verdict.kind === 'unauthorized') {
       settings.onRefusal?.(`${route.path}: ${verdict.reason}`);
       return gatewayAnswer(401, { 'www-authenticate': verdict.challenge });

@@ -22,6 +22,8 @@ export interface LeaseFilter {
   readonly user?: string;
   readonly org?: number;
   readonly state?: string;
+  readonly policyVersion?: string;
+  readonly rule?: string;
 }
 /** A ThoughtSpot user that the broker made. `until`: when the last of its tokens had ended, epoch ms. */
 export interface ListedUser {
@@ -29,7 +31,12 @@ export interface ListedUser {
   readonly orgId: number;
   readonly until: number;
 }
-export type Selection = { readonly userName: string } | { readonly orgId: number } | { readonly all: true };
+export type Selection =
+  | { readonly userName: string }
+  | { readonly policyVersion: string }
+  | { readonly rule: string }
+  | { readonly orgId: number }
+  | { readonly all: true };
 
 export interface OperatorBroker {
   /** All leases that match, page after page. */

@@ -20,7 +20,6 @@ function calledBy(integrations: ReadonlyMap<string, Readonly<Record<string, unkn
 }
 
 const environments = synthesizedEnvironments();
-const root = path.join(import.meta.dirname, '..', '..');
 
 function functionOf(synthesized: Synthesized, name: FunctionName): Record<string, unknown> {
   const found = resources(synthesized, 'AWS::Lambda::Function').filter(
@@ -329,8 +328,11 @@ describe.each(environments)('the stack of $name', (synthesized) => {
   });
 
   test('gives every function that decides the checked policy and its digest, in one version of the function', () => {
-    const source = readFileSync(path.join(root, 'infra', 'environments', environment.policyFile), 'utf8');
-    const checked = checkPolicy(JSON.parse(source));
+    const source = readFileSync(path.join(synthesized.assembly, '..', environment.policyFile), 'utf8');
+    const checked = checkPolicy(
+      JSON.parse(source),
+      environment.issuers.map(({ url }) => url),
+    );
     for (const name of FUNCTION_NAMES.filter((one) => ENVIRONMENT[one].some((known) => known === 'POLICY_VERSION'))) {
       expect(Buffer.from(packageOf(synthesized, name)['policy.json'] ?? []).toString()).toBe(checked.text);
       expect(functionOf(synthesized, name)['Environment']).toMatchObject({

@@ -105,7 +105,7 @@ function texts(source: Json, claims: Json, tables: Json, many: boolean): string[
 }
 
 function text(source: Json, item: Json, tables: Json): string {
-  if (typeof item !== 'string' && typeof item !== 'number') throw new No('type');
+  if (typeof item !== 'string' && !Number.isSafeInteger(item)) throw new No('type');
   const raw = source.lowerCase === true ? `${item}`.toLowerCase() : `${item}`;
   if (source.table) {
     if (!Object.keys(tables[source.table]).includes(raw)) throw new No('table');
@@ -151,7 +151,7 @@ function attempt(document: Json, rule: Json, claims: Json, request: Json, second
   let orgId = rule.org;
   if (typeof orgId !== 'number') {
     const key = look(claims, orgId.claim);
-    if (typeof key !== 'string' && typeof key !== 'number') throw new No('org');
+    if (typeof key !== 'string' && !Number.isSafeInteger(key)) throw new No('org');
     if (!Object.keys(tables.orgs).includes(`${key}`)) throw new No('org');
     orgId = tables.orgs[`${key}`];
   }

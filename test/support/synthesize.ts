@@ -2,7 +2,7 @@
  * Synthesizes every environment, and two made-up ones that use every option, into the folder that is its argument. It is
  * a separate program, because plain Node loads the CDK several times faster than a test runner does.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { Validations } from 'aws-cdk-lib';
@@ -11,7 +11,7 @@ import { FUNCTION_NAMES } from '../../functions/contract/functions.ts';
 import { makeBrokerApp } from '../../infra/broker-app.ts';
 import { bundleAll } from '../../infra/bundles.ts';
 import { loadEnvironment } from '../../infra/environment-files.ts';
-import { knownEnvironments } from '../../infra/environment-list.ts';
+import { ENVIRONMENTS_FOLDER, knownEnvironments } from '../../infra/environment-list.ts';
 import { parseEnvironment } from '../../infra/environments/environment.ts';
 import type { Environment } from '../../infra/environments/environment.ts';
 import prod from '../../infra/environments/prod.ts';
@@ -69,12 +69,26 @@ const bundles = await bundleAll(mkdtempSync(path.join(os.tmpdir(), 'bundles-')))
 for (const environment of environments) {
   const own = path.join(folder, environment.name);
   mkdirSync(own, { recursive: true });
-  const app = makeBrokerApp(environment, bundles, path.join(own, 'assembly'));
+  copyPolicy(environment, own);
+  const app = makeBrokerApp(environment, bundles, path.join(own, 'assembly'), own);
   app.synth();
   writeFileSync(path.join(own, 'environment.json'), JSON.stringify(environment));
   writeFileSync(path.join(own, 'acknowledged.json'), JSON.stringify(app.node.findAll().flatMap(acknowledged)));
 }
 rmSync(bundles, { recursive: true });
+
+/** The environment's policy and its cases; where there are several issuers, all of it is for the first. */
+function copyPolicy({ policyFile, issuers }: Environment, folder: string): void {
+  const several = issuers.length > 1 ? { issuer: issuers[0]?.url } : {};
+  for (const file of [policyFile, policyFile.replace(/\.json$/, '.cases.json')]) {
+    const text = readFileSync(path.join(ENVIRONMENTS_FOLDER, file), 'utf8');
+    const add = (key: string, value: unknown): unknown =>
+      (key === 'rules' || key === 'cases') && Array.isArray(value)
+        ? value.map((one: object) => ({ ...one, ...several }))
+        : value;
+    writeFileSync(path.join(folder, file), JSON.stringify(JSON.parse(text, add)));
+  }
+}
 
 /** Id and reason of each finding that a construct acknowledges. */
 function acknowledged(construct: IConstruct): [string, string][] {

@@ -34,6 +34,8 @@ describe('POST /revoketoken', () => {
     ['{"token":"dG9r"}', { kind: 'token', token: 'dG9r' }],
     ['{"userName":"alice"}', { kind: 'user', userNames: ['alice'] }],
     ['{"orgId":0}', { kind: 'org', orgId: 0 }],
+    ['{"policyVersion":"JEdOaF95Nzys-_Fh"}', { kind: 'policy', policyVersion: 'JEdOaF95Nzys-_Fh' }],
+    ['{"rule":"members"}', { kind: 'rule', rule: 'members' }],
     ['{"all":true}', { kind: 'all' }],
   ])('takes %s', async (body, selection) => {
     const { call } = await ask(body);
@@ -44,6 +46,8 @@ describe('POST /revoketoken', () => {
   test.each([
     ['{"leaseId":"l","token":"t"}', ['leaseId', 'token']],
     ['{"all":true,"orgId":1}', ['orgId', 'all']],
+    ['{"rule":"members","policyVersion":"v"}', ['policyVersion', 'rule']],
+    ['{"rule":""}', ['rule']],
     ['{"all":false}', ['all']],
     ['{"all":"true"}', ['all']],
     ['{"orgId":"1"}', ['orgId']],

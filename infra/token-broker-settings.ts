@@ -61,8 +61,6 @@ export function settingsOf(what: string, name: string, props: TokenBrokerProps, 
     return { environment, policy: environmentPolicy(environment, path.dirname(policyFile)) };
   } catch (error) {
     if (!(error instanceof EnvironmentError)) throw error;
-    throw new Error(`${what} cannot be built:\n${error.faults.map((fault) => `  - ${fault}`).join('\n')}`, {
-      cause: error,
-    });
+    throw new Error(`${what} cannot be built:\n${error.faults.map((fault) => `  - ${fault}`).join('\n')}`);
   }
 }

@@ -30,6 +30,8 @@ import { functionVariables } from './function-variables.ts';
 import { settingsOf } from './token-broker-settings.ts';
 import type { TokenBrokerProps } from './token-broker-props.ts';
 
+export type * from './token-broker-props.ts';
+
 /** Where the package has them; the project's own app builds its own. */
 const PACKAGED_BUNDLES = path.join(import.meta.dirname, 'functions');
 

@@ -39,10 +39,11 @@ export function synthesizedEnvironments(): Synthesized[] {
 }
 
 /** Makes a synthesis fail that uses the network: it must work without. */
-const NO_NETWORK =
-  'data:text/javascript,import net from "node:net"; import dns from "node:dns";' +
-  'const refuse = () => { throw new Error("The synthesis used the network"); };' +
-  'net.Socket.prototype.connect = refuse; dns.lookup = refuse;';
+export const NO_NETWORK = `data:text/javascript,${encodeURIComponent(
+  'import net from "node:net"; import dns from "node:dns";' +
+    'const refuse = () => { throw new Error("The synthesis used the network"); };' +
+    'net.Socket.prototype.connect = refuse; dns.lookup = refuse;',
+)}`;
 
 /** Test files run in parallel: the first one synthesizes, the others wait for it. */
 function synthesizeOnce(folder: string): void {

@@ -99,7 +99,10 @@ describe('events that do not come through the gateway', () => {
     ['all', ['event must be an object']],
     [[], ['event must be an object']],
     [schedule({}), ['select must have exactly one of all, orgId, userName, policyVersion, rule, olderThanSeconds']],
-    [schedule({ all: true, orgId: 1 }), ['select must have exactly one of all, orgId, userName, policyVersion, rule, olderThanSeconds']],
+    [
+      schedule({ all: true, orgId: 1 }),
+      ['select must have exactly one of all, orgId, userName, policyVersion, rule, olderThanSeconds'],
+    ],
     [schedule({ all: true, dryRun: true }), ['dryRun is not a known field']],
     [
       { 'detail-type': 'user.deprovisioned', time: at(0), detail: { userNames: ['a'], reason: 'left' } },

@@ -27,7 +27,7 @@ module.exports = {
     },
     only('policy-implements-the-brokers-port', '^functions/policy/', [
       '^functions/(policy|contract)/',
-      '^functions/broker/(ports|lease|failure)\\.ts$',
+      '^functions/broker/(ports|mint-counts|lease|failure)\\.ts$',
     ]),
     {
       name: 'policy-has-no-packages',
@@ -37,7 +37,7 @@ module.exports = {
     },
     only('adapters-know-ports-only', '^functions/(thoughtspot|secrets|ledger|identity)/', [
       '^functions/$1/',
-      '^functions/broker/(ports|lease|failure)\\.ts$',
+      '^functions/broker/(ports|mint-counts|lease|failure)\\.ts$',
       '^functions/(contract|telemetry)/',
     ]),
     only('http-is-translation', '^functions/http/', [
@@ -86,7 +86,7 @@ module.exports = {
     only('authors-judge-with-the-functions-own-decision', '^infra/policy/', [
       '^infra/policy/',
       '^functions/(contract|policy)/',
-      '^functions/broker/(ports|lease|failure)\\.ts$',
+      '^functions/broker/(ports|mint-counts|lease|failure)\\.ts$',
     ]),
     // docs/adr/0007: the doctor sends what the broker sends, by the seed's SessionController where that has a place for
     // it, and reads a secret as the broker does. No function runs SessionController.

@@ -27,7 +27,7 @@ const FLOORS = {
   revoketoken: 'issuing',
   sessioninfo: 'issuing',
   sweep: 'issuing',
-  operator: 'reading',
+  operator: 'issuing',
   prober: 'probing',
 } as const satisfies Record<FunctionName, string>;
 const FLOOR_NAMES = [...new Set(Object.values(FLOORS))];

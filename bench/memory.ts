@@ -7,6 +7,7 @@ import { crowd } from '../test/support/crowd.ts';
 import type { Benchmark, Context, Result } from './benchmark.ts';
 import { durationMs, objections, RULE, SIZES_MB, smallestThatServes, type Need, type Waiting } from './memory-rule.ts';
 import { processorMs } from './processor-time.ts';
+import { operatorEvent } from '../local/operator/operator-event.ts';
 
 const PROBER_SECRET = 'thoughtspot-broker/local/prober';
 
@@ -57,19 +58,14 @@ function callsOf({ broker, people, calls }: Bench) {
         () =>
           ask(person, 'GET', '/sessioninfo'),
     ),
-    operator: some.map((): Call => () => invoke('operator', { source: 'operator', limit: 200 })),
+    operator: some.map((): Call => () => invoke('operator', operatorEvent('GET', '/leases', { limit: 200 }))),
     revoketoken: some.map(
       (person): Call =>
         () =>
           ask(person, 'POST', '/revoketoken'),
     ),
     prober: some.slice(0, 5).map((): Call => () => invoke('prober', { source: 'schedule', name: 'prober' })),
-    revokeAll: (): Call => () =>
-      invoke('revoketoken', {
-        source: 'operator',
-        requestedAt: new Date().toISOString(),
-        select: { all: true },
-      }),
+    revokeAll: (): Call => () => invoke('operator', operatorEvent('POST', '/leases/revoke', { all: true })),
     sweep: (): Call => async () => (await broker.sweep()).status === 'answered',
   };
 }

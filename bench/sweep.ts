@@ -5,6 +5,7 @@ import { startLocalBroker } from '../local/local-broker.ts';
 import { EVENT, makeWorld, type World } from '../test/support/broker-world.ts';
 import { crowd } from '../test/support/crowd.ts';
 import type { Benchmark, Context, Result } from './benchmark.ts';
+import { operatorEvent } from '../local/operator/operator-event.ts';
 
 const BUDGETS = [50, 95] as const;
 const PACE_GOAL = 0.95;
@@ -42,7 +43,7 @@ async function paceAt(budget: number, rows: number): Promise<Pace> {
     };
     await Promise.all([browser(), browser(), browser()]);
     broker.simulator?.set({ rateLimit: true });
-    await broker.invoke('revoketoken', { source: 'operator', select: { all: true } });
+    await broker.invoke('operator', operatorEvent('POST', '/leases/revoke', { all: true }));
     const calls: number[] = [];
     const stop = broker.simulator?.onCall(({ endpoint, phase }) => {
       if (endpoint === REVOKE_PATH && phase === 'arrived') calls.push(performance.now());

@@ -55,9 +55,31 @@ export function TokenBroker({ tokens, start, children }: TokenBrokerProps): Reac
     newestStart.current = start;
   });
   useEffect(() => {
-    const stop = tokens.subscribe(setState);
-    tokens.getAuthToken().catch(() => undefined);
-    return stop;
+    let mounted = true;
+    let asking = false;
+    const ask = (): void => {
+      if (asking) return;
+      asking = true;
+      void tokens.getAuthToken().then(
+        () => (asking = false),
+        ({ code }: TokenError) => {
+          asking = false;
+          if (code === 'user-changed' && mounted) ask();
+        },
+      );
+    };
+    // To ask for a token that the SDK holds is to ask for another one, so a mount with a token asks for none. `idle` later on:
+    // there is another user, and nobody has asked for their token.
+    let mounts = true;
+    const stop = tokens.subscribe((next) => {
+      setState(next);
+      if (next.status === 'idle' || (mounts && next.status !== 'live' && next.status !== 'stale')) ask();
+      mounts = false;
+    });
+    return () => {
+      mounted = false;
+      stop();
+    };
   }, [tokens]);
   const begin = useCallback(
     (again: boolean) => {

@@ -1,29 +1,30 @@
-/** Lambda operator: `GET /leases`, and the same for operators who call it with AWS credentials. */
-import type { Context } from 'aws-lambda';
+/** Lambda operator: lists and revokes the leases of others, for operators, whom the audit names. */
 import { makeListLeases } from './broker/list-leases.ts';
-import { eventEntry, isHttp } from './http/event-entry.ts';
+import { makeRevokeTokens } from './broker/revoke.ts';
 import { httpEntry } from './http/http-entry.ts';
-import { leasesRoute, listingOf, page } from './http/operator.ts';
+import { awsCaller, operatorRoute } from './http/operator.ts';
 import { wireIdentity } from './wiring/identity.ts';
 import { wireLedger } from './wiring/ledger.ts';
 import { start, warmUp } from './wiring/start.ts';
-import { clock } from './wiring/system.ts';
+import { clock, randomness } from './wiring/system.ts';
+import { NO_CREDENTIAL, wireThoughtSpot } from './wiring/thoughtspot.ts';
+
+/** An operator revokes what others hold, which no policy needs to name. */
+const usersOf = () => [];
 
 const { edge, ready } = start('operator', (config, telemetry) => {
-  const { digestKey, ledger } = wireLedger(config, telemetry, { makesKeys: false });
+  const { dataKeys, digestKey, ledger } = wireLedger(config, telemetry, { makesKeys: true });
+  const issuer = wireThoughtSpot(config, NO_CREDENTIAL, telemetry);
   const identity = wireIdentity(config, telemetry);
-  warmUp(telemetry, digestKey, identity);
-  const listings = { listLeases: makeListLeases({ ledger, clock }), ledger };
-  return { ...identity, listings, route: leasesRoute(listings) };
+  warmUp(telemetry, dataKeys, digestKey, issuer, identity);
+  const settings = { ratePerSecond: config.SWEEP_RATE };
+  const revokeTokens = makeRevokeTokens({ ...telemetry, usersOf, ledger, issuer, clock, randomness, settings });
+  const listLeases = makeListLeases({ ledger, clock });
+  return {
+    ...identity,
+    awsCaller,
+    route: operatorRoute({ ...telemetry, listLeases, revokeTokens, ledger, clock }),
+  };
 });
 
-const http = httpEntry(edge, ready);
-
-const noSignal = () => undefined;
-const direct = eventEntry(edge, noSignal, async (event, deadline) => {
-  const listing = listingOf(event);
-  return page((await ready()).listings, listing.filter, listing.page, deadline);
-});
-
-export const handler = (event: unknown, context: Context) =>
-  isHttp(event) ? http(event, context) : direct(event, context);
+export const handler = httpEntry(edge, ready);

@@ -1,9 +1,9 @@
-/** Lambda revoketoken: `POST /revoketoken`, and what schedules, deprovisioning and operators ask to revoke. */
+/** Lambda revoketoken: `POST /revoketoken`, and what schedules and deprovisioning ask to revoke. */
 import type { Context } from 'aws-lambda';
 import { makeRevokeTokens } from './broker/revoke.ts';
 import { eventEntry, isHttp } from './http/event-entry.ts';
 import { httpEntry } from './http/http-entry.ts';
-import { isOperator, revocationOf } from './http/revocation-events.ts';
+import { revocationOf } from './http/revocation-events.ts';
 import { revoketokenRoute } from './http/revoketoken.ts';
 import { wireIdentity } from './wiring/identity.ts';
 import { wireLedger } from './wiring/ledger.ts';
@@ -25,8 +25,8 @@ const { edge, ready } = start('revoketoken', async (config, telemetry) => {
 
 const http = httpEntry(edge, ready);
 
-const signalOf = (event: unknown) => (isOperator(event) ? undefined : 'schedule-failed');
-const direct = eventEntry(edge, signalOf, async (event, deadline) => {
+const failed = () => 'schedule-failed' as const;
+const direct = eventEntry(edge, failed, async (event, deadline) => {
   const { revoker, selection, asOf } = revocationOf(event, clock);
   return (await ready()).revokeTokens(revoker, selection, asOf, deadline);
 });

@@ -26,6 +26,7 @@ class BrokerStack extends Stack {
     // The id Default adds nothing to the logical ids of what is in it.
     const broker = new TokenBroker(this, 'Default', props);
     new CfnOutput(this, 'ApiUrl', { value: broker.url });
+    new CfnOutput(this, 'OperatorArn', { value: broker.operatorArn });
     new CfnOutput(this, 'Issuer', { value: environment.issuers.map(({ url }) => url).join(', ') });
     new CfnOutput(this, 'SecretName', { value: broker.secretId });
     new CfnOutput(this, 'LedgerTable', { value: broker.table.tableName });

@@ -15,10 +15,11 @@ import type { FunctionContract, FunctionName } from '../functions/contract/funct
 import { AlarmTopic } from './constructs/alarm-topic.ts';
 import { BrokerAlarms } from './constructs/broker-alarms.ts';
 import { BrokerEvents } from './constructs/broker-events.ts';
-import { BrokerFunction } from './constructs/broker-function.ts';
+import { BrokerFunction, logGroupName } from './constructs/broker-function.ts';
 import { BrokerDashboard } from './constructs/dashboard.ts';
 import { FixedEgress } from './constructs/fixed-egress.ts';
 import { GradualDeployment } from './constructs/gradual-deployment.ts';
+import { GuardedKey } from './constructs/guarded-key.ts';
 import { ProberSecret } from './constructs/prober-secret.ts';
 import { SecretWatch } from './constructs/secret-watch.ts';
 import { ThoughtSpotSecret } from './constructs/thoughtspot-secret.ts';
@@ -45,6 +46,8 @@ export class TokenBroker extends Construct {
   /** Where callers reach it, without a slash at the end. */
   readonly url: string;
   readonly api: HttpApi;
+  /** What an operator's IAM policy allows `execute-api:Invoke` on. */
+  readonly operatorArn: string;
   /** The alias of each function that callers invoke. */
   readonly functions: Readonly<Record<FunctionName, IFunction>>;
   /** The ledger of leases. */
@@ -90,6 +93,12 @@ export class TokenBroker extends Construct {
     const egress =
       environment.fixedEgress && new FixedEgress(this, 'egress', { prefix, settings: environment.fixedEgress });
 
+    const logKey = new GuardedKey(this, 'log-key', {
+      alias: `${prefix}-logs`,
+      description: `Encrypts the logs of the functions of ${prefix}, and the audit in them`,
+      retain,
+    });
+    logKey.allowLogGroups(FUNCTION_NAMES.map((one) => logGroupName(prefix, one)));
     const bundles = stagedBundles(props.bundles ?? PACKAGED_BUNDLES, policy.text);
     const variables = functionVariables(environment, {
       ledger,
@@ -103,6 +112,7 @@ export class TokenBroker extends Construct {
         prefix,
         environment,
         network: egress ?? props.network,
+        logKey: logKey.key,
         bundle: path.join(bundles, name),
         variables: variables(name, brokerUrl),
       });
@@ -144,6 +154,7 @@ export class TokenBroker extends Construct {
 
     this.url = api.url;
     this.api = api.api;
+    this.operatorArn = api.operatorArn;
     this.functions = Object.fromEntries(all.map((broker) => [broker.name, broker.live])) as Record<
       FunctionName,
       IFunction

@@ -1,5 +1,5 @@
 /** The OIDC issuer of the local set: signs access tokens for the demo users, and asks them for no password. */
-import { generateKeyPair } from 'node:crypto';
+import { generateKeyPair, randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -45,7 +45,7 @@ export async function startIssuer(demo: DemoUsers, port = 0) {
 
   server.service.on('beforeTokenSigning', ({ payload }: MutableToken, request: TokenRequestIncomingMessage) => {
     const user = demo.users[String(request.body.username)];
-    Object.assign(payload, { amr: undefined, aud: demo.audience }, user?.claims);
+    Object.assign(payload, { amr: undefined, ...ownClaims(demo) }, user?.claims);
   });
   server.service.on('beforeResponse', (response: MutableResponse, request: TokenRequestIncomingMessage) => {
     if (response.body === '') return;
@@ -76,12 +76,17 @@ export async function startIssuer(demo: DemoUsers, port = 0) {
       if (known === undefined) throw new Error(unknownUser(demo, user));
       return server.issuer.buildToken({
         scopesOrTransform: (_header, payload) => {
-          Object.assign(payload, { aud: demo.audience }, known.claims, overrides);
+          Object.assign(payload, ownClaims(demo), known.claims, overrides);
         },
       });
     },
     close: () => server.stop(),
   };
+}
+
+/** Of each access token: for whom it is, its id, and the app that asked for it. */
+function ownClaims({ audience }: DemoUsers): object {
+  return { aud: audience, jti: randomUUID(), azp: 'demo-app' };
 }
 
 function unknownUser({ users }: DemoUsers, name: string): string {

@@ -15,7 +15,7 @@ import {
 import { formatDuration, startProgress } from './progress.ts';
 import { readBasePort } from './settings.ts';
 
-const HELP = `npm run leases -- list   [--user <name>] [--org <id>] [--state <state>] [--policy <version>] [--rule <name>] [--json]
+const HELP = `npm run leases -- list   [--user <name>] [--org <id>] [--state <state>] [--policy <version>] [--rule <name>] [--top] [--json]
 npm run leases -- revoke (--user <name> | --org <id> | --policy <version> | --rule <name> | --all) [--yes] [--no-wait] [--json]
 npm run leases -- users  --stale <30d> [--json]
 
@@ -28,6 +28,7 @@ long. The broker may not delete users: an administrator of ThoughtSpot can.
   --policy <version>  leases that were minted under one version of the policy (\`npm run policy -- check\` prints it)
   --rule <name>       leases that one rule of the policy gave
   --state <state>     reserved, live, revoking or orphaned (list only)
+  --top               how many each caller holds, most first, instead of the leases (list only)
   --all               every lease (revoke only)
   --stale <time>      how long without a token: 30d, 12h (users only)
   --json              one JSON document
@@ -37,7 +38,8 @@ long. The broker may not delete users: an administrator of ThoughtSpot can.
 Which broker:
   (nothing)           the one that npm start runs on this machine, as its demo operator
   --url <url>         another one over HTTP, with --jwt: an access token that holds the revoke scope
-  --env <name>        the one of a deployed environment, with your own AWS credentials
+  --env <name>        the one of a deployed environment, with your own AWS credentials, which may invoke
+                      the API's routes for operators (docs/deploy.md)
   --region <region>   its region (default: AWS_REGION, AWS_DEFAULT_REGION, or that of the AWS profile)
 `;
 
@@ -52,6 +54,7 @@ const { values, positionals } = readArguments(
     user: { type: 'string' },
     org: { type: 'string' },
     state: { type: 'string' },
+    top: { type: 'boolean' },
     policy: { type: 'string' },
     rule: { type: 'string' },
     all: { type: 'boolean' },
@@ -138,8 +141,27 @@ async function list(broker: OperatorBroker): Promise<void> {
     ...(values.policy === undefined ? {} : { policyVersion: values.policy }),
     ...(values.rule === undefined ? {} : { rule: values.rule }),
   });
+  if (values.top === true) return listHolders(leases);
   if (values.json === true) process.stdout.write(`${JSON.stringify({ leases }, null, 2)}\n`);
   else process.stdout.write(leases.length === 0 ? 'No leases.\n' : `${leaseTable(leases)}\n`);
+}
+
+/** Who holds most, by caller: that is whom the limits of a policy count. */
+function listHolders(leases: readonly ListedLease[]): void {
+  const byCaller = Map.groupBy(leases, ({ caller }) => JSON.stringify([caller.issuer, caller.subject]));
+  const holders = [...byCaller.values()].flatMap((held) => {
+    const users = [...new Set(held.map(({ user }) => user))].sort();
+    return held[0] === undefined ? [] : [{ caller: held[0].caller, leases: held.length, users }];
+  });
+  holders.sort((one, other) => other.leases - one.leases);
+  if (values.json === true) process.stdout.write(`${JSON.stringify({ holders }, null, 2)}\n`);
+  else if (holders.length === 0) process.stdout.write('No leases.\n');
+  else {
+    const rows = holders.map(({ caller: { issuer, subject }, leases: held, users }) => {
+      return [String(held), subject, issuer, users.join(', ')];
+    });
+    process.stdout.write(`${table([['leases', 'subject', 'issuer', 'users'], ...rows])}\n`);
+  }
 }
 
 const UNITS: Readonly<Record<string, number>> = { h: 3_600_000, d: 86_400_000 };
@@ -235,7 +257,14 @@ await runCommand(async () => {
   const run = command === undefined || !Object.hasOwn(COMMANDS, command) ? undefined : COMMANDS[command];
   if (command === undefined || run === undefined)
     throw new UsageError(command === undefined ? 'list, revoke or users?' : `There is no command ${command}.`);
-  refuseOthers(command, { state: 'list', all: 'revoke', yes: 'revoke', 'no-wait': 'revoke', stale: 'users' });
+  refuseOthers(command, {
+    state: 'list',
+    top: 'list',
+    all: 'revoke',
+    yes: 'revoke',
+    'no-wait': 'revoke',
+    stale: 'users',
+  });
   if (command === 'users' && (values.user ?? values.org ?? values.policy ?? values.rule) !== undefined)
     throw new UsageError('users takes --stale only, none of --user, --org, --policy and --rule.');
   await run(await connect());

@@ -15,6 +15,7 @@ import {
   type NamedIssuer,
 } from './function-variables.ts';
 import { makeAuthorizer } from './gateway/authorizer.ts';
+import { makeIamAuthorizer, makePrincipal, type Principal } from './gateway/iam.ts';
 import { bindGateway, type Access, type LocalPages, type Route, type ThrottleSettings } from './gateway/gateway.ts';
 import { makeLocalRoutes } from './gateway/local-routes.ts';
 import { makeDemoPages } from './gateway/pages.ts';
@@ -65,6 +66,8 @@ export interface LocalBroker {
   /** Everything the functions and the platform have printed. */
   readonly output: OutputLog;
   readonly functions: ReadonlyMap<FunctionName, LocalFunction>;
+  /** AWS credentials: of an operator, and of somebody whom IAM allows nothing here. */
+  readonly principals: { readonly operator: Principal; readonly stranger: Principal };
   /** Origins of the pages that may call the broker. */
   readonly allowOrigins: readonly string[];
   /** What listens where, for people. */
@@ -164,9 +167,14 @@ async function start(
   const pages: LocalPages = async (request, response) =>
     (await routes(request, response)) || (await demo.pages(request, response));
 
+  const principals = {
+    operator: makePrincipal('broker-operator', 'olga'),
+    stranger: makePrincipal('auditor', 'sam', false),
+  };
   gateway.open({
     routes: issuers.flatMap((of) => [...functions].flatMap(([name, local]) => routesOf(name, local, of))),
     authorizer: authorizerOf({ issuer }),
+    iam: makeIamAuthorizer(Object.values(principals), Date.now),
     // The same lists as the stack's (infra/constructs/token-api.ts).
     cors: {
       allowOrigins,
@@ -196,6 +204,7 @@ async function start(
     simulator,
     output,
     functions,
+    principals,
     allowOrigins,
     addresses,
     invoke,
@@ -217,8 +226,10 @@ function routesOf(name: FunctionName, local: LocalFunction, issuer: NamedIssuer)
   const authorizer = authorizerOf(issuer);
   return triggers.flatMap((trigger) => {
     if (trigger.kind !== 'http') return [];
-    const { method, scope } = trigger;
-    const path = pathFor(trigger.path, issuer.name);
-    return [{ method, path, scopes: [SCOPES[scope]], authorizer, invoke: (event) => local.invoke(event) }];
+    const { method, scope, iam = false } = trigger;
+    if (iam && issuer.name !== undefined) return [];
+    const path = iam ? trigger.path : pathFor(trigger.path, issuer.name);
+    const scopes = scope === 'token' ? [SCOPES.token] : [SCOPES.token, SCOPES.revoke];
+    return [{ method, path, scopes, iam, authorizer, invoke: (event) => local.invoke(event) }];
   });
 }

@@ -39,3 +39,6 @@ export class Failure extends Error {
     this.maxAge = options.maxAge;
   }
 }
+
+/** Why a caller's revocation was refused that names a lease of somebody else; he is told that there is none. */
+export const OTHERS_LEASE = 'it is the lease of another caller';

@@ -5,11 +5,12 @@
 import { Failure } from './failure.ts';
 import { type Lease, leaseFacts, personOf } from './lease.ts';
 import { nextStep, refreshAfter } from './lease-choice.ts';
-import { mint, MINT_SETTINGS, type MintSettings } from './mint.ts';
+import { makeMintLimits } from './mint-limits.ts';
+import { isStillServable, mint, MINT_SETTINGS, type MintSettings } from './mint.ts';
 import type { Caller, Entitlements, Grant, TokenRequest, World } from './ports.ts';
 import type { GetToken, IssuedToken } from './use-cases.ts';
 
-type Deciding = World & Pick<Entitlements, 'decide'>;
+type Deciding = World & Pick<Entitlements, 'decide' | 'limits'>;
 
 /** Newest generations to read: enough to count the mint limit and to see what a refresh falls back on. */
 const GENERATIONS_READ = 8;
@@ -22,6 +23,7 @@ const GENERATIONS_READ = 8;
 export function makeGetToken(world: Deciding & { readonly settings?: Partial<MintSettings> }): GetToken {
   const settings = { ...MINT_SETTINGS, ...world.settings };
   const { ledger, clock } = world;
+  const limits = makeMintLimits(world, world.limits);
 
   return async (caller, request, deadline) => {
     const arrivedAt = clock.now();
@@ -36,20 +38,24 @@ export function makeGetToken(world: Deciding & { readonly settings?: Partial<Min
     let failure: Failure | undefined;
 
     for (let round = 0; ; round += 1) {
-      const [leases, cutOff] = await Promise.all([
+      const [leases, standing] = await Promise.all([
         ledger.newest(user, grant.fingerprint, limit, deadline),
-        ledger.cutOffFor(grant.orgId, deadline),
+        ledger.standing(caller, grant.orgId, deadline),
       ]);
+      const { cutOff } = standing;
       const readable = leases.map((lease) => (unreadable.has(lease.generation) ? { ...lease, sealed: false } : lease));
       const step = nextStep({ grant, caller, leases: readable, cutOff, now: clock.now(), ...wanted }, settings);
 
       if (step.step === 'serve' || (failure && step.step === 'refresh')) {
         const { lease } = step;
+        const openedFrom = clock.now();
         const token = await ledger.token(lease, deadline);
         if (token === undefined) {
           unreadable.add(lease.generation);
           continue;
         }
+        const wasSlow = clock.now() - openedFrom > settings.slowOpenMs;
+        if (wasSlow && !(await isStillServable(world, lease, deadline))) continue;
         world.signals.emit('reused');
         world.audit.record({ action: 'reuse', ...leaseFacts(lease) });
         return issued(grant, lease, token, true, settings);
@@ -57,7 +63,7 @@ export function makeGetToken(world: Deciding & { readonly settings?: Partial<Min
       // A mint is never retried: the first one may have created a token that only its row accounts for.
       if (failure) throw failure;
       if (step.step === 'limited') {
-        throw new Failure('mint-limit', { reason: 'mint limit of the grant', retryAfterMs: step.retryAfterMs });
+        throw limits.refusal({ caller, grant }, 'mint limit of the grant', step.retryAfterMs);
       }
       if (step.step === 'wait') {
         await pause(world, settings, round, deadline);
@@ -65,7 +71,8 @@ export function makeGetToken(world: Deciding & { readonly settings?: Partial<Min
       }
       try {
         const { generation } = step;
-        const minted = await mint(world, settings, { caller, grant, user, generation, cutOff }, deadline);
+        const quota = limits.quotaOf({ caller, grant }, standing);
+        const minted = await mint(world, settings, { caller, grant, user, generation, cutOff, quota }, deadline);
         if (minted) return issued(grant, minted.lease, minted.token, false, settings);
       } catch (error) {
         if (step.step === 'mint' || !(error instanceof Failure)) throw error;

@@ -46,10 +46,26 @@ export function nextStep(view: View, settings: Limits): Step {
   const live = candidates.find((lease) => isServable(lease, grant, now + settings.hardMarginMs));
   const beingMinted = candidates.some((lease) => lease.state === 'reserved' && now < lease.mintDeadlineAt);
   if (live) {
-    const keep = now < refreshAfter(live, grant, settings.hardMarginMs) || beingMinted || retryAfterMs > 0;
+    const early = now < refreshAfter(live, grant, settings.hardMarginMs) || refreshPauses(live, leases, now);
+    const keep = early || beingMinted || retryAfterMs > 0;
     return keep ? { step: 'serve', lease: live } : { step: 'refresh', lease: live, generation };
   }
   return beingMinted ? { step: 'wait' } : mint;
+}
+
+/** Pause after the first refresh that failed, ms; it doubles with each further one. */
+const FIRST_REFRESH_PAUSE_MS = 2_000;
+/** So many that the live lease is still among the newest that are read. */
+const MOST_REFRESHES = 6;
+
+/**
+ * Whether to leave a token that still serves as it is, since refreshing it has failed: a good token must not be pushed out
+ * of sight by the attempts to replace it.
+ */
+function refreshPauses(live: Lease, [newest, ...older]: readonly Lease[], now: number): boolean {
+  const failed = newest === undefined || newest === live ? 0 : older.indexOf(live) + 1;
+  if (failed === 0 || newest === undefined) return false;
+  return failed >= MOST_REFRESHES || now < newest.reservedAt + FIRST_REFRESH_PAUSE_MS * 2 ** (failed - 1);
 }
 
 /** The fingerprint already holds org and caller; they are compared again, since serving the wrong one is the worst case. */

@@ -1,5 +1,5 @@
 /** Which leases a request is about, and whether the caller may revoke them. */
-import { Failure } from './failure.ts';
+import { Failure, OTHERS_LEASE } from './failure.ts';
 import { type Lease, personOf, sameCaller } from './lease.ts';
 import { EVER } from './list-leases.ts';
 import type { Caller, Entitlements, SessionInfo, World } from './ports.ts';
@@ -35,7 +35,7 @@ export async function selectLeases(
 ): Promise<Selected> {
   switch (selection.kind) {
     case 'mine':
-      if (revoker.kind !== 'caller') throw new Failure('invalid-request', { reason: 'an event has no leases' });
+      if (revoker.kind !== 'caller') throw new Failure('invalid-request', { reason: 'only a caller has leases' });
       return { leases: ownLeases(world, revoker.caller, deadline) };
     case 'lease':
       return { leases: [await leaseFor(world, revoker, selection.leaseId, deadline)] };
@@ -82,7 +82,7 @@ export function requireOperator(revoker: Revoker): void {
 }
 
 function isOperator(revoker: Revoker): boolean {
-  return revoker.kind === 'event' || revoker.mayRevokeOthers;
+  return revoker.kind !== 'caller' || revoker.mayRevokeOthers;
 }
 
 /** A shared lease is nobody's own: one of its callers must not end it for the others. */
@@ -94,7 +94,12 @@ function isOwn(lease: Lease, caller: Caller): boolean {
 async function leaseFor(world: Searched, revoker: Revoker, leaseId: string, deadline: number): Promise<Lease> {
   const lease = await world.ledger.byLeaseId(leaseId, deadline);
   if (lease && mayRevoke(revoker, lease)) return lease;
-  throw new Failure('lease-not-found');
+  throw lease ? denied() : new Failure('lease-not-found');
+}
+
+/** Of another's lease the caller learns no more than of none; the audit does. */
+function denied(): Failure {
+  return new Failure('lease-not-found', { reason: OTHERS_LEASE });
 }
 
 function mayRevoke(revoker: Revoker, lease: Lease): boolean {
@@ -113,9 +118,10 @@ async function leasesOfToken(world: Searched, revoker: Revoker, token: string, d
     if (own.length > 0) return { leases: own };
   }
   // A token that was revoked before counts as revoked again.
-  const indexed = await those(ledger.withDigest(digest, deadline), (lease) => mayRevoke(revoker, lease));
+  const known = await those(ledger.withDigest(digest, deadline), () => true);
+  const indexed = known.filter((lease) => mayRevoke(revoker, lease));
   if (indexed.length > 0) return { leases: indexed };
-  if (!isOperator(revoker)) throw new Failure('lease-not-found');
+  if (!isOperator(revoker)) throw known.length > 0 ? denied() : new Failure('lease-not-found');
   const session = await world.issuer.sessionInfo(token, deadline);
   if (!session) return { token, session };
   const rows = ledger.unfinishedOfUser(personOf(session.userName), deadline);
@@ -130,7 +136,7 @@ async function those(leases: AsyncIterable<Lease>, meant: (lease: Lease) => bool
 }
 
 /**
- * An event may be delivered twice, so it covers only what was reserved before it happened. A caller asks once and means
+ * An event may be delivered twice, so it covers only what was reserved before it happened. A person asks once and means
  * everything there is.
  */
 async function* leasesOfUsers(
@@ -152,7 +158,7 @@ async function* leasesOfUsers(
 }
 
 function isBefore(revoker: Revoker, lease: Lease, asOf: number): boolean {
-  return revoker.kind === 'caller' || lease.reservedAt < asOf;
+  return revoker.kind !== 'event' || lease.reservedAt < asOf;
 }
 
 /**

@@ -1,11 +1,12 @@
 /**
- * One mint, from the reservation to the release: reserve (a durable record of the intent) -> hold the user -> mint ->
+ * One mint, from the reservation to the release: reserve (a durable record of the intent) -> count it -> hold the user -> mint ->
  * check the reply -> live -> check the cut-offs -> release. Whatever fails after the mint, the token in hand is revoked
  * and withheld.
  */
 import { possibleOwners } from './end-at-thoughtspot.ts';
 import { Failure } from './failure.ts';
 import { type CallerId, closesAt, type Lease, leaseFacts } from './lease.ts';
+import type { Quota } from './mint-limits.ts';
 import { holdUser } from './user-hold.ts';
 import type { Change, Grant, MintedToken, MintOutcome, Reservation, World } from './ports.ts';
 
@@ -40,6 +41,8 @@ export const MINT_SETTINGS = {
   longestPauseMs: 500,
   /** Kept of the deadline for reading and answering, when waiting for another request's mint. */
   replyMarginMs: 500,
+  /** A token that took longer than this to open is served only after another look at its row. */
+  slowOpenMs: 250,
 };
 export type MintSettings = Readonly<typeof MINT_SETTINGS>;
 
@@ -51,6 +54,8 @@ export interface MintOrder {
   readonly generation: number;
   /** The cut-off as read before the order: the reservation comes after it. */
   readonly cutOff: number;
+  /** Absent for what no caller is to blame for. */
+  readonly quota?: Quota;
 }
 
 /** A token from ThoughtSpot that has not been released yet. */
@@ -78,9 +83,11 @@ export async function mint(
   if (mintBy - now < settings.shortestMintMs) {
     throw new Failure('mint-in-progress', { reason: 'too little time is left to mint before the deadline' });
   }
+  await order.quota?.look(mintBy);
   const reservation = reservationFor(order, grant, now, mintBy, settings);
   if (!(await ledger.reserve(reservation, mintBy))) return undefined;
   try {
+    await order.quota?.count(reservation, mintBy);
     await holdUser(world, grant, reservation, mintBy);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
@@ -101,9 +108,8 @@ export async function mint(
     checkReply(world, grant, minted, settings);
     const lease = await ledger.transition(reservation, issued, releaseBy);
     if (!lease) throw superseded('the reservation was taken away while minting');
-    // Read after the live write: a cut-off raised before it is seen here, one raised after it sees the live row.
-    const cutOff = await ledger.cutOffFor(grant.orgId, releaseBy);
-    if (lease.reservedAt < cutOff) throw superseded('a cut-off was raised while minting');
+    // Read after the live write: a revocation before it is seen here, one that comes after it sees the live row.
+    if (!(await isStillServable(world, lease, releaseBy))) throw superseded('a revocation came while minting');
     signals.emit('minted');
     audit.record({ action: 'mint', ...leaseFacts(lease) });
     return { token: minted.token, lease };
@@ -111,6 +117,16 @@ export async function mint(
     await withhold(world, settings, { reservation, minted, issued }, error, deadline);
     throw error;
   }
+}
+
+/** Whether nothing has revoked a live lease since it was read or written. One read. */
+export async function isStillServable(
+  { ledger }: Pick<World, 'ledger'>,
+  live: Lease,
+  deadline: number,
+): Promise<boolean> {
+  const { lease, cutOff } = await ledger.recheck(live, deadline);
+  return lease?.state === 'live' && lease.reservedAt >= cutOff;
 }
 
 /** Cuts the validity to the end of the caller's own token, where the rule binds to it: time has passed since it decided. */

@@ -7,6 +7,7 @@ import type { Scope } from '../contract/functions.ts';
 import type { SignalName } from '../contract/signals.ts';
 import type { FieldError, Failure } from './failure.ts';
 import type { CallerId, Issuance, Lease, LeaseKey, LeaseState } from './lease.ts';
+import type { Limits, MintCounts } from './mint-counts.ts';
 
 // --- time, chance, digests -------------------------------------------------------------------------------------------
 
@@ -35,6 +36,9 @@ export interface Caller extends CallerId {
   readonly expiresAt: number;
   readonly scopes: readonly Scope[];
 }
+
+/** An operator whose AWS credentials API Gateway has verified. `session` is the name of his session, where he has one. */
+export type AwsCaller = { readonly arn: string; readonly session?: string; readonly scopes: readonly Scope[] };
 
 // --- what a caller may have ------------------------------------------------------------------------------------------
 
@@ -137,6 +141,7 @@ export interface Entitlements {
   decide(caller: Caller, request: TokenRequest, now: number): Decision;
   /** Every person that the policy names for a caller now (`personOf`). For finding the caller's own leases; grants nothing. */
   usersOf(caller: Caller): readonly string[];
+  readonly limits: Limits;
 }
 
 // --- ThoughtSpot -----------------------------------------------------------------------------------------------------
@@ -314,12 +319,12 @@ export interface DuePage {
  * The durable record of every token. Single-item conditional writes only. Reads are strongly consistent unless noted.
  * Throws Failure `ledger-unavailable`, `ledger-denied` or `key-unavailable`.
  */
-export interface TokenLedger {
+export interface TokenLedger extends MintCounts {
   /** Newest generations of one fingerprint first, at most `limit`. One read. */
   newest(user: string, fingerprint: string, limit: number, deadline: number): Promise<readonly Lease[]>;
   get(key: LeaseKey, deadline: number): Promise<Lease | undefined>;
-  /** All unfinished leases of a ThoughtSpot user, every page, read strongly, in no order. */
-  unfinishedOfUser(user: string, deadline: number): AsyncIterable<Lease>;
+  /** All unfinished leases of a ThoughtSpot user, or those of `caller` among them; every page, read strongly, in no order. */
+  unfinishedOfUser(user: string, deadline: number, caller?: CallerId): AsyncIterable<Lease>;
   /**
    * Unfinished leases of a caller, over all ThoughtSpot users, in no order: found by an index that may lag. Those in
    * `known` are left out, and not read again.
@@ -346,6 +351,11 @@ export interface TokenLedger {
   token(key: LeaseKey, deadline: number): Promise<string | undefined>;
   /** The cut-offs that cover an org: `all` and its own. One read. Returns the highest `before`, 0 if none. */
   cutOffFor(orgId: number, deadline: number): Promise<number>;
+  /** A row as it is now, with the highest cut-off that covers its org. One read. */
+  recheck(
+    row: LeaseKey & Pick<Lease, 'orgId'>,
+    deadline: number,
+  ): Promise<{ readonly lease: Lease | undefined; readonly cutOff: number }>;
   /**
    * Raises a cut-off; writing the same or an older one changes nothing, unless `always`: then it becomes newer than the one
    * that there is.
@@ -385,10 +395,11 @@ export interface AuditEvent {
     | 'revoke'
     | 'revoke-requested'
     | 'cut-off'
+    | 'list'
     | 'compensate'
     | 'orphan'
     | 'expire';
-  readonly caller?: CallerId;
+  readonly caller?: CallerId | Omit<AwsCaller, 'scopes'>;
   readonly lease?: Pick<Lease, 'leaseId' | 'generation' | 'orgId' | 'kind' | 'state'> & {
     readonly tokenDigest?: string;
   };

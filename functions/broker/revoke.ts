@@ -69,7 +69,7 @@ export function makeRevokeTokens(
 async function cutOff(world: World, ask: Ask, scope: CutOffScope): Promise<RevokeTally> {
   // A mint that begins after this is written takes a `reservedAt` that is not covered, whatever its clock says.
   // An event may come twice, which must change nothing. A person means what there is now, whatever was asked before.
-  const always = ask.revoker.kind === 'caller' || ask.revoker.source === 'operator';
+  const always = ask.revoker.kind !== 'event';
   await world.ledger.raiseCutOff(scope, ask.asOf + ask.settings.clockAllowanceMs, ask.deadline, always);
   const { reasons = [], ...who } = requester(ask.revoker);
   const what = scope.kind === 'org' ? `org ${scope.orgId}` : 'all orgs';
@@ -162,6 +162,10 @@ async function endUnledgered(world: World, ask: Ask, { token, session }: Unledge
 
 /** Who asked, for the audit: a caller, or the event in words. */
 function requester(revoker: Revoker): Pick<AuditEvent, 'caller' | 'reasons'> {
+  if (revoker.kind === 'operator') {
+    const { scopes: _, ...caller } = revoker.operator;
+    return { caller };
+  }
   if (revoker.kind === 'event') return { reasons: [`asked by ${revoker.source} "${revoker.name}"`] };
   const { issuer, subject } = revoker.caller;
   return { caller: { issuer, subject } };

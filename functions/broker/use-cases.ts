@@ -1,6 +1,6 @@
 /** What the edge may ask of the domain: one function type per use case. Each throws `Failure` and nothing else on purpose. */
 import type { Lease, LeaseState } from './lease.ts';
-import type { Caller, SessionInfo, TokenRequest } from './ports.ts';
+import type { AwsCaller, Caller, SessionInfo, TokenRequest } from './ports.ts';
 
 /** A token that may be released: its row is live, and no cut-off covers it. */
 export interface IssuedToken {
@@ -30,12 +30,13 @@ export type RevokeSelection =
   | { readonly kind: 'all' };
 
 /**
- * Who revokes: a caller over HTTP, or the environment itself (schedule, deprovision event, operator). `asOf` (epoch ms)
- * bounds what is revoked to leases reserved before it, so that a second delivery of the same event changes nothing.
+ * Who revokes: a caller or an operator over HTTP, or the environment itself (schedule, deprovision event). `asOf` (epoch
+ * ms) bounds what an event revokes to leases reserved before it, so that its second delivery changes nothing.
  */
 export type Revoker =
   | { readonly kind: 'caller'; readonly caller: Caller; readonly mayRevokeOthers: boolean }
-  | { readonly kind: 'event'; readonly source: 'schedule' | 'deprovisioned' | 'operator'; readonly name: string };
+  | { readonly kind: 'operator'; readonly operator: AwsCaller }
+  | { readonly kind: 'event'; readonly source: 'schedule' | 'deprovisioned'; readonly name: string };
 
 export interface RevokeTally {
   /** Leases whose token is over, or that ThoughtSpot does not accept now: those the sweep presents again. */

@@ -14,14 +14,16 @@ export type Trigger =
       readonly method: 'GET' | 'POST';
       readonly path: string;
       readonly scope: Scope;
+      /** Opened by AWS credentials that may invoke it, instead of by an access token. */
+      readonly iam?: true;
     }
   | { readonly kind: 'schedule'; readonly everyMinutes: number };
 
 export interface FunctionContract {
   readonly entry: string;
   readonly triggers: readonly Trigger[];
-  /** Also invoked directly: by EventBridge Scheduler, by an EventBridge rule, or by an operator with AWS credentials. */
-  readonly events: readonly ('schedule' | 'deprovisioned' | 'operator')[];
+  /** Also invoked directly: by EventBridge Scheduler, or by an EventBridge rule. */
+  readonly events: readonly ('schedule' | 'deprovisioned')[];
   /** Seconds; Lambda ends the invocation after it. Must stay under API Gateway's 30 s for http triggers. */
   readonly timeoutSeconds: number;
   /** Chosen by the rule in bench/memory-rule.ts from what `npm run bench -- memory` measured. */
@@ -57,7 +59,7 @@ export const FUNCTIONS = {
   revoketoken: {
     entry: 'functions/revoketoken.ts',
     triggers: [{ kind: 'http', method: 'POST', path: '/revoketoken', scope: 'token' }],
-    events: ['schedule', 'deprovisioned', 'operator'],
+    events: ['schedule', 'deprovisioned'],
     timeoutSeconds: 28,
     memoryMb: 512,
     may: { ledger: 'write', indexes: ['caller', 'due', 'token', 'unfinished'], seal: true, secret: false },
@@ -72,11 +74,16 @@ export const FUNCTIONS = {
   },
   operator: {
     entry: 'functions/operator.ts',
-    triggers: [{ kind: 'http', method: 'GET', path: '/leases', scope: 'revoke' }],
-    events: ['operator'],
-    timeoutSeconds: 20,
-    memoryMb: 256,
-    may: { ledger: 'read', indexes: ['due', 'unfinished'], seal: false, secret: false },
+    triggers: [
+      { kind: 'http', method: 'GET', path: '/operator/leases', scope: 'revoke', iam: true },
+      { kind: 'http', method: 'POST', path: '/operator/leases/revoke', scope: 'revoke', iam: true },
+      { kind: 'http', method: 'GET', path: '/leases', scope: 'revoke' },
+      { kind: 'http', method: 'POST', path: '/leases/revoke', scope: 'revoke' },
+    ],
+    events: [],
+    timeoutSeconds: 28,
+    memoryMb: 512,
+    may: { ledger: 'write', indexes: ['due', 'token', 'unfinished'], seal: true, secret: false },
   },
   sweep: {
     entry: 'functions/sweep.ts',

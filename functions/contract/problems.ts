@@ -53,7 +53,7 @@ export const PROBLEMS = {
   'mint-limit': later(
     429,
     'Too many tokens',
-    'Too many new tokens were minted for this grant; reuse the one you hold.',
+    'Too many new tokens were minted, or too many are live; reuse the one you hold.',
   ),
   'mint-in-progress': later(503, 'Token is being minted', 'Another request is minting this token; ask again.'),
   'superseded-by-revocation': later(

@@ -18,6 +18,7 @@ export const SIGNALS = {
   minted: signal('none', 'Count', 'a token was minted and released'),
   reused: signal('none', 'Count', 'a live token was served again'),
   denied: signal('none', 'Count', 'the policy refused a caller'),
+  'mint-limited': signal('page', 'Count', 'a mint was refused: its caller, grant or org had reached a limit'),
   revoked: signal('none', 'Count', 'a lease ended by revocation'),
   expired: signal('none', 'Count', 'a lease ended because its token expired'),
   'unmatched-name': signal(

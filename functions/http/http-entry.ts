@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { APIGatewayProxyEventV2WithJWTAuthorizer, Context } from 'aws-lambda';
-import { Failure } from '../broker/failure.ts';
-import type { Caller, Clock } from '../broker/ports.ts';
-import { FUNCTIONS, type FunctionName, type Scope } from '../contract/functions.ts';
+import { Failure, OTHERS_LEASE } from '../broker/failure.ts';
+import type { AwsCaller, Caller, Clock } from '../broker/ports.ts';
+import { FUNCTIONS, type FunctionName, type Scope, type Trigger } from '../contract/functions.ts';
 import type { ProblemCode } from '../contract/problems.ts';
 import { isObject } from '../contract/shapes.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
@@ -11,9 +11,11 @@ import { problem, type Answer } from './answer.ts';
 /** Time that a function reserves, so that it answers before Lambda ends it, ms. */
 const SAFETY_MARGIN_MS = 750;
 
-export interface HttpRequest {
-  readonly event: APIGatewayProxyEventV2WithJWTAuthorizer;
-  readonly caller: Caller;
+export type HttpEvent = APIGatewayProxyEventV2WithJWTAuthorizer;
+
+export interface HttpRequest<Who = Caller> {
+  readonly event: HttpEvent;
+  readonly caller: Who;
   /** Epoch ms. */
   readonly deadline: number;
   /** Keeps a secret that came with the request out of every line. */
@@ -21,19 +23,21 @@ export interface HttpRequest {
 }
 
 /** A use case behind a route. `scope` is what a caller must hold. */
-export interface Route {
+export interface Route<Who = Caller> {
   readonly scope: Scope;
-  answer(request: HttpRequest): Promise<Answer>;
+  answer(request: HttpRequest<Who>): Promise<Answer>;
 }
 
 /** What a function serves, and to whom. */
-export interface Served {
-  readonly route: Route;
+export interface Served<Who = Caller> {
+  readonly route: Route<Who>;
   /**
    * Who calls, by a token that it verifies; `issuer` is the name in the path, undefined for routes at the root. Throws
    * Failure, as `invalid-token` or `issuer-unavailable`.
    */
-  readonly identify: (token: string, issuer: string | undefined) => Promise<Caller>;
+  readonly identify: (token: string, issuer: string | undefined) => Promise<Who>;
+  /** Who calls where the gateway has verified AWS credentials; undefined on other routes. Throws Failure. */
+  readonly awsCaller?: (event: HttpEvent) => Who | undefined;
 }
 
 export interface Edge {
@@ -42,13 +46,13 @@ export interface Edge {
   readonly clock: Clock;
 }
 
-export type HttpHandler = (event: APIGatewayProxyEventV2WithJWTAuthorizer, context: Context) => Promise<Answer>;
+export type HttpHandler = (event: HttpEvent, context: Context) => Promise<Answer>;
 
 /**
  * A Lambda handler for an HTTP route, and the one catch: whatever fails, also the start of the sandbox (`ready`),
  * becomes a problem answer. It never throws: only where Lambda itself fails does the gateway answer in our place.
  */
-export function httpEntry(edge: Edge, ready: () => Promise<Served>): HttpHandler {
+export function httpEntry<Who extends Caller | AwsCaller>(edge: Edge, ready: () => Promise<Served<Who>>): HttpHandler {
   const { telemetry, clock } = edge;
   return async (event, context) => {
     const startedAt = clock.now();
@@ -56,26 +60,28 @@ export function httpEntry(edge: Edge, ready: () => Promise<Served>): HttpHandler
     // too; the answer to it is a problem like any other.
     const correlationId = event?.requestContext?.requestId ?? context.awsRequestId;
     telemetry.begin(correlationId);
-    let caller: Caller | undefined;
+    let caller: Who | undefined;
     let code: string | undefined;
     let answer: Answer;
     try {
       const token = tokenOf(event);
       for (const part of [token, ...token.split('.')]) telemetry.conceal(part);
-      const { route, identify } = await ready();
+      const { route, identify, awsCaller } = await ready();
       requireAuthorizer(event);
-      caller = await identify(token, issuerOf(event));
-      requireScope(route.scope, caller);
+      caller = awsCaller?.(event) ?? (await identify(token, issuerOf(event)));
+      telemetry.identified(actorOf(caller));
+      requireScope(route.scope, caller, event);
       answer = await route.answer({ event, caller, deadline: deadlineOf(clock, context), conceal: telemetry.conceal });
     } catch (error) {
       const failure = error instanceof Failure ? error : new Failure('internal-error', { cause: error });
       code = failure.code;
       answer = problem(failure, correlationId);
       report(edge, failure);
+      if (isDenied(failure)) telemetry.audit.record({ action: 'deny', code, reasons: [failure.reason] });
     }
     telemetry.log.info('request', {
       method: event?.requestContext?.http?.method,
-      route: routeOf(edge.name),
+      route: routeOf(edge.name, event),
       status: answer.statusCode,
       ...(code === undefined ? {} : { code }),
       durationMs: clock.now() - startedAt,
@@ -92,18 +98,33 @@ export function deadlineOf(clock: Clock, context: Context): number {
 }
 
 /** The gateway checks scopes too, but a route that was deployed without them must not give out tokens. */
-function requireScope(scope: Scope, caller: Caller): void {
-  if (!caller.scopes.includes(scope)) throw new Failure('insufficient-scope');
+function requireScope(scope: Scope, { scopes }: Caller | AwsCaller, { routeKey }: HttpEvent): void {
+  if (!scopes.includes(scope))
+    throw new Failure('insufficient-scope', { reason: `${routeKey} needs the scope "${scope}"` });
+}
+
+/** Somebody asked for what is for operators, or for another's lease. Denials of the policy have lines of their own. */
+function isDenied({ code, reason }: Failure): boolean {
+  return code === 'insufficient-scope' || reason === OTHERS_LEASE;
+}
+
+/** Who asked, for the audit. */
+function actorOf(who: Caller | AwsCaller): object {
+  if ('arn' in who) return { arn: who.arn, session: who.session };
+  const { issuer, subject, claims } = who;
+  const { jti, azp, exp } = claims;
+  return { issuer, subject, jti, clientId: claims['client_id'] ?? azp, exp };
 }
 
 /** The caller's token; empty if there is none. `Bearer` is optional, as it is for the gateway. */
-function tokenOf(event: APIGatewayProxyEventV2WithJWTAuthorizer): string {
+function tokenOf(event: HttpEvent): string {
   return (event.headers?.['authorization'] ?? '').replace(/^bearer\s+/i, '');
 }
 
 /** The gateway is the outer gate. Its copy of the claims is flattened to text and never used, but it must be there. */
-function requireAuthorizer(event: APIGatewayProxyEventV2WithJWTAuthorizer): void {
-  if (!isObject(event.requestContext?.authorizer?.jwt?.claims))
+function requireAuthorizer(event: HttpEvent): void {
+  const authorizer: Readonly<Record<string, unknown>> = { ...event.requestContext?.authorizer };
+  if (!isObject(event.requestContext?.authorizer?.jwt?.claims) && !isObject(authorizer['iam']))
     throw new Failure('misconfigured', { reason: 'the route was deployed without its authorizer' });
 }
 
@@ -111,7 +132,7 @@ function requireAuthorizer(event: APIGatewayProxyEventV2WithJWTAuthorizer): void
  * `partner` of `POST /i/partner/gettoken`, by the gateway's own name of the route: a path can be spelled in many ways. A
  * name that no issuer has is refused.
  */
-function issuerOf({ routeKey }: APIGatewayProxyEventV2WithJWTAuthorizer): string | undefined {
+function issuerOf({ routeKey }: HttpEvent): string | undefined {
   const [, first, issuer = ''] = String(routeKey).split('/');
   return first === 'i' ? issuer : undefined;
 }
@@ -136,11 +157,14 @@ export function signalOf(code: ProblemCode): (typeof OWN_FAILURES)[number] | und
   return OWN_FAILURES.find((own) => own === code);
 }
 
-function routeOf(name: FunctionName): string | undefined {
-  return FUNCTIONS[name].triggers.map((trigger) => (trigger.kind === 'http' ? trigger.path : undefined))[0];
+function routeOf(name: FunctionName, event: HttpEvent): string | undefined {
+  const triggers: readonly Trigger[] = FUNCTIONS[name].triggers;
+  const routes = triggers.flatMap((trigger) => (trigger.kind === 'http' ? trigger : []));
+  return (routes.find(({ method, path }) => event?.routeKey === `${method} ${path}`) ?? routes[0])?.path;
 }
 
 /** Keeps callers apart in the log without naming them. */
-function digestOf({ issuer, subject }: Caller): string {
-  return createHash('sha256').update(`${issuer}\n${subject}`).digest('base64url').slice(0, 16);
+function digestOf(who: Caller | AwsCaller): string {
+  const name = 'arn' in who ? who.arn : `${who.issuer}\n${who.subject}`;
+  return createHash('sha256').update(name).digest('base64url').slice(0, 16);
 }

@@ -1,9 +1,13 @@
+/** What operators ask: to list leases and to revoke them, with AWS credentials or with an access token. */
 import * as z from 'zod/mini';
-import type { TokenLedger } from '../broker/ports.ts';
-import type { LeaseFilter, ListLeases } from '../broker/use-cases.ts';
-import { json } from './answer.ts';
-import { integer, invalid, object, orgId, readFields, text, userName } from './fields.ts';
-import type { Route } from './http-entry.ts';
+import { Failure } from '../broker/failure.ts';
+import type { AuditTrail, AwsCaller, Caller, Clock, TokenLedger } from '../broker/ports.ts';
+import type { LeaseFilter, ListLeases, RevokeTokens } from '../broker/use-cases.ts';
+import { FUNCTIONS, type Trigger } from '../contract/functions.ts';
+import { json, type Answer } from './answer.ts';
+import { integer, invalid, orgId, readBody, readFields, text, userName } from './fields.ts';
+import type { HttpEvent, HttpRequest, Route } from './http-entry.ts';
+import { SELECTION, selectionOf } from './revoketoken.ts';
 
 const DEFAULT_LIMIT = 50;
 const MOST = 200;
@@ -20,47 +24,85 @@ const FILTER = z.strictObject({
 });
 const PAGE = z.strictObject({ limit: z.optional(integer(1, MOST)), cursor: z.optional(text(4096)) });
 const QUERY = z.strictObject({ ...FILTER.shape, ...PAGE.shape });
-const EVENT = z.strictObject({ source: z.literal('operator'), filter: z.optional(object), ...PAGE.shape });
+/** Who the gateway says it is (payload format 2.0 of HTTP APIs). */
+const IAM = z.object({ userArn: text(2_048).check(z.regex(/^arn:[\w-]+:(iam|sts)::\d{12}:/)) });
 
-/** What a page is read from. */
-export interface Listings {
+export type Operator = Caller | AwsCaller;
+
+export interface OperatorParts {
   readonly listLeases: ListLeases;
+  readonly revokeTokens: RevokeTokens;
   readonly ledger: Pick<TokenLedger, 'usersUnusedSince'>;
+  readonly audit: AuditTrail;
+  readonly clock: Clock;
 }
 
-/**
- * `GET /leases`: unfinished leases, one page, for operators. No token, sealed or not, is in a lease. With
- * `usersUnusedSince` (epoch ms): ThoughtSpot users that the broker made and no longer uses.
- */
-export function leasesRoute(listings: Listings): Route {
+/** The operator's routes, by the last word of their path. */
+export function operatorRoute(parts: OperatorParts): Route<Operator> {
   return {
     scope: 'revoke',
-    async answer({ event, deadline }) {
-      const given = Object.entries(event.queryStringParameters ?? {}).map(asNumber);
-      const query = readFields(QUERY, Object.fromEntries(given));
-      return json(200, await page(listings, query, query, deadline));
-    },
+    answer: (request) => (request.event.routeKey.endsWith('/revoke') ? revoke(parts, request) : list(parts, request)),
   };
 }
 
-/** What an operator's event asks to list. Throws Failure `invalid-request` that names every fault. */
-export function listingOf(event: unknown) {
-  const { filter, limit, cursor } = readFields(EVENT, event);
-  return { filter: readFields(FILTER, filter ?? {}), page: { limit, cursor } };
+/**
+ * The operator whom the gateway names, on a route of AWS credentials and on no other. He may do what the route is for:
+ * IAM has decided that. Throws Failure `misconfigured` where nobody is named.
+ */
+export function awsCaller({ routeKey, requestContext }: HttpEvent): AwsCaller | undefined {
+  const triggers: readonly Trigger[] = FUNCTIONS.operator.triggers;
+  const meant = triggers.find((one) => one.kind === 'http' && `${one.method} ${one.path}` === routeKey);
+  if (meant?.kind !== 'http' || meant.iam !== true) return undefined;
+  const authorizer: Readonly<Record<string, unknown>> = { ...requestContext.authorizer };
+  const { success, data } = IAM.safeParse(authorizer['iam']);
+  if (!success) throw new Failure('misconfigured', { reason: 'the route was deployed without AWS_IAM' });
+  const [, session] = /:(?:assumed-role\/[^/]+|federated-user)\/([^/]+)$/.exec(data.userArn) ?? [];
+  return { arn: data.userArn, ...(session !== undefined && { session }), scopes: ['revoke'] };
 }
 
-/** One page, as both an HTTP caller and an operator's event get it. */
-export async function page(
-  listings: Listings,
+/** As `POST /revoketoken` of a caller who may revoke for others, but never the operator's own by saying nothing. */
+async function revoke({ revokeTokens, clock }: OperatorParts, request: HttpRequest<Operator>): Promise<Answer> {
+  const { event, caller, deadline, conceal } = request;
+  const selection = selectionOf(readBody(event, SELECTION));
+  if (selection.kind === 'mine')
+    throw invalid('body', `must have exactly one of ${Object.keys(SELECTION.shape).join(', ')}`);
+  if (selection.kind === 'token') conceal(selection.token);
+  const revoker =
+    'arn' in caller
+      ? ({ kind: 'operator', operator: caller } as const)
+      : ({ kind: 'caller', caller, mayRevokeOthers: true } as const);
+  const tally = await revokeTokens(revoker, selection, clock.now(), deadline);
+  return json(tally.pending === 0 ? 200 : 202, tally);
+}
+
+/**
+ * Unfinished leases, one page. No token, sealed or not, is in a lease. With `usersUnusedSince` (epoch ms): ThoughtSpot
+ * users that the broker made and no longer uses. The audit says who has read what, page by page.
+ */
+async function list(parts: OperatorParts, { event, deadline }: HttpRequest<Operator>): Promise<Answer> {
+  const given = Object.entries(event.queryStringParameters ?? {}).map(asNumber);
+  const { limit = DEFAULT_LIMIT, cursor, ...filter } = readFields(QUERY, Object.fromEntries(given));
+  const found = await page(parts, filter, limit, cursor, deadline);
+  const asked = Object.entries(filter).map(([name, value]) => (name === 'user' ? 'one user' : `${name} ${value}`));
+  // A name that nobody has may be anything, even a token that was pasted in the wrong place.
+  const [user] = 'leases' in found ? found.leases.map((lease) => lease.user) : [];
+  const named = filter.user !== undefined && user !== undefined ? { user } : {};
+  parts.audit.record({ action: 'list', ...named, reasons: [`listed ${asked.join(', ') || 'everything'}`] });
+  return json(200, found);
+}
+
+async function page(
+  { listLeases, ledger }: OperatorParts,
   filter: z.infer<typeof FILTER>,
-  { limit = DEFAULT_LIMIT, cursor }: z.infer<typeof PAGE>,
+  limit: number,
+  cursor: string | undefined,
   deadline: number,
-): Promise<object> {
+) {
   const { usersUnusedSince, user, org, state, policyVersion, rule } = filter;
   if (usersUnusedSince !== undefined) {
     if ([user, org, state, policyVersion, rule].some((value) => value !== undefined))
       throw invalid('usersUnusedSince', 'lists users, and takes nothing else');
-    return listings.ledger.usersUnusedSince(usersUnusedSince, limit, cursor, deadline);
+    return ledger.usersUnusedSince(usersUnusedSince, limit, cursor, deadline);
   }
   const wanted: LeaseFilter = {
     ...(user === undefined ? {} : { user }),
@@ -69,7 +111,7 @@ export async function page(
     ...(policyVersion === undefined ? {} : { policyVersion }),
     ...(rule === undefined ? {} : { rule }),
   };
-  const { leases, next } = await listings.listLeases(wanted, limit, cursor, deadline);
+  const { leases, next } = await listLeases(wanted, limit, cursor, deadline);
   const shown = leases.map((lease) => ({
     leaseId: lease.leaseId,
     user: lease.user,

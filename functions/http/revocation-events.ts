@@ -19,8 +19,6 @@ const SCHEDULE = z.strictObject({
   scheduledTime: isoTime,
   select: object,
 });
-/** A person at a terminal may leave the time out; a sender that may send an event twice should give it. */
-const OPERATOR = z.strictObject({ source: z.literal('operator'), requestedAt: z.optional(isoTime), select: object });
 const SELECT = z.strictObject({
   all: z.optional(z.literal(true, 'must be true')),
   orgId: z.optional(orgId),
@@ -40,13 +38,13 @@ const DETAIL = z.strictObject({
 export interface Revocation {
   readonly revoker: Extract<Revoker, { readonly kind: 'event' }>;
   readonly selection: RevokeSelection;
-  /** Epoch ms, from the event itself, so that a second delivery selects the same leases; now, if an operator gave none. */
+  /** Epoch ms, from the event itself, so that a second delivery selects the same leases. */
   readonly asOf: number;
 }
 
 /**
  * What an event that did not come through the gateway asks to revoke: a schedule, an identity provider's
- * `user.deprovisioned`, an operator. Throws Failure `invalid-request` that names every fault.
+ * `user.deprovisioned`. Throws Failure `invalid-request` that names every fault.
  */
 export function revocationOf(event: unknown, clock: Clock): Revocation {
   if (isObject(event) && event['detail-type'] === 'user.deprovisioned') {
@@ -58,20 +56,8 @@ export function revocationOf(event: unknown, clock: Clock): Revocation {
       asOf: asOf(time, clock),
     };
   }
-  if (isObject(event) && event['source'] === 'schedule') {
-    const { name, scheduledTime, select } = readFields(SCHEDULE, event);
-    return { revoker: { kind: 'event', source: 'schedule', name }, ...selected(select, asOf(scheduledTime, clock)) };
-  }
-  const { requestedAt, select } = readFields(OPERATOR, event);
-  return {
-    revoker: { kind: 'event', source: 'operator', name: 'operator' },
-    ...selected(select, requestedAt === undefined ? clock.now() : asOf(requestedAt, clock)),
-  };
-}
-
-/** Whether somebody waits for the answer, who will see what is wrong. */
-export function isOperator(event: unknown): boolean {
-  return isObject(event) && event['source'] === 'operator';
+  const { name, scheduledTime, select } = readFields(SCHEDULE, event);
+  return { revoker: { kind: 'event', source: 'schedule', name }, ...selected(select, asOf(scheduledTime, clock)) };
 }
 
 function selected(select: object, at: number): Pick<Revocation, 'selection' | 'asOf'> {

@@ -6,7 +6,8 @@ import { json } from './answer.ts';
 import { orgId, readBody, text, userName } from './fields.ts';
 import type { Route } from './http-entry.ts';
 
-const BODY = z.strictObject({
+/** What to revoke, one of them. */
+export const SELECTION = z.strictObject({
   leaseId: z.optional(text(1024)),
   token: z.optional(text(8192)),
   userName: z.optional(userName),
@@ -21,7 +22,7 @@ export function revoketokenRoute(revokeTokens: RevokeTokens, clock: Clock): Rout
   return {
     scope: 'token',
     async answer({ event, caller, deadline, conceal }) {
-      const selection = selectionOf(readBody(event, BODY));
+      const selection = selectionOf(readBody(event, SELECTION));
       if (selection.kind === 'token') conceal(selection.token);
       const mayRevokeOthers = caller.scopes.includes('revoke');
       const revoker = { kind: 'caller', caller, mayRevokeOthers } as const;
@@ -31,7 +32,8 @@ export function revoketokenRoute(revokeTokens: RevokeTokens, clock: Clock): Rout
   };
 }
 
-function selectionOf(fields: z.infer<typeof BODY>): RevokeSelection {
+/** Throws Failure `invalid-request` where there is more than one field. */
+export function selectionOf(fields: z.infer<typeof SELECTION>): RevokeSelection {
   const given = Object.keys(fields);
   if (given.length > 1) {
     const errors = given.map((field) => ({ field, detail: 'give at most one field' }));

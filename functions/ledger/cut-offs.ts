@@ -23,8 +23,7 @@ const cutOffItem = z.object({
 export function makeCutOffs(table: Table): CutOffs {
   return {
     async cutOffFor(orgId, deadline) {
-      const rows = await table.getMany([keyOf({ kind: 'all' }), keyOf({ kind: 'org', orgId })], deadline);
-      return Math.max(0, ...rows.map((row) => cutOffOf(row).before));
+      return highestOf(await table.getMany(cutOffKeys(orgId), deadline));
     },
 
     async raiseCutOff(scope, before, deadline, always = false) {
@@ -55,6 +54,15 @@ export function makeCutOffs(table: Table): CutOffs {
       await table.update(keyOf(scope), { set, when, values: { before, true: true } }, deadline);
     },
   };
+}
+
+/** The rows that cover an org, to be read with others. */
+export const cutOffKeys = (orgId: number): ItemKey[] => [keyOf({ kind: 'all' }), keyOf({ kind: 'org', orgId })];
+
+/** The highest cut-off among rows that may be others too; 0 if there is none. */
+export function highestOf(rows: readonly Item[]): number {
+  const cutOffs = rows.filter(({ pk }) => pk === PARTITION);
+  return Math.max(0, ...cutOffs.map((row) => cutOffOf(row).before));
 }
 
 function keyOf(scope: CutOffScope): ItemKey {

@@ -5,7 +5,7 @@ import { Failure } from '../broker/failure.ts';
 import { type Lease, type LeaseKey, isUnfinished, sameCaller } from '../broker/lease.ts';
 import type { Clock, TokenLedger } from '../broker/ports.ts';
 import { LEDGER_TABLE } from '../contract/table.ts';
-import { makeCutOffs } from './cut-offs.ts';
+import { cutOffKeys, highestOf, makeCutOffs } from './cut-offs.ts';
 import type { DataKeys, SealingKey } from './data-keys.ts';
 import { type Handles, type HandlesOptions, makeHandles } from './handles.ts';
 import {
@@ -21,6 +21,7 @@ import {
   parseItem,
   userPartition,
 } from './item.ts';
+import { makeMintCounts } from './mint-counts.ts';
 import { makeSealing } from './sealing.ts';
 import type { Query, Table } from './table.ts';
 import { makeUserHolds } from './user-holds.ts';
@@ -100,6 +101,7 @@ export function makeDynamoDbLedger(options: DynamoDbLedgerOptions): TokenLedger 
   return {
     shards,
     ...makeCutOffs(table),
+    ...makeMintCounts(table, () => clock.now()),
     ...makeUserHolds(table),
 
     async newest(user, fingerprint, limit, deadline) {
@@ -113,8 +115,10 @@ export function makeDynamoDbLedger(options: DynamoDbLedgerOptions): TokenLedger 
 
     get: read,
 
-    unfinishedOfUser(user, deadline) {
-      const query = { index: unfinishedIndex, where: '#pk = :pk', values: { pk: userPartition(user) } };
+    unfinishedOfUser(user, deadline, caller) {
+      const mine = caller && { name: unfinishedIndex.sortKey.name, digest: callerDigest(caller) };
+      const where = `#pk = :pk${mine ? ` AND #${mine.name} = :digest` : ''}`;
+      const query = { index: unfinishedIndex, where, values: { pk: userPartition(user), digest: mine?.digest } };
       return unfinishedBy(query, deadline);
     },
 
@@ -127,6 +131,16 @@ export function makeDynamoDbLedger(options: DynamoDbLedgerOptions): TokenLedger 
       const where = `#${callerIndex.partitionKey.name} = :digest`;
       const query = { index: callerIndex, where, values: { digest: callerDigest(caller) } };
       for await (const lease of unfinishedBy(query, deadline, known)) if (sameCaller(lease.caller, caller)) yield lease;
+    },
+
+    async recheck(row, deadline) {
+      const key = leaseItemKey(row);
+      const items = await table.getMany([...cutOffKeys(row.orgId), key], deadline);
+      const [lease] = await leasesFrom(
+        items.filter(({ pk }) => pk === key.pk),
+        deadline,
+      );
+      return { lease, cutOff: highestOf(items) };
     },
 
     async byLeaseId(leaseId, deadline) {

@@ -5,6 +5,8 @@
  * |----------|---------------------|-------------------------------------------|-------------------|
  * | lease    | `u#<user>`          | `<fingerprint>#<generation, 10 digits>`   | dynamodb-ledger   |
  * | hold     | `holds`             | `<ThoughtSpot user>#<orgId>`              | user-holds        |
+ * | ring     | `ring#<caller>`     | `marks`                                   | mint-counts       |
+ * | org      | `org#<orgId>`       | `mints`                                   | mint-counts       |
  * | cut-off  | `cutoffs`           | `all` or `org#<orgId>`                    | cut-offs          |
  * | data key | `key#<environment>` | hour, `2026-11-24T10`, or `digest`        | data-keys         |
  *

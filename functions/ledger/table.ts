@@ -35,11 +35,13 @@ export interface Query {
   readonly after?: Item | undefined;
 }
 
-/** Sets and removes attributes, on condition that `when` holds of the item before it. What is undefined is left out. */
+/** Sets, removes and adds to attributes, on condition that `when` holds of the item before it. What is undefined is left out. */
 export interface Update {
   readonly set: Item;
   readonly remove?: readonly string[];
-  readonly when: string;
+  /** Numbers and sets to add to what the attributes hold; what is not there begins with them. */
+  readonly add?: Item;
+  readonly when?: string;
   /** For `when`, in addition to those in `set`. */
   readonly values?: Item;
 }
@@ -127,17 +129,18 @@ export function makeTable(options: TableOptions): Table {
     return { written: output !== undefined, retried };
   };
 
-  const update: Table['update'] = async (key, { set, remove = [], when, values }, deadline) => {
+  const update: Table['update'] = async (key, { set, remove = [], add = {}, when, values }, deadline) => {
     const given = Object.keys(set).filter((attribute) => set[attribute] !== undefined);
     const sets = given.map((attribute) => `#${attribute} = :${attribute}`).join(', ');
     const removes = remove.map((attribute) => `#${attribute}`).join(', ');
-    const expression = `SET ${sets}${removes && ` REMOVE ${removes}`}`;
+    const adds = Object.keys(add).map((attribute) => `#${attribute} :${attribute}`);
+    const expression = `SET ${sets}${removes && ` REMOVE ${removes}`}${adds.length > 0 ? ` ADD ${adds.join(', ')}` : ''}`;
     const command = new UpdateItemCommand({
       TableName: name,
       Key: marshall(key),
       UpdateExpression: expression,
       ConditionExpression: when,
-      ...attributesIn(`${expression} ${when}`, { ...set, ...values }),
+      ...attributesIn(`${expression} ${when}`, { ...set, ...add, ...values }),
       ReturnValues: 'ALL_NEW',
     });
     const { output, retried } = await write('UpdateItem', deadline, (options) => client.send(command, options));

@@ -14,7 +14,7 @@ import { provisioningFrom, rightsFrom } from './rights.ts';
 import { isPlainText, LONGEST_TEXT, orgFrom, type Outcome, textFrom } from './values.ts';
 
 /** A checked document at work. */
-export interface Policy extends Pick<PolicyDocument, 'tables' | 'rules'> {
+export interface Policy extends Pick<PolicyDocument, 'tables' | 'limits' | 'rules'> {
   /** Digest of what the document says, the same however it is formatted. */
   readonly version: string;
   /** Names that no token is ever minted for, folded. */
@@ -35,14 +35,14 @@ export interface Facts {
 /** ThoughtSpot's own accounts: no policy can mint for them. */
 export const ALWAYS_REFUSED = ['tsadmin', 'system', 'su'] as const;
 
-export function policyOf({ refuse, tables, rules }: PolicyDocument, version: string): Policy {
+export function policyOf({ refuse, tables, limits, rules }: PolicyDocument, version: string): Policy {
   const accounts = rules.flatMap(({ user }) => ('serviceAccount' in user ? [fold(user.serviceAccount)] : []));
   const refused = new Set([...ALWAYS_REFUSED, ...refuse].map(fold));
   const persists = rules.some(({ mode, perEntitlement, grants, provision }) => {
     const leaves = perEntitlement || grants.some((offer) => persistedSource(offer, provision) !== null);
     return mode === 'enforce' && leaves;
   });
-  return { version, tables, rules, refused, serviceAccounts: new Set(accounts), persists };
+  return { version, tables, limits, rules, refused, serviceAccounts: new Set(accounts), persists };
 }
 
 type Fault = { readonly fault: FieldError };

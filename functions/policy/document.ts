@@ -3,6 +3,7 @@
  * (infra/policy), known here by its digest. In normal form every default is filled in, a claim is a list of names,
  * patterns match the whole text, object ids are in lower case, and what is only for people is left out.
  */
+import type { Limits } from '../broker/mint-counts.ts';
 import type { PersistOption } from '../broker/ports.ts';
 
 export type Scalar = string | number | boolean;
@@ -119,5 +120,6 @@ export interface PolicyDocument {
   /** User names that no token is ever minted for, in addition to ThoughtSpot's own accounts. */
   readonly refuse: readonly string[];
   readonly tables: Tables;
+  readonly limits: Limits;
   readonly rules: readonly Rule[];
 }

@@ -30,6 +30,7 @@ export function makeEntitlements({ text, digest, host, sha256, issuers = [] }: E
   return {
     decide: (caller, request, now) => decide(policy, caller, request, { host, now, sha256 }),
     usersOf: (caller) => usersOf(policy, caller),
+    limits: policy.limits,
   };
 }
 

@@ -11,7 +11,7 @@ const HIDDEN = '[redacted]';
 const SECRET_NAME =
   /(token|tokens|secret|secrets|secretkey|secretstring|secretbinary|password|passphrase|authorization|cookie|cookies|jwt|bearer|apikey|accesskey|secretaccesskey|digestkey|datakey|privatekey|plaintext|credential|credentials)$/;
 /** Names of handles and digests: long and random, but made to be printed. */
-const SAFE_NAME = /^(leaseid|tokendigest|fingerprint|policyversion|correlationid|requestid)$/;
+const SAFE_NAME = /^(leaseid|tokendigest|fingerprint|policyversion|correlationid|requestid|arn|session|jti|clientid)$/;
 
 const PATTERNS: readonly (readonly [RegExp, string])[] = [
   // A JWT, signed or not, also one that was cut off.

@@ -21,6 +21,7 @@ export function makeTelemetry(options: TelemetryOptions) {
   const { tag, untag, ...log } = makeLog({ ...options, redact });
   const signals = makeSignals(options);
   let correlationId: string | undefined;
+  let actor: object | undefined;
 
   return {
     log,
@@ -33,7 +34,7 @@ export function makeTelemetry(options: TelemetryOptions) {
        */
       record(event: object): void {
         const timestamp = new Date(now()).toISOString();
-        const line = redact({ audit: true, timestamp, environment, function: name, correlationId, ...event });
+        const line = redact({ audit: true, timestamp, environment, function: name, correlationId, actor, ...event });
         write(`${JSON.stringify(line)}\n`);
       },
     },
@@ -42,11 +43,16 @@ export function makeTelemetry(options: TelemetryOptions) {
       correlationId = id;
       tag({ correlationId });
     },
+    /** Says who asked; every audit line until `end` names him. */
+    identified(who: object): void {
+      actor = who;
+    },
     /** Ends an invocation: metrics go out, and what was concealed for it alone is forgotten. */
     end(): void {
       signals.flush();
       untag();
       correlationId = undefined;
+      actor = undefined;
       known.forget();
     },
   };

@@ -29,7 +29,10 @@ export interface AlarmSources {
   readonly secretWatch: SecretWatch;
 }
 
-/** The rule of a paging signal: a count fires at one, an age at five minutes. */
+/** Counts of a minute that are no trouble one by one. */
+const FIRES_AT: Partial<Record<SignalName, number>> = { 'mint-limited': 20 };
+
+/** The rule of a paging signal: a count fires at one unless FIRES_AT says more, an age at five minutes. */
 export function signalRule(environment: string, broker: BrokerFunction, signal: SignalName): AlarmRule {
   const { unit, meaning } = SIGNALS[signal];
   const seconds = unit === 'Seconds';
@@ -41,7 +44,7 @@ export function signalRule(environment: string, broker: BrokerFunction, signal: 
       statistic: seconds ? 'Maximum' : 'Sum',
       period: MINUTE,
     }),
-    threshold: seconds ? FIVE_MINUTES.toSeconds() : 1,
+    threshold: seconds ? FIVE_MINUTES.toSeconds() : (FIRES_AT[signal] ?? 1),
     meaning,
   };
 }

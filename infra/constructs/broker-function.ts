@@ -2,6 +2,7 @@ import { Duration, Validations } from 'aws-cdk-lib';
 import { Role, ServicePrincipal, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Alias, Architecture, Code, Function as LambdaFunction, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
 import type { IFunction, IVersion } from 'aws-cdk-lib/aws-lambda';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { BUNDLE_HANDLER } from '../../functions/contract/bundle.ts';
@@ -20,7 +21,11 @@ export interface BrokerFunctionProps {
   readonly variables: Readonly<Record<string, string>>;
   readonly environment: Environment;
   readonly network: NetworkProps | undefined;
+  /** Encrypts its log group, which holds the audit. */
+  readonly logKey: IKey;
 }
+
+export const logGroupName = (prefix: string, name: FunctionName): string => `/aws/lambda/${prefix}-${name}`;
 
 /**
  * A Lambda of the contract. It has its own role, which at first allows only its logs and traces, its own log group, and
@@ -43,7 +48,8 @@ export class BrokerFunction extends Construct {
     const { reserved, provisioned } = environment.concurrency?.[name] ?? {};
 
     this.logGroup = new LogGroup(this, 'logs', {
-      logGroupName: `/aws/lambda/${prefix}-${name}`,
+      logGroupName: logGroupName(prefix, name),
+      encryptionKey: props.logKey,
       retention: environment.logRetentionDays,
       removalPolicy: removalOf(environment.purpose === 'production'),
     });

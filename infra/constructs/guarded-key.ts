@@ -1,5 +1,5 @@
 import { Duration, Stack } from 'aws-cdk-lib';
-import { AccountRootPrincipal, PolicyDocument, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { AccountRootPrincipal, PolicyDocument, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IPrincipal } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
@@ -57,6 +57,21 @@ export class GuardedKey extends Construct {
       removalPolicy: removalOf(props.retain),
       pendingWindow: Duration.days(props.retain ? 30 : 7),
     });
+  }
+
+  /** Lets CloudWatch Logs encrypt these log groups, and no others, with the key. */
+  allowLogGroups(names: readonly string[]): void {
+    const { partition, region, account } = Stack.of(this);
+    const arns = names.map((name) => `arn:${partition}:logs:${region}:${account}:log-group:${name}`);
+    this.key.addToResourcePolicy(
+      new PolicyStatement({
+        sid: 'LogGroups',
+        principals: [new ServicePrincipal(`logs.${region}.amazonaws.com`)],
+        actions: ['Encrypt*', 'Decrypt*', 'ReEncrypt*', 'GenerateDataKey*', 'Describe*'].map((verb) => `kms:${verb}`),
+        resources: ['*'],
+        conditions: { ArnEquals: { 'kms:EncryptionContext:aws:logs:arn': arns } },
+      }),
+    );
   }
 
   /** Lets a principal use the key for these KMS operations if every condition holds. */

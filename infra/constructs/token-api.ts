@@ -1,14 +1,17 @@
 import { CfnOutput, Duration } from 'aws-cdk-lib';
 import {
+  CfnStage,
   CorsHttpMethod,
   DomainName,
   HttpApi,
   HttpMethod,
   HttpStage,
   LogGroupLogDestination,
+  type AddRoutesOptions,
+  type HttpRoute,
 } from 'aws-cdk-lib/aws-apigatewayv2';
 import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway';
-import { HttpJwtAuthorizer } from 'aws-cdk-lib/aws-apigatewayv2-authorizers';
+import { HttpIamAuthorizer, HttpJwtAuthorizer } from 'aws-cdk-lib/aws-apigatewayv2-authorizers';
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
 import { Certificate } from 'aws-cdk-lib/aws-certificatemanager';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
@@ -30,7 +33,16 @@ const ACCESS_LOG = {
   functionError: '$context.integrationErrorMessage',
   authorizerError: '$context.authorizer.error',
   address: '$context.identity.sourceIp',
+  /** Of a caller with AWS credentials, as in the audit, which has the same request id. */
+  operator: '$context.identity.userArn',
 };
+
+/** The throttle of each route of operators, which callers cannot use up; as CloudFormation spells it. */
+const OPERATOR_THROTTLE = { ThrottlingRateLimit: 20, ThrottlingBurstLimit: 40, DetailedMetricsEnabled: true };
+
+type HttpTrigger = Extract<Trigger, { kind: 'http' }>;
+type Served = HttpTrigger & { readonly integration: HttpLambdaIntegration };
+type Guard = Pick<AddRoutesOptions, 'authorizer' | 'authorizationScopes'>;
 
 export interface TokenApiProps {
   readonly prefix: string;
@@ -38,10 +50,15 @@ export interface TokenApiProps {
   readonly functions: readonly BrokerFunction[];
 }
 
-/** The HTTP API: for each issuer the routes of the contract, each behind the issuer's authorizer and its scope. */
+/**
+ * The HTTP API: for each issuer the routes of the contract, each behind the issuer's authorizer and its scope; and those of
+ * operators behind AWS_IAM.
+ */
 export class TokenApi extends Construct {
   readonly api: HttpApi;
   readonly url: string;
+  /** What an operator's IAM policy allows `execute-api:Invoke` on. */
+  readonly operatorArn: string;
 
   constructor(scope: Construct, id: string, { prefix, environment, functions }: TokenApiProps) {
     super(scope, id);
@@ -64,32 +81,39 @@ export class TokenApi extends Construct {
         maxAge: Duration.hours(1),
       },
     });
-    const integrations = functions.map(
-      (broker) => [broker, new HttpLambdaIntegration(broker.name, broker.live)] as const,
-    );
+    const routeSettings: Record<string, object> = {};
+    const throttled: HttpRoute[] = [];
+    const add = ({ method, scope, integration }: Served, path: string, guard: Guard) => {
+      const routes = this.api.addRoutes({ path, methods: [HttpMethod[method]], integration, ...guard });
+      if (scope !== 'revoke') return;
+      routeSettings[`${method} ${path}`] = OPERATOR_THROTTLE;
+      throttled.push(...routes);
+    };
+    const served = functions.flatMap((broker): Served[] => {
+      const integration = new HttpLambdaIntegration(broker.name, broker.live);
+      return httpTriggers(broker).map((trigger) => ({ ...trigger, integration }));
+    });
     for (const { name, url, audiences, scopes } of issuers) {
       const authorizer = new HttpJwtAuthorizer(`issuer${name === undefined ? '' : `-${name}`}`, url, {
         jwtAudience: [...audiences],
       });
-      for (const [broker, integration] of integrations) {
-        for (const { path, method, scope } of httpTriggers(broker)) {
-          this.api.addRoutes({
-            path: pathFor(path, name),
-            methods: [HttpMethod[method]],
-            integration,
-            authorizer,
-            authorizationScopes: scopes[scope] === 'none' ? [] : [scopes[scope]],
-          });
-        }
+      // Who lacks the scope of operators gets as far as the function, which refuses him and says so in the audit.
+      const { token, revoke } = scopes;
+      const opening = { token: [token], revoke: [token, revoke] };
+      for (const route of served.filter(({ iam }) => iam !== true)) {
+        const authorizationScopes = token === 'none' ? [] : opening[route.scope];
+        add(route, pathFor(route.path, name), { authorizer, authorizationScopes });
       }
     }
+    const authorizer = new HttpIamAuthorizer();
+    for (const route of served.filter(({ iam }) => iam === true)) add(route, route.path, { authorizer });
     const accessLog = new LogGroup(this, 'access-log', {
       logGroupName: `/aws/apigateway/${prefix}`,
       retention: environment.logRetentionDays,
       removalPolicy: removalOf(environment.purpose === 'production'),
     });
     const domain = customDomain && this.#domain(customDomain);
-    new HttpStage(this, 'stage', {
+    const stage = new HttpStage(this, 'stage', {
       httpApi: this.api,
       stageName: '$default',
       autoDeploy: true,
@@ -101,6 +125,10 @@ export class TokenApi extends Construct {
       },
       ...(domain ? { domainMapping: { domainName: domain } } : {}),
     });
+    if (stage.node.defaultChild instanceof CfnStage) stage.node.defaultChild.routeSettings = routeSettings;
+    // API Gateway refuses settings of a route that is not there yet.
+    stage.node.addDependency(...throttled);
+    this.operatorArn = this.api.arnForExecuteApi('*', '/operator/*', stage.stageName);
     // The API's own attribute, so that whatever made the API says where it is.
     this.url = customDomain ? `https://${customDomain.name}` : this.api.apiEndpoint;
   }
@@ -119,7 +147,7 @@ export class TokenApi extends Construct {
 }
 
 /** The routes of a function. */
-export function httpTriggers({ name }: Pick<BrokerFunction, 'name'>): Extract<Trigger, { kind: 'http' }>[] {
+export function httpTriggers({ name }: Pick<BrokerFunction, 'name'>): HttpTrigger[] {
   const triggers: readonly Trigger[] = FUNCTIONS[name].triggers;
   return triggers.filter((trigger) => trigger.kind === 'http');
 }

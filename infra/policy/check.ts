@@ -55,7 +55,7 @@ function requireIssuers(rules: readonly Authored['rule'][], issuers: readonly st
   faults.throwIfAny();
 }
 
-function normalForm({ version, refuse, tables, rules }: Authored['policy']): PolicyDocument {
+function normalForm({ version, refuse, tables, limits, rules }: Authored['policy']): PolicyDocument {
   const faults = new Faults();
   const normaliser = new Normaliser(tables, faults);
   const normal = rules.flatMap((rule, index) => normalRule(rule, ['rules', index], normaliser, faults) ?? []);
@@ -69,7 +69,7 @@ function normalForm({ version, refuse, tables, rules }: Authored['policy']): Pol
   checkMeetings(normal, tables, (index) => rules[index]?.accept.includes(MAY_DIFFER) === true, faults);
   for (const { index, problem } of unreachableRules(normal)) faults.add(['rules', index, 'when'], problem);
   faults.throwIfAny();
-  return { version, refuse, tables, rules: normal };
+  return { version, refuse, tables, limits, rules: normal };
 }
 
 function normalRule(rule: Authored['rule'], path: Path, normaliser: Normaliser, faults: Faults): Rule | undefined {

@@ -3,11 +3,7 @@
  * generated from it. What a schema cannot express (names that must exist, bounds that must be consistent) is in check.ts.
  */
 import * as z from 'zod/mini';
-
-function described<T extends z.ZodMiniType>(schema: T, description: string, id?: string): T {
-  z.globalRegistry.add(schema, id === undefined ? { description } : { id, description });
-  return schema;
-}
+import { described, limits } from './limits-schema.ts';
 
 const text = (most: number) => z.string().check(z.minLength(1), z.maxLength(most));
 const name = (what: string) => described(z.string().check(z.regex(/^[a-z][a-z0-9-]{0,62}$/)), what);
@@ -254,6 +250,7 @@ export const PolicySchema = described(
       ),
       'Fixed tables from the text of a claim to an org number, a text or several.',
     ),
+    limits,
     rules: described(z.array(Rule).check(z.minLength(1)), 'In order: the first whose condition holds decides.'),
   }),
   'Who may have which ThoughtSpot token. See docs/policy.md.',

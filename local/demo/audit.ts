@@ -9,6 +9,7 @@ interface AuditLine {
   readonly action: string;
   readonly user?: string;
   readonly caller?: { readonly subject?: string };
+  readonly actor?: { readonly subject?: string; readonly session?: string };
   readonly code?: string;
   readonly rule?: string;
   readonly grant?: string;
@@ -16,10 +17,12 @@ interface AuditLine {
   readonly lease?: { readonly state?: string };
 }
 
-const isAudit = ({ text }: OutputLine): boolean => text.startsWith('{"audit":true');
+/** Not the page's own look at the leases, every second. */
+const isAudit = ({ text }: OutputLine): boolean =>
+  text.startsWith('{"audit":true') && !text.includes('assumed-role/npm-start/demo-page');
 
 function row({ at, text }: OutputLine): HTMLElement {
-  const { action, user, caller, code, rule, grant, reasons = [], lease } = JSON.parse(text) as AuditLine;
+  const { action, user, caller, actor, code, rule, grant, reasons = [], lease } = JSON.parse(text) as AuditLine;
   const facts = reasons.length > 0 ? reasons : [rule && `rule ${rule}`, grant && `grant ${grant}`];
   const about = [code, ...facts, lease?.state && `lease ${lease.state}`];
   return element(
@@ -27,7 +30,7 @@ function row({ at, text }: OutputLine): HTMLElement {
     {},
     element('td', { class: 'number' }, timeOfDay(at)),
     element('th', { scope: 'row' }, element('span', { class: `action ${action}` }, action)),
-    element('td', {}, user ?? caller?.subject ?? ''),
+    element('td', {}, user ?? caller?.subject ?? actor?.subject ?? actor?.session ?? ''),
     element('td', {}, about.filter(Boolean).join('; ')),
   );
 }

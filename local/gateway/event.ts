@@ -9,10 +9,8 @@ export interface EventInput {
   readonly requestId: string;
   /** Epoch ms. */
   readonly now: number;
-  readonly authorizer: {
-    readonly claims: Readonly<Record<string, string>>;
-    readonly scopes: readonly string[] | null;
-  };
+  /** `jwt` or `iam`. */
+  readonly authorizer: object;
 }
 
 const API_ID = 'local';
@@ -44,7 +42,7 @@ export function buildEvent({ request, body, routeKey, requestId, now, authorizer
     requestContext: {
       accountId: ACCOUNT,
       apiId: API_ID,
-      authorizer: { jwt: authorizer },
+      authorizer,
       domainName: host,
       domainPrefix: host.split('.')[0],
       http: {

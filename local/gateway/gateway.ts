@@ -1,6 +1,6 @@
 /**
- * What API Gateway's HTTP API does in front of the functions, on loopback: limits, CORS, routes, throttle, JWT check,
- * payload format 2.0, and its own words where no function speaks. Observed behaviour, see docs/architecture.md.
+ * What API Gateway's HTTP API does in front of the functions, on loopback: limits, CORS, routes, throttle, JWT or
+ * SigV4 check, payload format 2.0, and its own words where no function speaks. Observed behaviour, see docs/architecture.md.
  */
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -10,6 +10,7 @@ import { functionAnswer, gatewayAnswer, type Answer } from './answer.ts';
 import type { Authorizer } from './authorizer.ts';
 import { preflight, withCors, type CorsSettings } from './cors.ts';
 import { buildEvent, joinHeaders, splitTarget } from './event.ts';
+import type { IamAuthorizer } from './iam.ts';
 
 export interface Route {
   readonly method: string;
@@ -18,6 +19,10 @@ export interface Route {
   readonly scopes: readonly string[];
   /** That of its issuer; left out: that of the settings. */
   readonly authorizer?: Authorizer;
+  /** Opened by AWS credentials instead. */
+  readonly iam?: boolean;
+  /** Its own, instead of the stage's. */
+  readonly throttle?: ThrottleSettings;
   invoke(event: object): Promise<Invocation>;
 }
 
@@ -32,6 +37,7 @@ export interface ThrottleSettings {
 export interface GatewaySettings {
   readonly routes: readonly Route[];
   readonly authorizer: Authorizer;
+  readonly iam: IamAuthorizer;
   readonly cors: CorsSettings;
   readonly throttle?: ThrottleSettings;
   readonly pages?: LocalPages;
@@ -105,12 +111,26 @@ function makeListener(settings: GatewaySettings): Listener {
 
 function makeAnswerer(settings: GatewaySettings) {
   const now = settings.now ?? Date.now;
-  const mayPass = settings.throttle === undefined ? () => true : makeThrottle(settings.throttle, now);
+  const throttleOf = (limits?: ThrottleSettings) => (limits === undefined ? () => true : makeThrottle(limits, now));
+  const stage = throttleOf(settings.throttle);
+  const mayPass = new Map(settings.routes.map((one) => [one, one.throttle ? throttleOf(one.throttle) : stage]));
 
   return async (request: IncomingMessage, path: string, requestId: string): Promise<Answer> => {
     const route = settings.routes.find((one) => one.path === path && one.method === request.method);
     if (route === undefined) return gatewayAnswer(404);
-    if (!mayPass()) return gatewayAnswer(429);
+    if (mayPass.get(route)?.() === false) return gatewayAnswer(429);
+    const routeKey = `${route.method} ${route.path}`;
+    const invoke = (body: Buffer, authorizer: object) =>
+      integrate(
+        route.invoke(buildEvent({ request, body, routeKey, requestId, now: now(), authorizer })),
+        settings.integrationTimeoutMs ?? 30_000,
+      );
+    if (route.iam === true) {
+      const body = await readBody(request, BODY_LIMIT_BYTES);
+      if (body === undefined) return gatewayAnswer(413);
+      const iam = await settings.iam(request, body);
+      return iam === undefined ? gatewayAnswer(403) : invoke(body, { iam });
+    }
     const { authorizer = settings.authorizer } = route;
     const verdict = await authorizer(joinHeaders(request.rawHeaders)['authorization'], route.scopes);
     if (verdict.kind === 'unauthorized') {
@@ -121,9 +141,7 @@ function makeAnswerer(settings: GatewaySettings) {
     const body = await readBody(request, BODY_LIMIT_BYTES);
     if (body === undefined) return gatewayAnswer(413);
     const { claims, scopes } = verdict;
-    const routeKey = `${route.method} ${route.path}`;
-    const event = buildEvent({ request, body, routeKey, requestId, now: now(), authorizer: { claims, scopes } });
-    return integrate(route.invoke(event), settings.integrationTimeoutMs ?? 30_000);
+    return invoke(body, { jwt: { claims, scopes } });
   };
 }
 

@@ -8,6 +8,8 @@ import type { Issuer } from '../issuer.ts';
 import type { Invocation, LocalFunction } from '../lambda/local-function.ts';
 import type { OutputLine, OutputLog } from '../lambda/output.ts';
 import { readBody } from '../network.ts';
+import { DEMO_PAGE, operatorEvent } from '../operator/operator-event.ts';
+import { functionAnswer } from './answer.ts';
 import { splitTarget } from './event.ts';
 import type { LocalPages } from './gateway.ts';
 
@@ -38,7 +40,10 @@ export function makeLocalRoutes({ issuer, functions, output, addresses, invoke, 
     'GET output': (query) => ok(lastLines(output.lines(), query)),
     'GET audit': (query) =>
       ok(lastLines(output.lines().filter(isAudit), query).map(({ text }) => JSON.parse(text) as unknown)),
-    'GET leases': async (query) => fromInvocation(await invoke('operator', leasesEvent(query))),
+    async 'GET leases'(query) {
+      const asked = { limit: '100', ...Object.fromEntries(query) };
+      return answerOf(await invoke('operator', operatorEvent('GET', '/leases', asked, DEMO_PAGE)));
+    },
     async 'GET jwt'(query) {
       try {
         return ok(await issuer.accessToken(query.get('user') ?? ''));
@@ -74,20 +79,6 @@ async function answer(request: IncomingMessage, query: URLSearchParams, route: R
   }
 }
 
-/** An operator's question to the function `operator`, from the query of `/__local/leases`. */
-function leasesEvent(query: URLSearchParams): object {
-  const user = query.get('user');
-  const org = query.get('org');
-  const state = query.get('state');
-  const cursor = query.get('cursor');
-  return {
-    source: 'operator',
-    filter: { ...(user && { user }), ...(org && { org: Number(org) }), ...(state && { state }) },
-    limit: Number(query.get('limit') ?? 100),
-    ...(cursor && { cursor }),
-  };
-}
-
 function ok(body: unknown): Reply {
   return { status: 200, body };
 }
@@ -100,6 +91,13 @@ function fromInvocation(invocation: Invocation): Reply {
   if (invocation.status === 'throttled') return refused(503, 'All sandboxes are busy.');
   if (invocation.status === 'failed') return { status: 500, body: invocation.error };
   return ok(JSON.parse(invocation.payload) as unknown);
+}
+
+/** The answer that a function gave in place of the gateway. */
+function answerOf(invocation: Invocation): Reply {
+  const reply = fromInvocation(invocation);
+  const answer = functionAnswer(JSON.stringify(reply.body));
+  return reply.status === 200 && answer ? { status: answer.status, body: JSON.parse(answer.body.toString()) } : reply;
 }
 
 function lastLines(lines: readonly OutputLine[], query: URLSearchParams): readonly OutputLine[] {

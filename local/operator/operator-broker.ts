@@ -1,9 +1,9 @@
 /**
- * The broker as an operator reaches it: over HTTP with an access token that holds the revoke scope, or in AWS by invoking
- * the functions with the operator's own credentials. Either way the functions decide; nobody touches the table.
+ * The broker as an operator reaches it, over HTTP: with an access token that holds the revoke scope, or signed with AWS
+ * credentials. Either way the function decides and the audit names the operator; nobody touches the table.
  */
-import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
-import { stackName } from '../../infra/deployed-stack.ts';
+import { regionOfProfile, stackName, stackOutputs } from '../../infra/deployed-stack.ts';
+import { operatorCure, signedFetch } from '../../infra/signed-fetch.ts';
 import { ask, CommandError, refusalText } from '../command.ts';
 
 export interface ListedLease {
@@ -14,6 +14,7 @@ export interface ListedLease {
   readonly state: string;
   readonly rule: string;
   readonly grant: string;
+  readonly caller: { readonly issuer: string; readonly subject: string };
   readonly reservedAt: number;
   readonly expiresAt?: number;
   readonly attempts: number;
@@ -74,54 +75,58 @@ function listings(read: ReadPage): Pick<OperatorBroker, 'leases' | 'usersUnusedS
   };
 }
 
-export function brokerOverHttp(url: string, accessToken: string): OperatorBroker {
-  async function call(path: string, init: RequestInit = {}): Promise<unknown> {
-    const headers = { authorization: `Bearer ${accessToken}`, 'content-type': 'application/json' };
-    const response = await ask(`${url}${path}`, { ...init, headers });
-    const { ok, status } = response;
-    const text = await response.text();
+/** Sends a request to the API and resolves with the answer. */
+type Send = (path: string, method: 'GET' | 'POST', body?: string) => Promise<Response>;
+
+/** `prefix`: of the routes of this way to prove who asks. `cure`: what may help where the broker refuses. */
+function operatorBroker(prefix: string, send: Send, cure: string): OperatorBroker {
+  async function call(path: string, method: 'GET' | 'POST', body?: string): Promise<unknown> {
+    const { ok, status, text } = await send(`${prefix}${path}`, method, body).then(async (response) => ({
+      ok: response.ok,
+      status: response.status,
+      text: await response.text(),
+    }));
     if (ok) return JSON.parse(text) as unknown;
-    const cure = status === 401 || status === 403 ? '\nThe access token must hold the revoke scope.' : '';
-    throw new CommandError(refusalText(status, text) + cure);
+    throw new CommandError(refusalText(status, text) + (status === 401 || status === 403 ? `\n${cure}` : ''));
   }
   return {
     ...listings(async (filter, cursor) => {
       const entries = Object.entries({ ...filter, limit: PAGE, cursor }).filter(([, value]) => value !== undefined);
       const query = new URLSearchParams(entries.map(([name, value]) => [name, String(value)]));
-      return (await call(`/leases?${query}`)) as Page;
+      return (await call(`/leases?${query}`, 'GET')) as Page;
     }),
     async revoke(selection) {
-      await call('/revoketoken', { method: 'POST', body: JSON.stringify(selection) });
+      await call('/leases/revoke', 'POST', JSON.stringify(selection));
     },
   };
 }
 
-/**
- * The broker of an environment in AWS. Like every caller it invokes the alias `live`, which a deployment moves to new code,
- * never the newest code itself. Without a region it is that of the AWS profile.
- */
-export function brokerInAws(environment: string, region: string | undefined): OperatorBroker {
-  const client = new LambdaClient(region === undefined ? {} : { region });
-  const prefix = stackName(environment);
-  async function invoke(name: string, event: object): Promise<unknown> {
-    const FunctionName = `${prefix}-${name}`;
-    const command = new InvokeCommand({ FunctionName, Qualifier: 'live', Payload: JSON.stringify(event) });
-    const { FunctionError: failure, Payload: payload } = await client.send(command).catch((error: unknown) => {
-      const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-      throw new CommandError(`${prefix}-${name} could not be invoked. ${reason}`);
-    });
-    const answer = JSON.parse(new TextDecoder().decode(payload ?? new Uint8Array())) as unknown;
-    if (failure === undefined) return answer;
-    const { errorMessage = 'no reason given' } = answer as { errorMessage?: string };
-    throw new CommandError(`${prefix}-${name} failed: ${errorMessage}. Its log says why.`);
-  }
-  return {
-    ...listings(async (filter, cursor) => {
-      const event = { source: 'operator', filter, limit: PAGE, ...(cursor === undefined ? {} : { cursor }) };
-      return (await invoke('operator', event)) as Page;
-    }),
-    async revoke(select) {
-      await invoke('revoketoken', { source: 'operator', requestedAt: new Date().toISOString(), select });
-    },
-  };
+/** With an access token of the issuer. */
+export function brokerOverHttp(url: string, accessToken: string): OperatorBroker {
+  const headers = { authorization: `Bearer ${accessToken}`, 'content-type': 'application/json' };
+  const send: Send = (path, method, body) => ask(`${url}${path}`, { method, headers, ...(body && { body }) });
+  return operatorBroker('', send, 'The access token must hold the revoke scope.');
+}
+
+/** The broker of an environment in AWS, with the AWS credentials of this process. Without a region: that of the profile. */
+export async function brokerInAws(environment: string, named: string | undefined): Promise<OperatorBroker> {
+  const stack = stackName(environment);
+  const region = named ?? (await regionOfProfile());
+  if (region === undefined) throw new CommandError('Which region? Name it with --region.');
+  const outputs = await stackOutputs(environment, region).catch((error: unknown) => {
+    throw new CommandError(`CloudFormation does not say where ${stack} is. ${reasonOf(error)}`);
+  });
+  const { ApiUrl: url, OperatorArn: arn } = outputs ?? {};
+  if (url === undefined) throw new CommandError(`There is no stack ${stack} in ${region}.`);
+  const send: Send = (path, method, body) =>
+    signedFetch({ url: new URL(`${url}${path}`), method, region, ...(body !== undefined && { body }) }).catch(
+      (error: unknown) => {
+        throw new CommandError(`${stack} could not be asked. ${reasonOf(error)}`);
+      },
+    );
+  return operatorBroker('/operator', send, operatorCure(arn));
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
 }

@@ -7,8 +7,10 @@ import { PROBLEMS } from '../../functions/contract/problems.ts';
 const root = join(import.meta.dirname, '../..');
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
 
-/** The operators' function has a route for each thing that it does. */
-const ROUTES_OF_OTHER_NAMES: Partial<Record<FunctionName, string>> = { operator: '/leases' };
+/** A route for each thing that the operators' function does: with AWS credentials under its name, with a token without it. */
+const ROUTES: Partial<Record<FunctionName, readonly string[]>> = {
+  operator: ['/operator/leases', '/operator/leases/revoke', '/leases', '/leases/revoke'],
+};
 
 describe('one name, everywhere', () => {
   test('the contract lists every function under its own key', () => {
@@ -24,7 +26,8 @@ describe('one name, everywhere', () => {
     expect(FUNCTIONS[name].entry).toBe(`functions/${name}.ts`);
     expect(existsSync(join(root, FUNCTIONS[name].entry))).toBe(true);
     for (const trigger of FUNCTIONS[name].triggers) {
-      if (trigger.kind === 'http') expect(trigger.path).toBe(ROUTES_OF_OTHER_NAMES[name] ?? `/${name}`);
+      if (trigger.kind === 'http') expect(ROUTES[name] ?? [`/${name}`]).toContain(trigger.path);
+      if ('iam' in trigger) expect(trigger.path).toMatch(/^\/operator\//);
     }
     expect(ENVIRONMENT[name].length).toBeGreaterThan(0);
   });

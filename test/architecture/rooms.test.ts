@@ -7,10 +7,10 @@ const root = join(import.meta.dirname, '../..');
 /** Lines at most, of TypeScript with comments and blank lines, by folder. */
 const BUDGETS: Readonly<Record<string, number>> = {
   'functions/contract': 600,
-  'functions/broker': 2_500,
+  'functions/broker': 2_700,
   'functions/policy': 1_050,
   'functions/thoughtspot': 1_600,
-  'functions/ledger': 1_250,
+  'functions/ledger': 1_300,
   'functions/secrets': 350,
   'functions/identity': 300,
   'functions/http': 900,
@@ -18,8 +18,8 @@ const BUDGETS: Readonly<Record<string, number>> = {
   'functions/probe': 300,
   'functions/wiring': 300,
   functions: 9_600,
-  local: 7_500,
-  infra: 7_050,
+  local: 7_700,
+  infra: 7_200,
   client: 1_200,
 };
 /** Files at most. */

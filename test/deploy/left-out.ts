@@ -43,7 +43,7 @@ export const LEFT_OUT: readonly LeftOut[] = [
   {
     what: 'throttling of the API',
     reason: 'the throttle of the template is not applied: npm run accept is run without --throttling',
-    coveredBy: 'the same test',
+    coveredBy: 'the same test; test/infra/accept.test.ts, against the local broker',
   },
   {
     what: 'the first run',

@@ -4,6 +4,7 @@ import type { Simulator } from '../../local/thoughtspot/simulator.ts';
 import { launchBrowser } from '../support/browser.ts';
 import { crowd } from '../support/crowd.ts';
 import { type AppHost, startAppHost } from './app-host.ts';
+import { operatorEvent } from '../../local/operator/operator-event.ts';
 
 /** Somebody else for every test: a grant may mint five times a minute. */
 const { names, users, cluster } = crowd(15);
@@ -45,7 +46,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await context.close();
   simulator.set({ outage: 'none', faultScope: 'all' });
-  await broker.invoke('revoketoken', { source: 'operator', select: { userName: user } });
+  await broker.invoke('operator', operatorEvent('POST', '/leases/revoke', { userName: user }));
   expect(heard.dialogs).toEqual([]);
 });
 

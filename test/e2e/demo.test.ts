@@ -33,6 +33,8 @@ afterEach(async () => {
   expect(said.filter((line) => line.startsWith('dialog:'))).toEqual([]);
 });
 
+/** Past the refresh of a token of five minutes, and before its end. */
+const REFRESH_MS = 255_000;
 const frame = () => page.frameLocator('#embed iframe');
 const fact = (name: string) => frame().getByTestId(name).innerText();
 const leases = () => page.getByRole('region', { name: 'Live leases' });
@@ -119,10 +121,11 @@ describe('a lease', () => {
 
   test('of somebody who signs out ends with it', async () => {
     await openBoard('?user=alice&grant=regional');
-    const revoked = page.waitForResponse((answer) => answer.url().endsWith('/revoketoken'));
+    // The page asks again where a request failed. What takes ThoughtSpot too long is left to the sweep, and the answer is 202.
+    const revoked = page.waitForResponse((answer) => answer.url().endsWith('/revoketoken') && answer.ok());
     await page.getByRole('button', { name: 'Sign out' }).click();
     await page.getByRole('heading', { name: 'Signed out' }).waitFor();
-    expect((await revoked).status()).toBe(200);
+    if ((await revoked).status() === 202) await broker.invoke('sweep', {});
     expect(broker.simulator?.state().tokens.filter(({ user }) => personOf(user) === 'alice')).toHaveLength(0);
   });
 });
@@ -165,6 +168,28 @@ describe('a board that failed says what happened, and comes back when ThoughtSpo
   });
 });
 
+test('a broker that died takes no board away; the page says so for as long as it is down, and renews the token then', async () => {
+  await page.clock.install();
+  await openBoard('?user=carol&grant=regional');
+  const [token, said] = [page.locator('#token'), page.locator('#said')];
+  await token.getByText('the next one is fetched').waitFor();
+  await page.route(
+    (url) => url.href.startsWith(broker.url),
+    (route) => route.abort('connectionrefused'),
+  );
+  await said.getByText('Nothing answers. Is npm start still running?').waitFor();
+  await page.clock.fastForward(REFRESH_MS);
+  await token.getByText('the last refresh failed').waitFor();
+  expect(await page.getByText('Signed out').count()).toBe(0);
+  await frame().getByTestId('status').getByText('Signed in').waitFor();
+
+  await page.unrouteAll();
+  await said.waitFor({ state: 'hidden' });
+  await page.evaluate("dispatchEvent(new Event('online'))");
+  await token.getByText('the next one is fetched').waitFor();
+  await frame().getByTestId('status').getByText('Signed in').waitFor();
+});
+
 test('a phone shows a select in place of the cards, and the code for an app can be copied', async () => {
   await page.setViewportSize({ width: 390, height: 844 });
   await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
@@ -183,10 +208,14 @@ test('a phone shows a select in place of the cards, and the code for an app can 
 });
 
 describe('axe finds nothing serious', () => {
+  /** WCAG 2.5.3: who speaks to a page says what is written on a button. Also what axe leaves to people to judge. */
+  const LABEL_IN_NAME = 'label-content-name-mismatch';
   const problems = async (apartFrom = '.none') => {
-    const { violations } = await new AxeBuilder({ page }).exclude(apartFrom).analyze();
+    const rules = { [LABEL_IN_NAME]: { enabled: true } };
+    const { violations, incomplete } = await new AxeBuilder({ page }).exclude(apartFrom).options({ rules }).analyze();
     const bad = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
-    return bad.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
+    const open = incomplete.filter(({ id }) => id === LABEL_IN_NAME);
+    return [...bad, ...open].map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
   };
 
   test.each([

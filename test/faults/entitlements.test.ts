@@ -16,6 +16,7 @@ import { checkPolicy } from '../../infra/policy/check.ts';
 import { PolicyError } from '../../infra/policy/policy-error.ts';
 import { makeFakeClock } from '../support/fake-clock.ts';
 import { makeMemoryLedger } from '../support/memory-ledger.ts';
+import { HIGHEST_LIMITS } from '../support/raised-limits.ts';
 import { sha256 } from '../support/policy-documents.ts';
 import { type Chance, chance, seeds } from '../support/seeded.ts';
 import { makeSimulatedIssuer } from '../support/simulated-issuer.ts';
@@ -95,7 +96,7 @@ function unchecked({ rules }: Document): Policy {
     const condition = { ...when, claim: [when.claim] };
     return { name, mode: 'enforce', when: condition, ...who, org: ORG, share: false, grants: offers as never };
   });
-  return policyOf({ version: 1, refuse: [], tables: {}, rules: normal }, 'v1');
+  return policyOf({ version: 1, refuse: [], tables: {}, limits: HIGHEST_LIMITS, rules: normal }, 'v1');
 }
 function variable({ name, values }: { name: string; values: string[] | { claim: string; allow: string[] } }) {
   if (Array.isArray(values)) return { name, values };
@@ -221,6 +222,7 @@ async function run(seed: number, without: Without = {}): Promise<{ released: num
       signals: { emit: () => undefined },
       log: { info: () => undefined, warn: () => undefined, error: () => undefined },
       usersOf: (who: Caller) => usersOf(policy, who),
+      limits: HIGHEST_LIMITS,
       decide(who: Caller, request: object, now: number) {
         const decision = decide(policy, who, request, { host: 'https://ts.example', now, sha256 });
         if (decision.allowed) callerOf.set(decision.grant.rights, who.subject);

@@ -1,9 +1,11 @@
 /** The package of the construct as people install it: packed, unpacked, judged, and synthesized as its README says, offline. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { unzipSync } from 'fflate';
 import { FUNCTION_NAMES } from '../../functions/contract/functions.ts';
 import manifest from '../../infra/cdk/package.json' with { type: 'json' };
+import { installPacked } from '../support/packed.ts';
 import { NO_NETWORK } from '../support/synthesized.ts';
 import type { Resource } from '../support/synthesized.ts';
 
@@ -49,11 +51,7 @@ const settled = {
 
 let tarball: string;
 beforeAll(() => {
-  rmSync(PLACE, { recursive: true, force: true });
-  mkdirSync(INSTALLED, { recursive: true });
-  execFileSync('npm', ['pack', '--silent', '--workspace', manifest.name, '--pack-destination', PLACE], { cwd: ROOT });
-  tarball = join(PLACE, readdirSync(PLACE).find((name) => name.endsWith('.tgz')) ?? '');
-  execFileSync('tar', ['-xzf', tarball, '-C', INSTALLED, '--strip-components=1']);
+  tarball = installPacked(manifest.name, PLACE);
   writeFileSync(join(PLACE, 'package.json'), '{}');
   writeFileSync(join(PLACE, 'policy.json'), policy);
   writeFileSync(join(PLACE, 'policy.cases.json'), cases);
@@ -144,12 +142,12 @@ describe.each<[string, string, string, object]>([
   test('deploys the bundles of the package, each with the checked policy', () => {
     const assets = readdirSync(join(PLACE, out)).filter((one) => one.startsWith('asset.'));
     expect(assets).toHaveLength(FUNCTION_NAMES.length);
-    for (const asset of assets)
-      expect(readdirSync(join(PLACE, out, asset)).sort()).toEqual(['index.cjs', 'policy.json']);
+    const zips = assets.map((asset) => unzipSync(readFileSync(join(PLACE, out, asset))));
+    for (const files of zips) expect(Object.keys(files).sort()).toEqual(['index.cjs', 'policy.json']);
     const packed = FUNCTION_NAMES.map((one) =>
       readFileSync(join(INSTALLED, 'dist/functions', one, 'index.cjs'), 'utf8'),
     );
-    expect(assets.map((asset) => read(out, asset, 'index.cjs')).sort()).toEqual(packed.sort());
+    expect(zips.map((files) => Buffer.from(files['index.cjs'] ?? []).toString()).sort()).toEqual(packed.sort());
   });
 
   test('a bad policy is refused, with its line', () => {

@@ -1,8 +1,6 @@
-import { createServer } from 'node:http';
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { startLocalBroker, type LocalBroker } from '../../local/local-broker.ts';
 import type { Simulator } from '../../local/thoughtspot/simulator.ts';
+import { startCloudFormation, type FakeCloudFormation } from '../support/cloudformation.ts';
 import { leaksIn } from '../support/canaries.ts';
 import { containing, named, report } from '../support/doctor.ts';
 
@@ -18,7 +16,7 @@ afterEach(() => simulator.reset());
 
 describe('an environment', () => {
   const SECRET = 'thoughtspot-broker/dev';
-  let stack: Server;
+  let stack: FakeCloudFormation;
   let outputs: Readonly<Record<string, string>> | undefined;
   let variables: Record<string, string>;
   const reads: string[] = [];
@@ -32,27 +30,10 @@ describe('an environment', () => {
     );
 
   beforeAll(async () => {
-    stack = createServer((_request, response) => {
-      response.setHeader('content-type', 'text/xml');
-      if (outputs === undefined) {
-        response.statusCode = 400;
-        const error =
-          '<Error><Type>Sender</Type><Code>ValidationError</Code><Message>Stack with id thoughtspot-broker-dev does not exist</Message></Error>';
-        response.end(`<ErrorResponse>${error}<RequestId>1</RequestId></ErrorResponse>`);
-        return;
-      }
-      const members = Object.entries(outputs).map(
-        ([key, value]) => `<member><OutputKey>${key}</OutputKey><OutputValue>${value}</OutputValue></member>`,
-      );
-      const one = `<member><StackName>x</StackName><Outputs>${members.join('')}</Outputs></member>`;
-      response.end(
-        `<DescribeStacksResponse><DescribeStacksResult><Stacks>${one}</Stacks></DescribeStacksResult></DescribeStacksResponse>`,
-      );
-    }).listen(0, '127.0.0.1');
-    await new Promise((resolve) => stack.once('listening', resolve));
+    stack = await startCloudFormation(() => outputs);
     variables = {
       AWS_ENDPOINT_URL_SECRETS_MANAGER: broker.aws.secrets.url,
-      AWS_ENDPOINT_URL_CLOUDFORMATION: `http://127.0.0.1:${(stack.address() as AddressInfo).port}`,
+      AWS_ENDPOINT_URL_CLOUDFORMATION: stack.url,
       AWS_ACCESS_KEY_ID: 'test',
       AWS_SECRET_ACCESS_KEY: 'test',
       AWS_REGION: 'eu-central-1',

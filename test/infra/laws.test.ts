@@ -73,7 +73,9 @@ describe.each(environments)('the stack of $name', (synthesized) => {
       const logs = properties(synthesized, 'AWS::Logs::LogGroup').filter(
         ({ LogGroupName }) => LogGroupName === `/aws/lambda/thoughtspot-broker-${synthesized.name}-${name}`,
       );
+      const [[key = ''] = []] = resources(synthesized, 'AWS::KMS::Key').filter(([id]) => id.startsWith('logkey'));
       expect(logs).toEqual([expect.objectContaining({ RetentionInDays: environment.logRetentionDays })]);
+      expect(text(logs[0]?.['KmsKeyId'])).toBe(`\${${key}}`);
       const alias = resources(synthesized, 'AWS::Lambda::Alias').filter(([id]) => id.startsWith(`${name}live`));
       expect(alias).toEqual([[expect.any(String), expect.objectContaining({ Name: 'live' })]]);
     },
@@ -99,24 +101,55 @@ describe.each(environments)('the stack of $name', (synthesized) => {
       FUNCTION_NAMES.flatMap((name) => {
         const triggers: readonly Trigger[] = FUNCTIONS[name].triggers;
         return triggers.flatMap((trigger) => {
-          if (trigger.kind !== 'http') return [];
-          const scope = scopes[trigger.scope];
+          if (trigger.kind !== 'http' || trigger.iam === true) return [];
+          const { token, revoke } = scopes;
+          // Whoever lacks the scope of operators is refused by the function, which puts that on record.
+          const open = token === 'none' ? [] : trigger.scope === 'token' ? [token] : [token, revoke];
           const path = issuer === undefined ? trigger.path : `/i/${issuer}${trigger.path}`;
           const behind = { Issuer: url, Audience: audiences };
-          return [[`${trigger.method} ${path}`, 'JWT', scope === 'none' ? [] : [scope], behind, name]];
+          return [[`${trigger.method} ${path}`, 'JWT', open, behind, name]];
         });
       }),
     );
+    const signed = ['GET /operator/leases', 'POST /operator/leases/revoke'];
+    expected.push(...signed.map((key): (typeof expected)[0] => [key, 'AWS_IAM', [], undefined as never, 'operator']));
     const integrations = new Map(resources(synthesized, 'AWS::ApiGatewayV2::Integration'));
     const routes = properties(synthesized, 'AWS::ApiGatewayV2::Route').map((route) => [
       route['RouteKey'],
       route['AuthorizationType'],
       asArray(route['AuthorizationScopes']),
-      authorizers.get(text(route['AuthorizerId'])),
+      route['AuthorizerId'] === undefined ? undefined : authorizers.get(text(route['AuthorizerId'])),
       calledBy(integrations, route['Target']),
     ]);
     expect(routes).toHaveLength(expected.length);
     expect(routes).toEqual(expect.arrayContaining(expected));
+  });
+
+  test('gives every route of operators a throttle of its own, and is staged after them', () => {
+    const [[, stage] = []] = resources(synthesized, 'AWS::ApiGatewayV2::Stage');
+    const routes = resources(synthesized, 'AWS::ApiGatewayV2::Route').filter(([, { RouteKey }]) =>
+      /leases/.test(String(RouteKey)),
+    );
+    expect(routes).toHaveLength(2 + 2 * environment.issuers.length);
+    const own = { ThrottlingRateLimit: 20, ThrottlingBurstLimit: 40, DetailedMetricsEnabled: true };
+    expect(stage?.['RouteSettings']).toEqual(Object.fromEntries(routes.map(([, { RouteKey }]) => [RouteKey, own])));
+    const template = JSON.parse(JSON.stringify(synthesized.template)) as {
+      Resources: Record<string, { Type: string; DependsOn?: string[] }>;
+    };
+    const [waits] = Object.values(template.Resources).filter(({ Type }) => Type === 'AWS::ApiGatewayV2::Stage');
+    expect(waits?.DependsOn).toEqual(expect.arrayContaining(routes.map(([id]) => id)));
+  });
+
+  test('lets CloudWatch Logs use the key of the logs for the log groups of the functions, and nobody else', () => {
+    const [[, key] = []] = resources(synthesized, 'AWS::KMS::Key').filter(([id]) => id.startsWith('logkey'));
+    const { Statement } = key?.['KeyPolicy'] as { Statement: { Sid: string; Principal: object; Condition?: object }[] };
+    expect(Statement.map(({ Sid }) => Sid)).toEqual(['Administer', 'LogGroups']);
+    const rule = JSON.stringify(Statement[1]);
+    expect(rule).toContain('logs.');
+    expect(rule).toContain('ArnEquals');
+    for (const name of FUNCTION_NAMES)
+      expect(rule).toContain(`log-group:/aws/lambda/thoughtspot-broker-${synthesized.name}-${name}"`);
+    expect(rule.match(/log-group:/g)).toHaveLength(FUNCTION_NAMES.length);
   });
 
   test('throttles, answers CORS for exact origins, and logs access without tokens or query strings', () => {

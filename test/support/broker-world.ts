@@ -16,12 +16,14 @@ import type {
   TokenLedger,
   TokenRequest,
 } from '../../functions/broker/ports.ts';
+import type { Limits } from '../../functions/broker/mint-counts.ts';
 import type { Lease } from '../../functions/broker/lease.ts';
 import type { SignalName } from '../../functions/contract/signals.ts';
 import type { RevokeSelection, Revoker } from '../../functions/broker/use-cases.ts';
 import { type FakeClock, makeFakeClock } from './fake-clock.ts';
 import { type FakeIssuer, makeFakeIssuer } from './fake-issuer.ts';
 import { type MemoryLedger, makeMemoryLedger } from './memory-ledger.ts';
+import { HIGHEST_LIMITS } from './raised-limits.ts';
 
 export const TIMEOUT_MS = 20_000;
 
@@ -35,6 +37,8 @@ export interface WorldOptions {
   readonly revoke?: Parameters<typeof makeRevokeTokens>[0]['settings'];
   readonly sweep?: Parameters<typeof makeSweep>[0]['settings'];
   readonly log?: Log;
+  /** Default: so high that no test reaches them that is not about them. */
+  readonly limits?: Limits;
 }
 
 /** The ports of one process. */
@@ -133,6 +137,7 @@ function processOver(ports: Ports, world: World, options: WorldOptions) {
             reasons: ['rule "rule" decides'],
           },
     usersOf: (who: Caller) => [userOf(who)],
+    limits: options.limits ?? HIGHEST_LIMITS,
   };
   const getToken = makeGetToken({ ...deps, settings: options.mint ?? {} });
   const revokeTokens = makeRevokeTokens({ ...deps, settings: options.revoke ?? {} });

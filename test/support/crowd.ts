@@ -2,6 +2,7 @@
 import { readDemoUsers, type DemoUsers } from '../../local/issuer.ts';
 import type { LocalBroker } from '../../local/local-broker.ts';
 import { readCluster, type Cluster } from '../../local/thoughtspot/cluster.ts';
+import { operatorEvent } from '../../local/operator/operator-event.ts';
 
 export function crowd(size: number): {
   readonly names: readonly string[];
@@ -50,9 +51,10 @@ export async function unfinishedRows(broker: LocalBroker): Promise<readonly Leas
   const rows: LeaseRow[] = [];
   let cursor: string | undefined;
   do {
-    const answer = await broker.invoke('operator', { source: 'operator', limit: 200, ...(cursor && { cursor }) });
+    const answer = await broker.invoke('operator', operatorEvent('GET', '/leases', { limit: 200, cursor }));
     if (answer.status !== 'answered') throw new Error(`The leases could not be listed: ${answer.status}`);
-    const page = JSON.parse(answer.payload) as { leases: LeaseRow[]; next?: string };
+    const { body } = JSON.parse(answer.payload) as { body: string };
+    const page = JSON.parse(body) as { leases: LeaseRow[]; next?: string };
     rows.push(...page.leases);
     cursor = page.next;
   } while (cursor !== undefined);

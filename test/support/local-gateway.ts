@@ -43,6 +43,7 @@ export async function startGatewayBench(settings: Partial<GatewaySettings> = {})
   gateway.open({
     routes,
     authorizer: makeAuthorizer({ issuer: issuer.url, audience: [issuer.audience], now: settings.now ?? Date.now }),
+    iam: () => Promise.resolve(undefined),
     cors: {
       allowOrigins: [ALLOWED_ORIGIN],
       allowHeaders: ['authorization', 'content-type'],

@@ -13,6 +13,7 @@ import {
   isPerEntitlement,
   isUnfinished,
   normaliseUser,
+  sameCaller,
 } from '../../functions/broker/lease.ts';
 import type {
   Change,
@@ -25,6 +26,7 @@ import type {
   UserHold,
 } from '../../functions/broker/ports.ts';
 import { type Handles, makeHandles } from '../../functions/ledger/handles.ts';
+import type { Mark, Ring } from '../../functions/broker/mint-counts.ts';
 import { statesThatAllow } from '../../functions/ledger/writes.ts';
 import { SortedList } from './sorted-list.ts';
 
@@ -76,6 +78,7 @@ function dueOf(cursor: string): Due {
   }
 }
 const callerKey = ({ issuer, subject }: CallerId) => JSON.stringify([issuer, subject]);
+const sameMark = (one: Mark, other: Mark) => one.id === other.id && one.at === other.at && one.until === other.until;
 const scopeKey = (scope: CutOffScope) => (scope.kind === 'all' ? 'all' : `org#${scope.orgId}`);
 
 /** More than a sweep of a million rows takes. */
@@ -100,6 +103,11 @@ export function makeMemoryLedger(options: MemoryLedgerOptions): MemoryLedger {
     const hold = { userName, orgId, digest, subject, until, ...mixed, write: String(writes) };
     holds.set(holdKey(hold), hold);
   };
+
+  const rings = new Map<string, Ring>();
+  const orgMints = new Map<number, Map<number, number>>();
+  const highestCutOff = (orgId: number) =>
+    Math.max(cutOffs.get('all')?.before ?? 0, cutOffs.get(`org#${orgId}`)?.before ?? 0);
 
   const find = (key: LeaseKey) => users.get(key.user)?.get(key.fingerprint)?.get(key.generation);
   const shardOf = (key: LeaseKey) => {
@@ -181,9 +189,11 @@ export function makeMemoryLedger(options: MemoryLedgerOptions): MemoryLedger {
         return row && leaseOf(row);
       }),
 
-    async *unfinishedOfUser(user, deadline) {
+    async *unfinishedOfUser(user, deadline, caller) {
       const rows = await call('unfinishedOfUser', [user], deadline, () =>
-        [...(users.get(user)?.values() ?? [])].flatMap((generations) => [...generations.values()]),
+        [...(users.get(user)?.values() ?? [])]
+          .flatMap((generations) => [...generations.values()])
+          .filter(({ facts }) => caller === undefined || sameCaller(facts.caller, caller)),
       );
       yield* each(rows);
     },
@@ -240,10 +250,46 @@ export function makeMemoryLedger(options: MemoryLedgerOptions): MemoryLedger {
 
     token: (key, deadline) => call('token', [key], deadline, () => tokenOfRead.get(key) ?? find(key)?.token),
 
-    cutOffFor: (orgId, deadline) =>
-      call('cutOffFor', [orgId], deadline, () =>
-        Math.max(cutOffs.get('all')?.before ?? 0, cutOffs.get(`org#${orgId}`)?.before ?? 0),
-      ),
+    recheck: (key, deadline) =>
+      call('recheck', [key], deadline, async () => {
+        const row = find(key);
+        return { lease: row && (await leaseOf(row)), cutOff: highestCutOff(key.orgId) };
+      }),
+
+    cutOffFor: (orgId, deadline) => call('cutOffFor', [orgId], deadline, () => highestCutOff(orgId)),
+
+    standing: (caller, orgId, deadline) =>
+      call('standing', [caller, orgId], deadline, () => ({
+        cutOff: highestCutOff(orgId),
+        ring: rings.get(callerKey(caller)) ?? { marks: [] },
+        orgMints: new Map(orgMints.get(orgId)),
+      })),
+
+    addMark: (caller, { epoch }, mark, most, deadline) =>
+      call('addMark', [caller, mark, most], deadline, () => {
+        const old = rings.get(callerKey(caller)) ?? { marks: [] };
+        if (old.epoch !== epoch || (old.marks.length > 0 && old.marks.length >= most)) return false;
+        const others = old.marks.filter((each) => !sameMark(each, mark));
+        rings.set(callerKey(caller), { ...old, marks: [...others, mark] });
+        return true;
+      }),
+
+    replaceMarks: (caller, seen, marks, deadline) =>
+      call('replaceMarks', [caller, marks], deadline, () => {
+        const old = rings.get(callerKey(caller));
+        if (old?.epoch !== seen.epoch || old?.marks.length !== seen.marks.length) return false;
+        writes += 1;
+        rings.set(callerKey(caller), { marks: [...marks], epoch: String(writes) });
+        return true;
+      }),
+
+    countOrgMints: (orgId, mints, over, deadline) =>
+      call('countOrgMints', [orgId, mints, over], deadline, () => {
+        const spans = orgMints.get(orgId) ?? new Map<number, number>();
+        for (const span of over) spans.delete(span);
+        for (const [span, count] of mints) spans.set(span, (spans.get(span) ?? 0) + count);
+        orgMints.set(orgId, spans);
+      }),
 
     raiseCutOff: (scope, before, deadline, always = false) =>
       call('raiseCutOff', [scope, before], deadline, () => {

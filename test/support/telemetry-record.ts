@@ -8,6 +8,7 @@ export function recordTelemetry() {
   const audited: object[] = [];
   const concealed: string[] = [];
   const life: string[] = [];
+  const actors: object[] = [];
   const write =
     (level: string) =>
     (message: string, fields: Readonly<Record<string, unknown>> = {}) =>
@@ -17,9 +18,10 @@ export function recordTelemetry() {
     audit: { record: (event) => void audited.push(event) },
     signals: { emit: (signal, value = 1) => void signals.push([signal, value]), flush: () => {} },
     conceal: (secret) => void concealed.push(secret),
+    identified: (who) => void actors.push(who),
     begin: (id) => void life.push(`begin ${id}`),
     end: () => void life.push('end'),
   };
   const counted = (name: SignalName) => signals.filter(([signal]) => signal === name).length;
-  return { telemetry, lines, signals, audited, concealed, life, counted };
+  return { telemetry, lines, signals, audited, concealed, life, actors, counted };
 }

@@ -348,6 +348,8 @@ describeHere('the DynamoDB ledger when DynamoDB fails', () => {
       byLeaseId: () => ledger.byLeaseId(leaseId, far),
       token: () => ledger.token(row, far),
       cutOffFor: () => ledger.cutOffFor(1, far),
+      recheck: () => ledger.recheck(row, far),
+      standing: () => ledger.standing(row.caller, 1, far),
       pendingCutOffs: () => ledger.pendingCutOffs(far),
       'data key': () => stand.sandbox().dataKeys.warm(far),
     };

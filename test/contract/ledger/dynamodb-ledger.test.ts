@@ -1,6 +1,7 @@
 import { startLedgerStand } from '../../support/dynalite.ts';
 import { TestClock } from './fixtures.ts';
 import { describeLedger } from './ledger-contract.ts';
+import { describeMintCounts } from './mint-counts-contract.ts';
 import { describeUserHolds } from './user-holds-contract.ts';
 
 const where = process.env['LEDGER_ENDPOINT'] ?? 'dynalite';
@@ -13,3 +14,4 @@ const start = async () => {
 };
 describeLedger(`the ledger on DynamoDB's protocol (${where})`, start);
 describeUserHolds(`holds on DynamoDB's protocol (${where})`, start);
+describeMintCounts(`counts of mints on DynamoDB's protocol (${where})`, start);

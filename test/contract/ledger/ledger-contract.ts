@@ -372,6 +372,16 @@ export function describeLedger(name: string, start: () => Promise<Subject>): voi
         expect(await ledger.cutOffFor(7, deadline)).toBe(0);
       });
 
+      it('are read together with one row of their org', async () => {
+        const row = { ...reservation(), orgId: 79 };
+        await ledger.raiseCutOff(org(79), 700, deadline);
+        const nothing = await ledger.recheck(row, deadline);
+        expect([nothing.lease, nothing.cutOff]).toEqual([undefined, 700]);
+        await ledger.reserve(row, deadline);
+        const { lease, cutOff } = await subject.other().recheck(row, deadline);
+        expect([lease?.state, cutOff]).toEqual(['reserved', 700]);
+      });
+
       it('are only ever raised, whoever comes last', async () => {
         await Promise.all([300, 900, 600, 900, 1].map((before) => ledger.raiseCutOff(org(71), before, deadline)));
         expect(await ledger.cutOffFor(71, deadline)).toBe(900);
@@ -439,6 +449,7 @@ export function describeLedger(name: string, start: () => Promise<Subject>): voi
         transition: (past) => ledger.transition(row, { to: 'live', dueAt: null }, past),
         token: (past) => ledger.token(row, past),
         cutOffFor: (past) => ledger.cutOffFor(1, past),
+        recheck: (past) => ledger.recheck(row, past),
         raiseCutOff: (past) => ledger.raiseCutOff({ kind: 'org', orgId: 80 }, 9, past),
         pendingCutOffs: (past) => ledger.pendingCutOffs(past),
         advanceCutOff: (past) =>

@@ -1,6 +1,7 @@
 import { makeMemoryLedger } from '../../support/memory-ledger.ts';
 import { TestClock, reservation } from './fixtures.ts';
 import { describeLedger } from './ledger-contract.ts';
+import { describeMintCounts } from './mint-counts-contract.ts';
 import { describeUserHolds } from './user-holds-contract.ts';
 
 const start = async () => {
@@ -10,6 +11,7 @@ const start = async () => {
 };
 describeLedger('the ledger in memory', start);
 describeUserHolds('holds in memory', start);
+describeMintCounts('counts of mints in memory', start);
 
 describe('the ledger in memory, besides', () => {
   it('keeps many rows in the order of their due times through changes', async () => {

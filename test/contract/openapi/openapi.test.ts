@@ -8,13 +8,15 @@ describe('docs/openapi.yaml and the contract', () => {
   test('document the same routes with the same scopes', () => {
     const routes = FUNCTION_NAMES.flatMap((name) =>
       FUNCTIONS[name].triggers.flatMap((trigger) =>
-        trigger.kind === 'http' ? [`${trigger.method} ${trigger.path} broker:${trigger.scope}`] : [],
+        trigger.kind === 'http'
+          ? [`${trigger.method} ${trigger.path} ${'iam' in trigger ? 'sigv4' : `broker:${trigger.scope}`}`]
+          : [],
       ),
     );
     const described = Object.entries(openapi.paths).flatMap(([path, methods]) =>
       Object.entries(methods).map(([method, operation]) => {
         const [security] = operation.security ?? openapi.security;
-        return `${method.toUpperCase()} ${path} ${security?.oidc?.join(' ') ?? ''}`;
+        return `${method.toUpperCase()} ${path} ${security?.oidc?.join(' ') ?? Object.keys(security ?? {}).join(' ')}`;
       }),
     );
     expect(described.sort()).toEqual(routes.sort());

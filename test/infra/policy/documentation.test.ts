@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { WARNINGS } from '../../../infra/policy/schema.ts';
-import { compilePolicy } from '../../support/policy-documents.ts';
+import { compilePolicy, policy } from '../../support/policy-documents.ts';
 
 const text = readFileSync(path.join(__dirname, '..', '..', '..', 'docs', 'policy.md'), 'utf8');
 const examples = [...text.matchAll(/^```json\n(.*?)^```/gms)].map(([, json = '']) => JSON.parse(json) as object);
@@ -10,7 +10,8 @@ describe('docs/policy.md', () => {
   it('shows examples that compile', () => {
     expect(examples.length).toBeGreaterThanOrEqual(5);
     for (const example of examples) {
-      const document = 'rules' in example ? example : { version: 1, rules: [example] };
+      const part = 'limits' in example ? { ...policy, ...example } : { version: 1, rules: [example] };
+      const document = 'rules' in example ? example : part;
       expect(() => compilePolicy(document)).not.toThrow();
     }
   });

@@ -6,6 +6,7 @@ import type { Switches } from '../../../local/thoughtspot/switches.ts';
 import { type Answered, witness, type Witness } from '../../support/broker-witness.ts';
 import { crowd } from '../../support/crowd.ts';
 import { withOneTeam } from '../../support/one-team.ts';
+import { operatorEvent } from '../../../local/operator/operator-event.ts';
 
 const { names, ...many } = crowd(40);
 const { policy, users, cluster } = withOneTeam(many.users, many.cluster);
@@ -130,11 +131,7 @@ const PROVOKE: Record<ProblemCode, () => Promise<Answered>> = {
     const user = somebody();
     const { asked, release } = await heldMint(user);
     // The revocation itself calls nobody: there is no token in the row yet.
-    await broker.invoke('revoketoken', {
-      source: 'operator',
-      requestedAt: new Date(Date.now() + 1_000).toISOString(),
-      select: { userName: user },
-    });
+    await broker.invoke('operator', operatorEvent('POST', '/leases/revoke', { userName: user }));
     release();
     return asked;
   },
@@ -181,7 +178,7 @@ const PROVOKE: Record<ProblemCode, () => Promise<Answered>> = {
   },
   misconfigured: async () => {
     const good = broker.aws.secrets.values(SECRET_ID).at(-1) ?? secret();
-    broker.aws.secrets.put(SECRET_ID, '{"secretKey":"only half of a secret"}');
+    broker.aws.secrets.put(SECRET_ID, '{"sercetKey":"a misspelt field"}');
     const answer = await afresh(() => seen.ask(somebody()));
     broker.aws.secrets.put(SECRET_ID, good);
     return answer;

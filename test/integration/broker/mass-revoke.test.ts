@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { startLocalBroker } from '../../../local/local-broker.ts';
 import { witness } from '../../support/broker-witness.ts';
 import { crowd, unfinishedRows } from '../../support/crowd.ts';
+import { operatorEvent } from '../../../local/operator/operator-event.ts';
+import { demoPolicyWith, HIGHEST_LIMITS } from '../../support/raised-limits.ts';
 
 const NIGHTLY = process.env['NIGHTLY'] !== undefined;
 const PEOPLE = NIGHTLY ? 1_000 : 60;
@@ -19,6 +21,7 @@ test(`a mass revocation of ${PEOPLE * EACH} tokens stays under ThoughtSpot's lim
   const { names, users, cluster } = crowd(PEOPLE);
   const broker = await startLocalBroker({
     sweepEveryMs: null,
+    policy: demoPolicyWith(HIGHEST_LIMITS),
     users,
     simulator: { cluster },
     variables: { SWEEP_RATE: String(RATE) },
@@ -41,11 +44,7 @@ test(`a mass revocation of ${PEOPLE * EACH} tokens stays under ThoughtSpot's lim
     // A busy machine lets calls arrive together that were sent apart, though never more than are under way at once (16):
     // the burst has room for them, and for those that were given up meanwhile.
     broker.simulator?.set({ rateLimit: true, rateLimitBurst: 60 });
-    await broker.invoke('revoketoken', {
-      source: 'operator',
-      requestedAt: new Date().toISOString(),
-      select: { all: true },
-    });
+    await broker.invoke('operator', operatorEvent('POST', '/leases/revoke', { all: true }));
     const memory: number[] = [];
     const startedAt = Date.now();
     let runs = 0;

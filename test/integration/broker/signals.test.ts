@@ -168,6 +168,14 @@ const TRIALS: readonly Trial[] = [
     },
   },
   {
+    alarm: 'gettoken/mint-limited',
+    make: async () => {
+      const user = somebody();
+      const body = { fresh: true };
+      for (let ask = 0; ask < 5 + 20; ask += 1) await seen.ask(user, '/gettoken', { body });
+    },
+  },
+  {
     alarm: 'gettoken/orphan-seen',
     make: async () => {
       broker.simulator?.set({ lostReplies: 1 });

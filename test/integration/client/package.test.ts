@@ -11,6 +11,7 @@ import { VERSION } from '../../../client/token-provider.ts';
 import { startLocalBroker, type LocalBroker } from '../../../local/local-broker.ts';
 import { listen } from '../../../local/network.ts';
 import { launchBrowser } from '../../support/browser.ts';
+import { installPacked } from '../../support/packed.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 /** Inside the project, so that its own packages (React, Vite, the SDK) are found, and the client only as it was packed. */
@@ -36,11 +37,7 @@ const typeCheck = (options: object) => {
 
 let tarball: string;
 beforeAll(() => {
-  rmSync(PLACE, { recursive: true, force: true });
-  mkdirSync(INSTALLED, { recursive: true });
-  execFileSync('npm', ['pack', '--silent', '--workspace', manifest.name, '--pack-destination', PLACE], { cwd: ROOT });
-  tarball = join(PLACE, readdirSync(PLACE).find((name) => name.endsWith('.tgz')) ?? '');
-  execFileSync('tar', ['-xzf', tarball, '-C', INSTALLED, '--strip-components=1']);
+  tarball = installPacked(manifest.name, PLACE);
   for (const example of ['vite-react', 'plain']) {
     cpSync(join(ROOT, 'examples', example), join(PLACE, example), { recursive: true });
     rmSync(join(PLACE, example, 'dist'), { recursive: true, force: true });

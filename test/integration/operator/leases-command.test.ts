@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import type { Principal } from '../../../local/gateway/iam.ts';
 import { startLocalBroker, type LocalBroker } from '../../../local/local-broker.ts';
+import { auditOf } from '../../support/audit-lines.ts';
 import { leaksIn } from '../../support/canaries.ts';
+import { startCloudFormation, type FakeCloudFormation } from '../../support/cloudformation.ts';
 import { backdateHolds } from '../../support/ledger-rows.ts';
 
 const root = join(import.meta.dirname, '../../..');
@@ -54,8 +55,20 @@ describe('npm run leases', () => {
     expect(listed.leases.map(({ user }) => user)).toEqual(['carol']);
   });
 
-  test('revokes a user and counts what has ended', async () => {
+  test('lists who holds most, first, as a table and as JSON', async () => {
     await mint('alice', 'regional');
+    const { code, stdout } = await here('list', '--top');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^leases +subject +issuer +users\n2 +user-alice +http:\S+ +alice\n1 +user-carol /);
+    const { holders } = JSON.parse((await here('list', '--top', '--user', 'alice', '--json')).stdout) as {
+      holders: unknown;
+    };
+    expect(holders).toEqual([
+      { caller: { issuer: expect.any(String) as string, subject: 'user-alice' }, leases: 2, users: ['alice'] },
+    ]);
+  });
+
+  test('revokes a user and counts what has ended', async () => {
     const { code, stdout } = await here('revoke', '--user', 'alice', '--yes');
     expect({ code, stdout }).toMatchObject({ code: 0 });
     expect(stdout).toBe('Leases of the user alice: 2 ended.\n');
@@ -127,51 +140,52 @@ describe('npm run leases', () => {
 });
 
 describe('npm run leases --env', () => {
-  const invoked: { path: string; event: unknown }[] = [];
-  let lambda: Server;
-  let env: Record<string, string>;
+  const ARN = 'arn:aws:execute-api:eu-west-1:000000000000:abc/$default/*/operator/*';
+  let stack: FakeCloudFormation;
+  const environmentOf = ({ credentials }: Principal): Record<string, string> => ({
+    AWS_ENDPOINT_URL_CLOUDFORMATION: stack.url,
+    AWS_REGION: 'eu-west-1',
+    AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+    AWS_SESSION_TOKEN: credentials.sessionToken,
+  });
+  let outputs: Record<string, string> | undefined;
 
   beforeAll(async () => {
-    lambda = createServer((request, response) => {
-      let body = '';
-      request.on('data', (chunk) => (body += String(chunk)));
-      request.on('end', () => {
-        const path = decodeURIComponent(request.url ?? '');
-        const event: unknown = JSON.parse(body);
-        invoked.push({ path, event });
-        const name = path.includes('-operator/') ? 'operator' : 'revoketoken';
-        void broker.invoke(name, event).then((answer) => {
-          response.setHeader('content-type', 'application/json');
-          if (answer.status === 'answered') return response.end(answer.payload);
-          response.setHeader('x-amz-function-error', 'Unhandled');
-          return response.end(JSON.stringify({ errorMessage: 'it failed' }));
-        });
-      });
-    });
-    await new Promise<void>((resolve) => lambda.listen(0, '127.0.0.1', resolve));
-    const { port } = lambda.address() as AddressInfo;
-    env = {
-      AWS_ENDPOINT_URL_LAMBDA: `http://127.0.0.1:${port}`,
-      AWS_REGION: 'eu-west-1',
-      AWS_ACCESS_KEY_ID: 'local',
-      AWS_SECRET_ACCESS_KEY: 'local',
-    };
+    stack = await startCloudFormation(() => outputs);
   });
-  afterAll(() => lambda.close());
+  afterAll(() => stack.close());
+  beforeEach(() => (outputs = { ApiUrl: broker.url, OperatorArn: ARN }));
 
-  test('invokes the alias live of the functions of an environment, with the operator’s own credentials', async () => {
+  test('asks the API of an environment, signed with the operator’s own credentials, and the audit names him', async () => {
+    const env = environmentOf(broker.principals.operator);
     await mint('bob');
     const listed = await leases(['list', '--user', 'bob', '--env', 'dev'], env);
-    expect(listed.stdout).toMatch(/^bob +1 +full +live/m);
+    expect([listed.code, listed.stdout]).toEqual([0, expect.stringMatching(/^bob +1 +full +live/m)]);
     const revoked = await leases(['revoke', '--user', 'bob', '--yes', '--env', 'dev'], env);
     expect(revoked).toMatchObject({ code: 0 });
-    expect(new Set(invoked.map(({ path }) => path.split('/')[3]))).toEqual(
-      new Set(['thoughtspot-broker-dev-operator', 'thoughtspot-broker-dev-revoketoken']),
-    );
-    expect(invoked.map(({ path }) => new URL(path, 'http://x').searchParams.get('Qualifier'))).toEqual(
-      invoked.map(() => 'live'),
-    );
     expect(broker.simulator?.state().tokens).toEqual([]);
+    const actor = { arn: 'arn:aws:sts::000000000000:assumed-role/broker-operator/olga', session: 'olga' };
+    expect(auditOf(broker, 'list')).toContainEqual(expect.objectContaining({ actor, user: 'bob' }));
+    expect(auditOf(broker, 'revoke-requested').at(-1)).toMatchObject({ actor, user: 'bob', function: 'operator' });
+  });
+
+  test('says what to allow to somebody whom IAM refuses', async () => {
+    const ended = await leases(['list', '--env', 'dev'], environmentOf(broker.principals.stranger));
+    expect(ended.code).toBe(1);
+    expect(ended.stderr).toMatch(/^Forbidden \(status 403\)\n/);
+    expect(ended.stderr).toContain(`execute-api:Invoke on ${ARN}`);
+  });
+
+  test('says so where there is no such stack, or no answer', async () => {
+    const env = environmentOf(broker.principals.operator);
+    outputs = undefined;
+    const none = await leases(['list', '--env', 'dev'], env);
+    expect([none.code, none.stderr]).toEqual([1, 'There is no stack thoughtspot-broker-dev in eu-west-1.\n']);
+    outputs = { ApiUrl: 'http://127.0.0.1:1', OperatorArn: ARN };
+    const silent = await leases(['list', '--env', 'dev'], env);
+    expect(silent.code).toBe(1);
+    expect(silent.stderr).toMatch(/^thoughtspot-broker-dev could not be asked\. TypeError: fetch failed\n$/);
   });
 });
 

@@ -4,6 +4,7 @@ import { makeGetToken } from '../../../functions/broker/get-token.ts';
 import type { Decision } from '../../../functions/broker/ports.ts';
 import { ANN, DIGEST, FACTS, failureOf, HANDLE, worldWithLog } from '../../support/broker-records.ts';
 import { caller, grantFor, makeWorld } from '../../support/broker-world.ts';
+import { HIGHEST_LIMITS } from '../../support/raised-limits.ts';
 
 test('a row is reserved with all that a lost reply needs, and becomes live with all that ThoughtSpot answered', async () => {
   const { clock, issuer, process, rows, signals } = makeWorld();
@@ -117,6 +118,7 @@ test.each([
       signals: { emit: (...signal) => void emitted.push(signal) },
       log: { info() {}, warn() {}, error() {} },
       decide: () => decision,
+      limits: HIGHEST_LIMITS,
     };
     const failure = await failureOf(makeGetToken(deps)(caller('ann'), {}, Infinity));
     expect(failure).toMatchObject({ code: decision.code, reason: 'one; two', errors: decision.errors });

@@ -1,5 +1,5 @@
 import { Failure } from '../../../functions/broker/failure.ts';
-import type { MintedToken } from '../../../functions/broker/ports.ts';
+import type { Change, MintedToken } from '../../../functions/broker/ports.ts';
 import { asCaller, asOperator, EVENT, grantFor, caller, makeWorld } from '../../support/broker-world.ts';
 
 const code = async (promise: Promise<unknown>): Promise<string> => {
@@ -65,7 +65,7 @@ describe('a repeated request', () => {
     ledger.beforeCall = (call) => void calls.push(call);
     const second = await process().getToken('ann');
     expect(second).toMatchObject({ token: first.token, reused: true, lease: { leaseId: first.lease.leaseId } });
-    expect(calls.sort()).toEqual(['cutOffFor', 'newest', 'token']);
+    expect(calls.sort()).toEqual(['newest', 'standing', 'token']);
     expect(issuer.calls.mint).toBe(1);
   });
 
@@ -211,6 +211,26 @@ describe('near the end of a token', () => {
     },
   );
 });
+
+test.each(['refused', 'lost'] as const)(
+  'a good token is served to its end margin through an outage in which a mint is %s, and refreshes back off',
+  async (fault) => {
+    const { clock, issuer, process } = makeWorld({
+      grant: () => ({ validitySeconds: 900, reuse: { minLifeLeftSeconds: 600 } }),
+    });
+    const first = await process().getToken('ann');
+    await clock.advance(301_000);
+    issuer.mintFault = () => fault;
+    for (let at = 302; at < 869; at += 1) {
+      expect(await clock.drive(process().getToken('ann'))).toMatchObject({ token: first.token, reused: true });
+      await clock.advance(1_000);
+    }
+    expect(issuer.calls.mint).toBeLessThanOrEqual(1 + 6);
+    issuer.mintFault = undefined;
+    await clock.advance(10_000);
+    expect(await process().getToken('ann')).toMatchObject({ reused: false });
+  },
+);
 
 test('a refresh that is lost while the old token runs out is reported, and not tried again', async () => {
   const { clock, issuer, process } = makeWorld();
@@ -360,6 +380,37 @@ describe('a revocation during a mint wins', () => {
     expect(audit.at(-1)).toMatchObject({ action: 'compensate', code: 'superseded-by-revocation' });
   });
 
+  test.each([
+    ['the caller', asCaller('ann'), { kind: 'mine' }],
+    ['an operator', asOperator(), { kind: 'user', userNames: ['ann'] }],
+  ] as const)('also when %s revokes after the live write, ThoughtSpot being down', async (_, revoker, selection) => {
+    const { clock, issuer, ledger, process, rows } = makeWorld();
+    issuer.revokeFault = () => 'down';
+    ledger.afterCall = async (call, [, change]) => {
+      if (call !== 'transition' || (change as Change).to !== 'live') return;
+      await process().revoke(revoker, selection);
+    };
+    expect(await clock.drive(code(process().getToken('ann')))).toBe('superseded-by-revocation');
+    expect(await rows()).toMatchObject([{ state: 'revoking' }]);
+  });
+
+  test.each([
+    [250, true],
+    [251, false],
+  ])('also over a reuse whose token took %i ms to open: %p', async (openMs, reused) => {
+    const { clock, issuer, ledger, process } = makeWorld();
+    const first = await process().getToken('ann');
+    issuer.revokeFault = () => 'down';
+    let opens = 0;
+    ledger.beforeCall = async (call) => {
+      if (call !== 'token' || (opens += 1) > 1) return;
+      await clock.sleep(openMs);
+      await process().revoke('ann');
+    };
+    const served = await clock.drive(process().getToken('ann'));
+    expect(served.token === first.token).toBe(reused);
+  });
+
   test('a token that cannot be revoked then is sealed into the row, which is due at once', async () => {
     const { clock, issuer, ledger, process, rows } = makeWorld();
     issuer.mintMs = 1_000;
@@ -386,7 +437,7 @@ describe('a revocation during a mint wins', () => {
   });
 });
 
-test.each(['transition', 'cutOffFor'] as const)('a failure of %s after the mint releases nothing', async (broken) => {
+test.each(['transition', 'recheck'] as const)('a failure of %s after the mint releases nothing', async (broken) => {
   const { issuer, ledger, process } = makeWorld();
   ledger.beforeCall = (call) => {
     if (call === broken && issuer.calls.mint > 0) throw new Failure('ledger-unavailable');

@@ -121,7 +121,7 @@ describe('a token that is withheld', () => {
   test('by a bug is reported so, and the bug is thrown', async () => {
     const { audit, issuer, ledger, process } = makeWorld();
     ledger.beforeCall = (call) => {
-      if (call === 'cutOffFor' && issuer.calls.mint > 0) throw new RangeError('a bug');
+      if (call === 'recheck') throw new RangeError('a bug');
     };
     await expect(process().getToken('ann')).rejects.toThrow(RangeError);
     expect(audit.at(-1)).toMatchObject({ action: 'compensate', code: 'internal-error', lease: { state: 'revoked' } });
@@ -155,7 +155,7 @@ describe('a token that is withheld', () => {
 
   test.each([
     ['taken from its minter', 'the reservation was taken away while minting', false],
-    ['covered by a cut-off', 'a cut-off was raised while minting', true],
+    ['covered by a cut-off', 'a revocation came while minting', true],
   ])('because it was %s is reported with the reason', async (_, reason, byCutOff) => {
     const { clock, issuer, process } = makeWorld();
     issuer.mintMs = 1_000;

@@ -58,7 +58,7 @@ export class BrokerStandIn {
       return answer;
     }
     if (this.held) await new Promise<void>((resolve) => this.held?.push(resolve));
-    if (url.pathname === '/revoketoken') return Response.json({ revoked: 1, pending: 0 });
+    if (url.pathname.endsWith('/revoketoken')) return Response.json({ revoked: 1, pending: 0 });
     if (!this.ownTokens) return this.token();
     const { grant } = JSON.parse(body) as { grant?: unknown };
     const claims = JSON.parse(atob((headers.get('authorization') ?? '').split('.')[1] ?? '')) as { sub: string };

@@ -113,3 +113,13 @@ test('who signs in and out again while the first sign-out is under way is signed
   await Promise.all([left, again]);
   expect([await asked, status(made), await ask(made)]).toEqual(['signed-out', 'signed-out', 'signed-out']);
 });
+
+test.each(['https://broker.example/i/partner', 'https://broker.example/i/partner/'])(
+  'everything of a further issuer is asked of the routes of that issuer: %s',
+  async (endpoint) => {
+    const made = rig.open({ endpoint });
+    expect(await ask(made)).toBe('token-1');
+    await made.signOut();
+    expect(rig.broker.asked.map(({ path }) => path)).toEqual(['/i/partner/gettoken', '/i/partner/revoketoken']);
+  },
+);

@@ -1,7 +1,6 @@
 import { Failure } from '../../../functions/broker/failure.ts';
 import { isHttp } from '../../../functions/http/event-entry.ts';
-import { listingOf } from '../../../functions/http/operator.ts';
-import { isOperator, revocationOf } from '../../../functions/http/revocation-events.ts';
+import { revocationOf } from '../../../functions/http/revocation-events.ts';
 import { makeFakeClock, START } from '../../support/fake-clock.ts';
 import { httpEvent } from '../../support/http-event.ts';
 
@@ -48,15 +47,6 @@ describe('events that do not come through the gateway', () => {
       selection: { kind: 'user', userNames: ['alice', 'bob'] },
       asOf: START - 5_000,
     });
-  });
-
-  test('an operator is one', () => {
-    const event = { source: 'operator', select: { orgId: 0 } };
-    expect(read(event)).toMatchObject({ revoker: { source: 'operator' }, selection: { kind: 'org', orgId: 0 } });
-    expect(isOperator(event)).toBe(true);
-    expect(read(event).asOf).toBe(START);
-    expect(read({ ...event, requestedAt: at(-9_000) }).asOf).toBe(START - 9_000);
-    expect(isOperator(schedule({ all: true }))).toBe(false);
   });
 
   test('a clock that is a little ahead does not stop mints until it is right', () => {
@@ -110,10 +100,14 @@ describe('events that do not come through the gateway', () => {
     ],
     [schedule({ all: true }, at(300_001)), ['time is no time, or lies in the future']],
     [schedule({ all: true }, '2026-13-05T09:00:00Z'), ['time is no time, or lies in the future']],
-    [{ 'detail-type': 'other', source: 'operator', select: { all: true } }, ['detail-type is not a known field']],
+    [
+      { 'detail-type': 'other', source: 'operator', select: { all: true } },
+      ['detail-type is not a known field', 'source', 'name', 'scheduledTime'],
+    ],
     [{ 'detail-type': 'other', source: 'schedule' }, ['detail-type', 'name', 'scheduledTime', 'select']],
-    [{ source: 'user.deprovisioned', select: { all: true } }, ['source']],
-    [{ source: 'operator', requestedAt: 'schedule', select: { all: true } }, ['requestedAt']],
+    [{ source: 'user.deprovisioned', select: { all: true } }, ['source', 'name', 'scheduledTime']],
+    [{ source: 'operator', select: { all: true } }, ['source', 'name', 'scheduledTime']],
+    [{ source: 'operator', filter: {} }, ['filter is not a known field', 'source', 'name', 'scheduledTime', 'select']],
     [
       { 'detail-type': 'user.deprovisioned', time: at(0), detail: { userNames: ['a', ''] } },
       ['userNames.1 must not be empty'],
@@ -134,25 +128,6 @@ describe('events that do not come through the gateway', () => {
 
   test('a time five minutes ahead is still taken, as now', () => {
     expect(read(schedule({ all: true }, at(300_000))).asOf).toBe(START);
-  });
-
-  test('an event of an operator names its source', () => {
-    expect(read({ source: 'operator', select: { all: true } }).revoker).toEqual({
-      kind: 'event',
-      source: 'operator',
-      name: 'operator',
-    });
-    expect([null, 'operator', {}, [], { source: 'x' }].map(isOperator)).toEqual([false, false, false, false, false]);
-  });
-
-  test('an operator lists leases by the same filters as over HTTP', () => {
-    expect(listingOf({ source: 'operator', filter: { org: 1 }, limit: 5, cursor: 'c' })).toEqual({
-      filter: { org: 1 },
-      page: { limit: 5, cursor: 'c' },
-    });
-    expect(listingOf({ source: 'operator' })).toEqual({ filter: {}, page: {} });
-    expect(() => listingOf({ source: 'operator', filter: { role: 'x' } })).toThrow(Failure);
-    expect(() => listingOf({ source: 'operator', role: 'x' })).toThrow(Failure);
   });
 
   test('only the gateway sends a request context', () => {

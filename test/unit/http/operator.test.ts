@@ -1,7 +1,9 @@
+import { Failure } from '../../../functions/broker/failure.ts';
 import type { Lease } from '../../../functions/broker/lease.ts';
-import type { Caller, TokenLedger } from '../../../functions/broker/ports.ts';
+import type { AuditEvent, Caller, TokenLedger } from '../../../functions/broker/ports.ts';
 import type { ListLeases } from '../../../functions/broker/use-cases.ts';
-import { leasesRoute } from '../../../functions/http/operator.ts';
+import { awsCaller, operatorRoute } from '../../../functions/http/operator.ts';
+import { makeFakeClock } from '../../support/fake-clock.ts';
 import { httpEvent } from '../../support/http-event.ts';
 import { schemaAt } from '../../support/openapi.ts';
 
@@ -38,13 +40,20 @@ async function ask(query: Record<string, string>) {
     asked.push(call);
     return { users: [{ userName: 'ann~abcdefghijklmnop', orgId: 1, until: 5 }], next: 'more' };
   };
-  const answer = await leasesRoute({ listLeases, ledger: { usersUnusedSince: users } }).answer({
-    event: httpEvent({ query }),
+  const audited: AuditEvent[] = [];
+  const answer = await operatorRoute({
+    listLeases,
+    ledger: { usersUnusedSince: users },
+    revokeTokens: () => Promise.reject(new Error('it lists')),
+    audit: { record: (event) => void audited.push(event) },
+    clock: makeFakeClock(),
+  }).answer({
+    event: httpEvent({ query, routeKey: 'GET /leases' }),
     caller,
     deadline: 9,
     conceal: () => {},
   });
-  return { body: JSON.parse(answer.body ?? '') as { leases: object[] }, call: calls[0], asked: asked[0] };
+  return { body: JSON.parse(answer.body ?? '') as { leases: object[] }, call: calls[0], asked: asked[0], audited };
 }
 
 describe('GET /leases', () => {
@@ -103,8 +112,39 @@ describe('GET /leases', () => {
     expect((await ask({ user: '42', cursor: '7' })).call?.slice(0, 3)).toEqual([{ user: '42' }, 50, '7']);
   });
 
-  test('is for operators', () => {
-    const ledger = { usersUnusedSince: async () => ({ users: [] }) };
-    expect(leasesRoute({ listLeases: async () => ({ leases: [lease] }), ledger }).scope).toBe('revoke');
+  test('puts on record what was read', async () => {
+    expect((await ask({})).audited).toEqual([{ action: 'list', reasons: ['listed everything'] }]);
+    const { audited } = await ask({ user: 'alice', state: 'live', limit: '5' });
+    expect(audited).toEqual([{ action: 'list', user: 'alice', reasons: ['listed one user, state live'] }]);
+  });
+});
+
+describe('who the operator is', () => {
+  const asked = (iam: unknown, routeKey = 'GET /operator/leases') => {
+    const event = httpEvent({ routeKey });
+    const authorizer: unknown = { ...event.requestContext.authorizer, iam };
+    return awsCaller({ ...event, requestContext: { ...event.requestContext, authorizer } } as typeof event);
+  };
+
+  test.each([
+    ['arn:aws:sts::123456789012:assumed-role/Ops/olga@example.com', 'olga@example.com'],
+    ['arn:aws-cn:sts::123456789012:assumed-role/AWSReservedSSO_AdministratorAccess_0123456789abcdef/olga', 'olga'],
+    ['arn:aws:sts::123456789012:federated-user/olga', 'olga'],
+    ['arn:aws:iam::123456789012:user/people/olga', undefined],
+    ['arn:aws:iam::123456789012:root', undefined],
+  ])('is %s, session %s', (userArn, session) => {
+    const caller = { arn: userArn, ...(session !== undefined && { session }), scopes: ['revoke'] };
+    expect(asked({ userArn })).toStrictEqual(caller);
+  });
+
+  test.each([[undefined], [{}], [{ userArn: 'olga' }], [{ userArn: 'arn:aws:iam::1:root' }], [{ userArn: 'a\nb' }]])(
+    'is nobody, by %j',
+    (iam) => {
+      expect(() => asked(iam)).toThrow(Failure);
+    },
+  );
+
+  test.each(['GET /leases', 'POST /leases/revoke', 'POST /gettoken', '$default'])('is by his token on %s', (route) => {
+    expect(asked({ userArn: 'arn:aws:iam::123456789012:root' }, route)).toBeUndefined();
   });
 });

@@ -1,0 +1,46 @@
+/** The port of what counts against limits (mint-limits.ts): a part of the ledger. Times are epoch ms. */
+import type { CallerId } from './lease.ts';
+
+/** How much of what all share a caller and an org may use up. */
+export interface Limits {
+  readonly caller: { readonly mintsPerMinute: number; readonly liveLeases: number };
+  readonly org: { readonly mintsPerMinute: number };
+}
+
+/** One mint of a caller (mint-limits.ts). `id`: of its row. `until`: its token is certainly over, epoch ms. */
+export interface Mark {
+  readonly id: string;
+  readonly at: number;
+  readonly until: number;
+}
+
+/** A caller's last mints. It only grows within an epoch, and every replacement begins another one. */
+export interface Ring {
+  readonly marks: readonly Mark[];
+  /** Absent until the first replacement. */
+  readonly epoch?: string;
+}
+
+/** What is read before a mint: the highest cut-off of the org, and what counts against the limits. */
+export interface Standing {
+  readonly cutOff: number;
+  readonly ring: Ring;
+  /** The org's mints, by number of their span of time. */
+  readonly orgMints: ReadonlyMap<number, number>;
+}
+
+export interface MintCounts {
+  /** As `cutOffFor`, with what counts against the limits of a caller and the org. One read. */
+  standing(caller: CallerId, orgId: number, deadline: number): Promise<Standing>;
+  /** Adds a mark if the ring is of the same epoch and has fewer than `most`. One write; false: it is not or has not. */
+  addMark(caller: CallerId, seen: Ring, mark: Mark, most: number, deadline: number): Promise<boolean>;
+  /** Replaces the ring as it was seen; false if it has changed since. */
+  replaceMarks(caller: CallerId, seen: Ring, marks: readonly Mark[], deadline: number): Promise<boolean>;
+  /** Adds to the org's mints by span, and takes the spans that are `over` away. */
+  countOrgMints(
+    orgId: number,
+    mints: ReadonlyMap<number, number>,
+    over: readonly number[],
+    deadline: number,
+  ): Promise<void>;
+}

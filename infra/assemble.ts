@@ -14,14 +14,10 @@ const PURPOSES = ['development', 'staging', 'production'] as const;
 const targets = z.record(z.string(), z.strictObject({ account: z.string(), region: z.string() }));
 
 function assemble(folder: string, { AWS_TARGETS = '' }: Readonly<Record<string, string | undefined>>): void {
-  const known = targets.safeParse(parseJson(AWS_TARGETS));
-  if (!known.success)
-    throw new Error(
-      'AWS_TARGETS must say where each environment is deployed: {"<environment>":{"account":"<12 digits>","region":"<region>"}}',
-    );
+  const known = parseTargets(AWS_TARGETS);
   mkdirSync(folder, { recursive: true });
   const assembled = knownEnvironments().flatMap((name) => {
-    const target = known.data[name];
+    const target = known[name];
     if (target === undefined) {
       console.error(`::warning::${name} is not deployed: AWS_TARGETS has no account and region for it.`);
       return [];
@@ -37,11 +33,12 @@ function assemble(folder: string, { AWS_TARGETS = '' }: Readonly<Record<string, 
     );
 }
 
-function parseJson(text: string): unknown {
+function parseTargets(text: string): z.infer<typeof targets> {
   try {
-    return JSON.parse(text);
+    return targets.parse(JSON.parse(text));
   } catch {
-    return undefined;
+    const form = '{"<environment>":{"account":"<12 digits>","region":"<region>"}}';
+    throw new Error(`AWS_TARGETS must say where each environment is deployed: ${form}`);
   }
 }
 

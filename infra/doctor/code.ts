@@ -5,12 +5,6 @@ import type { Environment } from '../environments/environment.ts';
 import { Finding, needed, Skipped } from './checklist.ts';
 import type { Examine } from './checklist.ts';
 
-/** A version that the alias of a function sends calls to. */
-interface ServedVersion {
-  readonly version: string;
-  readonly sha256: string;
-}
-
 /**
  * Compares the code that each function serves, through its alias, with the code that was built: that of the assembly, or
  * else that which the last deployment by CloudFormation named.
@@ -57,7 +51,10 @@ export async function examineCode(
 }
 
 /** The versions that the alias `live` sends calls to: one, or two while a deployment shifts traffic. Throws Finding or Skipped. */
-async function servedBy(client: LambdaClient, FunctionName: string): Promise<readonly ServedVersion[]> {
+async function servedBy(
+  client: LambdaClient,
+  FunctionName: string,
+): Promise<readonly { version: string; sha256: string }[]> {
   try {
     const { FunctionVersion = '', RoutingConfig } = await client.send(
       new GetAliasCommand({ FunctionName, Name: 'live' }),

@@ -1,7 +1,7 @@
 /** What the benchmarks measure against: AWS and ThoughtSpot on loopback, people who may ask, and today's server. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Context } from 'aws-lambda';
@@ -16,10 +16,10 @@ import { startIssuer } from '../local/issuer.ts';
 import { functionVariables, SECRET_ID, TABLE_NAME } from '../local/function-variables.ts';
 import { REGION } from '../local/lambda/environment.ts';
 import { lineSplitter } from '../local/lambda/output.ts';
-import { DEFAULT_POLICY } from '../local/settings.ts';
 import { startSimulator, type Simulator, type Switches } from '../local/thoughtspot/simulator.ts';
 import { crowd } from '../test/support/crowd.ts';
 import { httpEvent } from '../test/support/http-event.ts';
+import { demoPolicyWith, HIGHEST_LIMITS } from '../test/support/raised-limits.ts';
 
 export interface Setup {
   readonly aws: LocalAws;
@@ -43,8 +43,15 @@ export interface Peer {
   stop(): Promise<void>;
 }
 
-/** Starts everything on free ports, and points the AWS clients of this process there. */
-export async function startSetup(people: number, switches: Partial<Switches>): Promise<Setup> {
+/**
+ * Starts everything on free ports, and points the AWS clients of this process there. The policy's limits are as high as they
+ * may be where they are not what is measured.
+ */
+export async function startSetup(
+  people: number,
+  switches: Partial<Switches>,
+  limits: object = HIGHEST_LIMITS,
+): Promise<Setup> {
   const { names, users, cluster } = crowd(people);
   const issuer = await startIssuer(users);
   const simulator = await startSimulator({ cluster, switches });
@@ -59,7 +66,7 @@ export async function startSetup(people: number, switches: Partial<Switches>): P
     logLevel: 'INFO',
     endpoints: { SECRETS_MANAGER: aws.secrets.url, KMS: aws.kms.url, DYNAMODB: aws.dynamodb.url },
   };
-  const policy = checkPolicy(JSON.parse(readFileSync(DEFAULT_POLICY, 'utf8')));
+  const policy = checkPolicy(demoPolicyWith(limits));
   const folder = mkdtempSync(join(tmpdir(), 'broker-bench-policy-'));
   const POLICY_FILE = join(folder, 'policy.json');
   writeFileSync(POLICY_FILE, policy.text);

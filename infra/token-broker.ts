@@ -134,12 +134,13 @@ export class TokenBroker extends Construct {
       prefix,
       settings: 'topic' in props.alarms ? props.alarms : environment.alarms,
     });
+    const keys = this.node.findAll().flatMap((one) => (one instanceof GuardedKey ? one.key : []));
     const alarms = new BrokerAlarms(this, 'alarms', {
       environment: environment.name,
       functions: all,
       api,
       events,
-      secretWatch: new SecretWatch(this, 'secret-watch', { prefix, secret, retain }),
+      secretWatch: new SecretWatch(this, 'secret-watch', { prefix, secret, keys, functions: all, retain }),
       topic,
     });
     const { dashboard } = new BrokerDashboard(this, 'dashboard', {

@@ -41,6 +41,8 @@ export const PLATFORM_ALARMS = {
   'dead-letters': ['revoketoken'],
   /** CloudTrail recorded that another principal requested the secret (listed under gettoken, which uses the secret). */
   'secret-read-by-others': ['gettoken'],
+  /** CloudTrail recorded, outside of deployments, a call that gives power over the secret, a key, a function or a role. */
+  'changed-by-hand': ['gettoken'],
 } as const satisfies Record<string, readonly FunctionName[]>;
 
 export type PlatformAlarm = keyof typeof PLATFORM_ALARMS;

@@ -109,6 +109,12 @@ export function platformRule(
         threshold: 1,
         meaning: 'A principal other than the broker requested the ThoughtSpot credential',
       };
+    case 'changed-by-hand':
+      return {
+        metric: secretWatch.changed,
+        threshold: 1,
+        meaning: 'Outside of a deployment somebody changed the secret, a key, a function or a role of the broker',
+      };
   }
 }
 

@@ -202,8 +202,8 @@ async function drive(bin: string): Promise<void> {
   await step('5. a token', async () =>
     expectEnd(await npm('token', ['--url', api, '--jwt', await jwtOf('carol')]), 0, /^\S{40,}\n$/),
   );
-  await step('leases: list by environment', async () =>
-    expectEnd(await npm('leases', ['list', '--env', NAME]), 0, /^carol .*live/m),
+  await step('leases: list', async () =>
+    expectEnd(await npm('leases', ['list', '--url', api, '--jwt', await jwtOf('ops')]), 0, /^carol .*live/m),
   );
   await step('the sweep runs by its schedule', async () => {
     const group = `/aws/lambda/${STACK}-sweep`;
@@ -212,13 +212,17 @@ async function drive(bin: string): Promise<void> {
   });
   await step('accept', async () => {
     const callers = { BROKER_JWT: await jwtOf('bob'), BROKER_UNENTITLED_JWT: await jwtOf('mallory') };
-    const ways = ['an operator', 'a scheduled revocation', 'user.deprovisioned'];
+    const ways = ['a scheduled revocation', 'user.deprovisioned'];
     const ended = await npm('accept', ['--env', NAME], callers);
     expectHealthy(ended, ...ways.map((way) => new RegExp(`ok +${way} revokes`)), /ok +the sweep runs/);
     console.log(ended.text.replace(/^/gm, '        '));
   });
   await step('leases: revoke everything', async () =>
-    expectEnd(await npm('leases', ['revoke', '--all', '--yes', '--env', NAME]), 0, /ended|No leases/),
+    expectEnd(
+      await npm('leases', ['revoke', '--all', '--yes', '--url', api, '--jwt', await jwtOf('ops')]),
+      0,
+      /ended|No leases/,
+    ),
   );
   await step('a second deploy changes nothing', () => deploy('(no changes)'));
   await step('an assembly is deployed as it is, and its code is what runs', async () => {

@@ -2,8 +2,9 @@ import path from 'node:path';
 import { App, CfnOutput, Stack, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import cdk from '../cdk.json' with { type: 'json' };
+import { CODE_HASHES } from './assembly.ts';
 import { stackName } from './deployed-stack.ts';
-import { ENVIRONMENTS_FOLDER } from './environment-files.ts';
+import { ENVIRONMENTS_FOLDER } from './environment-list.ts';
 import type { Environment } from './environments/environment.ts';
 import { TokenBroker } from './token-broker.ts';
 import type { TokenBrokerProps } from './token-broker-props.ts';
@@ -29,6 +30,7 @@ class BrokerStack extends Stack {
     new CfnOutput(this, 'Issuer', { value: environment.issuers.map(({ url }) => url).join(', ') });
     new CfnOutput(this, 'SecretName', { value: broker.secretId });
     new CfnOutput(this, 'LedgerTable', { value: broker.table.tableName });
+    new CfnOutput(this, CODE_HASHES, { value: JSON.stringify(broker.codeHashes) });
   }
 }
 

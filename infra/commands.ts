@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { parseArgs } from 'node:util';
+import { targetOf } from './assembly.ts';
 import { PROJECT_ROOT } from './bundles.ts';
 import { SECRET_SHAPE } from './constructs/thoughtspot-secret.ts';
 import { regionIn, regionOfProfile, stackName, stackOutputs } from './deployed-stack.ts';
@@ -22,12 +23,15 @@ export interface Request {
   readonly production: boolean;
   /** Take over resources that an earlier stack of this name left behind. */
   readonly importExisting: boolean;
+  /** The folder of an assembly that is deployed as it is; otherwise it is built first. */
+  readonly assembly: string | undefined;
 }
 
 const USAGE = `Usage: npm run ${COMMANDS.join('|')} -- <environment> [--account <12 digits>] [--region <region>] [--yes]
   --yes                        do not ask for confirmation (deploy, destroy)
   --production                 allow destroy for an environment whose purpose is production
   --import-existing-resources  take over what an earlier stack left behind (deploy)
+  --assembly <folder>          take what synth wrote there, for its account and region; build nothing (diff, deploy)
   --help                       print this text`;
 
 /** Parses the command line. Throws with the usage, the known environments, or every fault of the environment. */
@@ -41,12 +45,20 @@ export function parseRequest(argv: readonly string[], env: Readonly<Record<strin
       yes: { type: 'boolean', default: false },
       production: { type: 'boolean', default: false },
       'import-existing-resources': { type: 'boolean', default: false },
+      assembly: { type: 'string' },
     },
   });
   const [word, name, ...more] = positionals;
   const command = COMMANDS.find((known) => known === word);
   if (command === undefined || more.length > 0) throw new Error(USAGE);
-  const target: Target = {
+  const { assembly } = values;
+  if (assembly !== undefined && (name === undefined || (command !== 'diff' && command !== 'deploy')))
+    throw new Error(USAGE);
+  const built = assembly === undefined || name === undefined ? undefined : targetOf(assembly, name);
+  for (const [what, given] of [['account', values.account] as const, ['region', values.region] as const])
+    if (built !== undefined && given !== undefined && given !== built[what])
+      throw new Error(`${assembly} was built for the ${what} ${built[what]}, not for ${given}`);
+  const target: Target = built ?? {
     account: values.account ?? env['BROKER_ACCOUNT'] ?? env['CDK_DEFAULT_ACCOUNT'],
     region: values.region ?? regionIn(env),
   };
@@ -55,11 +67,11 @@ export function parseRequest(argv: readonly string[], env: Readonly<Record<strin
   const assumed = accountKnown || command === 'synth' ? target.account : '000000000000';
   const environment = loadEnvironment(name, { ...target, account: assumed });
   const { yes, production, 'import-existing-resources': importExisting } = values;
-  return { command, environment, accountKnown, yes, production, importExisting };
+  return { command, environment, accountKnown, yes, production, importExisting, assembly };
 }
 
 /** What a command will change, as lines of text. */
-export function announcement({ command, environment, accountKnown }: Request): string {
+export function announcement({ command, environment, accountKnown, assembly }: Request): string {
   const { account, region, thoughtSpot, issuers, secret, policyFile, purpose } = environment;
   const origin = 'create' in secret ? `created empty if new: ${secret.create}` : `imported: ${secret.import}`;
   const where = [
@@ -74,7 +86,8 @@ export function announcement({ command, environment, accountKnown }: Request): s
     `  ThoughtSpot  ${thoughtSpot.host} (${thoughtSpot.dialect})`,
     ...issuers.map(({ name, url }) => `  issuer       ${url}${name === undefined ? '' : ` at /i/${name}`}`),
     `  secret       ${origin}`,
-    `  policy       infra/environments/${policyFile}`,
+    `  policy       ${assembly === undefined ? `infra/environments/${policyFile}` : 'that of the assembly'}`,
+    ...(assembly === undefined ? [] : [`  assembly     ${assembly}`]),
   ].join('\n');
 }
 
@@ -114,9 +127,10 @@ export const AFTER_FAILURE =
   'The deployment failed. If it was the first one of this environment: docs/deploy.md, "The first deployment failed".';
 
 /** Arguments for the cdk command line. */
-export function cdkArguments({ command, environment, yes, importExisting }: Request): string[] {
+export function cdkArguments({ command, environment, yes, importExisting, assembly }: Request): string[] {
   const stack = stackName(environment.name);
-  const output = ['--output', path.join('cdk.out', environment.name)];
+  const output =
+    assembly === undefined ? ['--output', path.join('cdk.out', environment.name)] : ['--app', path.resolve(assembly)];
   switch (command) {
     case 'bootstrap':
       return ['bootstrap', ...output];

@@ -1,20 +1,11 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import type { Fault } from './environment-faults.ts';
+import { ENVIRONMENTS_FOLDER, knownEnvironments } from './environment-list.ts';
 import { EnvironmentError, parseEnvironment } from './environments/environment.ts';
 import type { Environment, Target } from './environments/environment.ts';
 import { lineOf, syntaxFault } from './source-lines.ts';
-
-export const ENVIRONMENTS_FOLDER = path.join(import.meta.dirname, 'environments');
-
-/** Names of the environments: the files of infra/environments. */
-export function knownEnvironments(folder = ENVIRONMENTS_FOLDER): string[] {
-  return readdirSync(folder)
-    .filter((file) => file.endsWith('.ts') && file !== 'environment.ts')
-    .map((file) => path.basename(file, '.ts'))
-    .sort();
-}
 
 /**
  * Reads and parses one environment by name. Throws with the known names, or EnvironmentError with all faults, each with

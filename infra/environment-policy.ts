@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Policy } from '../functions/policy/decide.ts';
-import { ENVIRONMENTS_FOLDER } from './environment-files.ts';
+import { ENVIRONMENTS_FOLDER } from './environment-list.ts';
 import { EnvironmentError, UPSTREAM_BUDGET } from './environments/environment.ts';
 import type { Environment } from './environments/environment.ts';
 import { casesIn, runCases } from './policy/cases.ts';

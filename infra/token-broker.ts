@@ -61,6 +61,8 @@ export class TokenBroker extends Construct {
   readonly deadLetters: Queue;
   /** The address that ThoughtSpot sees, with `fixedEgress`. */
   readonly egressAddress: string | undefined;
+  /** The hash of the code of each function (CodeSha256 in Lambda). */
+  readonly codeHashes: Readonly<Record<string, string>>;
 
   constructor(scope: Construct, id: string, props: TokenBrokerProps) {
     super(scope, id);
@@ -165,6 +167,7 @@ export class TokenBroker extends Construct {
     this.dashboard = dashboard;
     this.deadLetters = events.deadLetters;
     this.egressAddress = egress?.address;
+    this.codeHashes = Object.fromEntries(all.map(({ name, codeSha256 }) => [name, codeSha256]));
   }
 }
 

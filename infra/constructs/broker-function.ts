@@ -8,6 +8,7 @@ import { Construct } from 'constructs';
 import { BUNDLE_HANDLER } from '../../functions/contract/bundle.ts';
 import { FUNCTIONS } from '../../functions/contract/functions.ts';
 import type { FunctionName } from '../../functions/contract/functions.ts';
+import { packFolder } from '../deployment-package.ts';
 import type { Environment } from '../environments/environment.ts';
 import type { NetworkProps } from '../token-broker-props.ts';
 import { removalOf } from './removal.ts';
@@ -36,6 +37,8 @@ export class BrokerFunction extends Construct {
   readonly function: LambdaFunction;
   readonly alias: Alias;
   readonly logGroup: LogGroup;
+  /** Of the package, as Lambda says it (CodeSha256). */
+  readonly codeSha256: string;
 
   constructor(scope: Construct, props: BrokerFunctionProps) {
     const { name, prefix, environment, network } = props;
@@ -57,12 +60,16 @@ export class BrokerFunction extends Construct {
     this.logGroup.grantWrite(this.role);
     if (network) this.#allowNetworkInterfaces();
 
+    const code = packFolder(props.bundle);
+    this.codeSha256 = code.sha256;
     this.function = new LambdaFunction(this, 'function', {
       functionName: `${prefix}-${name}`,
       description: `ThoughtSpot token broker, ${environment.name}: ${name}`,
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
-      code: Code.fromAsset(props.bundle),
+      code: Code.fromAsset(code.file),
+      // Lambda publishes the version only if it has the code that was built.
+      currentVersionOptions: { codeSha256: code.sha256 },
       handler: BUNDLE_HANDLER,
       memorySize: memoryMb,
       timeout: Duration.seconds(timeoutSeconds),

@@ -12,12 +12,14 @@ export function secretIdOf({ secret }: Pick<Environment, 'secret'>): string {
 }
 
 /**
- * Examines what is between the parts: the stack, whether its secret has a value (by its description, which raises no
- * alarm), and whether each issuer calls itself what the environment calls it. Resolves with the address of the broker.
+ * Examines what is between the parts: the stack, whether its code is the built one, whether its secret has a value (by its
+ * description, which raises no alarm), and whether each issuer calls itself what the environment calls it. Resolves with the
+ * address of the broker.
  */
 export async function examineEnvironment(
   examine: Examine,
   environment: Environment,
+  assembly: string | undefined,
 ): Promise<{ readonly url: string | undefined }> {
   const { name, region, issuers } = environment;
   const outputs = await examine('stack', async () => {
@@ -28,6 +30,8 @@ export async function examineEnvironment(
       throw new Finding(`there is no stack ${stackName(name)} in ${region}`, `Deploy it: npm run deploy -- ${name}.`);
     return [`${stackName(name)} in ${region}`, found];
   });
+  const { examineCode } = await import('./code.ts');
+  await examineCode(examine, environment, outputs, assembly);
   await examine('secret has a value', async () => {
     const id = secretIdOf(environment);
     if (await hasValue(id, region)) return [id, undefined];

@@ -35,7 +35,9 @@ export async function examineAll(
   const checks: Check[] = [];
   const atThoughtSpot = examiner('ThoughtSpot', checks, interrupted);
   const atBroker = examiner('broker', checks, interrupted);
-  const deployed = environment && (await examineEnvironment(examiner('environment', checks, interrupted), environment));
+  const deployed =
+    environment &&
+    (await examineEnvironment(examiner('environment', checks, interrupted), environment, options.assembly));
   const broker = options.broker ?? deployed?.url;
 
   const examineTheBroker = async (isAlive?: IsAlive) => {

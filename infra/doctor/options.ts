@@ -19,6 +19,7 @@ export const USAGE = `Checks whether ThoughtSpot and the broker work together, a
   --broker <url>          broker to examine too (default with --env: the deployed one)
   --jwt <token>           access token of a caller of the broker; - reads it from stdin (default: BROKER_JWT)
   --unentitled-jwt <token>  access token of a caller who must be refused (default: BROKER_UNENTITLED_JWT)
+  --assembly <folder>     with --env: compare the deployed code with what synth wrote there (default: with what the stack says)
   --region <region>       region of the environment (default: AWS_REGION, AWS_DEFAULT_REGION, or that of the AWS profile)
   --json                  print machine-readable output
   --help                  print this text
@@ -46,6 +47,8 @@ export interface Options {
   readonly jwt: string | undefined;
   readonly unentitledJwt: string | undefined;
   readonly region: string | undefined;
+  /** Folder of the assembly whose code should be deployed. */
+  readonly assembly: string | undefined;
   /** Whether the environment's secret may be read. */
   readonly readSecret: boolean;
   readonly json: boolean;
@@ -71,6 +74,7 @@ export function parseOptions(argv: readonly string[], variables: Variables, read
     jwt: filled(jwt === '-' ? readStdin() : jwt),
     unentitledJwt: filled(values['unentitled-jwt'] ?? variables['BROKER_UNENTITLED_JWT']),
     region: values.region ?? regionIn(variables),
+    assembly: values.assembly,
     readSecret: values['read-secret'],
     json: values.json,
     help: values.help,
@@ -93,6 +97,7 @@ function parse(argv: readonly string[]) {
         jwt: text,
         'unentitled-jwt': text,
         region: text,
+        assembly: text,
         'read-secret': { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },

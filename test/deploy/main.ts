@@ -6,7 +6,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writ
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PROJECT_ROOT } from '../../infra/bundles.ts';
-import { knownEnvironments } from '../../infra/environment-files.ts';
+import { knownEnvironments } from '../../infra/environment-list.ts';
 import { installTools, startEmulator, Unavailable } from './emulator.ts';
 import { LEFT_OUT } from './left-out.ts';
 import { freePorts, run, start, type Ended, type Started } from './processes.ts';
@@ -178,7 +178,12 @@ async function drive(bin: string): Promise<void> {
   };
   await step('4. store the credential with the AWS CLI', storeCredential);
   await step('5. doctor, as deploy prints it', async () =>
-    expectHealthy(await npm('doctor', ['--env', NAME, '--region', REGION]), /ok +issuer/, /ok +secret has a value/),
+    expectHealthy(
+      await npm('doctor', ['--env', NAME, '--region', REGION]),
+      /ok +issuer/,
+      /ok +deployed code/,
+      /ok +secret has a value/,
+    ),
   );
   await step('5. doctor, with a credential and two callers', async () => {
     const args = ['--env', NAME, '--user', 'alice', '--org', '1', '--origin', 'http://127.0.0.1:8787'];
@@ -197,8 +202,8 @@ async function drive(bin: string): Promise<void> {
   await step('5. a token', async () =>
     expectEnd(await npm('token', ['--url', api, '--jwt', await jwtOf('carol')]), 0, /^\S{40,}\n$/),
   );
-  await step('leases: list by environment', async () =>
-    expectEnd(await npm('leases', ['list', '--env', NAME]), 0, /^carol .*live/m),
+  await step('leases: list', async () =>
+    expectEnd(await npm('leases', ['list', '--url', api, '--jwt', await jwtOf('ops')]), 0, /^carol .*live/m),
   );
   await step('the sweep runs by its schedule', async () => {
     const group = `/aws/lambda/${STACK}-sweep`;
@@ -207,15 +212,26 @@ async function drive(bin: string): Promise<void> {
   });
   await step('accept', async () => {
     const callers = { BROKER_JWT: await jwtOf('bob'), BROKER_UNENTITLED_JWT: await jwtOf('mallory') };
-    const ways = ['an operator', 'a scheduled revocation', 'user.deprovisioned'];
+    const ways = ['a scheduled revocation', 'user.deprovisioned'];
     const ended = await npm('accept', ['--env', NAME], callers);
     expectHealthy(ended, ...ways.map((way) => new RegExp(`ok +${way} revokes`)), /ok +the sweep runs/);
     console.log(ended.text.replace(/^/gm, '        '));
   });
   await step('leases: revoke everything', async () =>
-    expectEnd(await npm('leases', ['revoke', '--all', '--yes', '--env', NAME]), 0, /ended|No leases/),
+    expectEnd(
+      await npm('leases', ['revoke', '--all', '--yes', '--url', api, '--jwt', await jwtOf('ops')]),
+      0,
+      /ended|No leases/,
+    ),
   );
   await step('a second deploy changes nothing', () => deploy('(no changes)'));
+  await step('an assembly is deployed as it is, and its code is what runs', async () => {
+    const assembly = ['--assembly', path.join('cdk.out', NAME)];
+    expectEnd(await npm('synth', [NAME, '--account', '000000000000']), 0);
+    expectEnd(await npm('diff', [NAME, ...assembly]), 0, 'There were no differences');
+    expectEnd(await npm('deploy', [NAME, '--yes', ...assembly]), 0, '(no changes)');
+    expectHealthy(await npm('doctor', ['--env', NAME, '--region', REGION, ...assembly]), /ok +deployed code/);
+  });
   await step('a deploy with a change reaches callers', async () => {
     writeFileSync(file, readFileSync(file, 'utf8').replace("logLevel: 'DEBUG'", "logLevel: 'INFO'"));
     await deploy(/UPDATE_COMPLETE|✅/);

@@ -265,7 +265,7 @@ describe('the page of the API', () => {
     ['post /gettoken', 'carol', '200', '"userName": "carol~'],
     ['post /gettoken', 'mallory', '403', '"code": "not-entitled"'],
     ['get /leases', 'ops', '200', '"user": "carol"'],
-    ['get /leases', 'carol', '403', '"message": "Forbidden"'],
+    ['get /leases', 'carol', '403', '"code": "insufficient-scope"'],
   ])('sends %s to this broker as %s, and shows %s with %s', async (name, caller, status, body) => {
     await send(name, caller);
     await answer().getByText(body).waitFor();

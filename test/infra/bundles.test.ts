@@ -1,23 +1,28 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { Metafile } from 'esbuild';
+import { unzipSync } from 'fflate';
 import { BUNDLE_FILE, BUNDLE_HANDLER } from '../../functions/contract/bundle.ts';
 import { FUNCTION_NAMES, FUNCTIONS } from '../../functions/contract/functions.ts';
 import type { FunctionContract, FunctionName } from '../../functions/contract/functions.ts';
+import { builtHashes } from '../../infra/assembly.ts';
 import { bundleFiles, bundleFunctions } from '../../infra/bundles.ts';
+import { packFolder } from '../../infra/deployment-package.ts';
 import { checkPolicyText } from '../../infra/policy/check.ts';
 import { buildBootstrap } from '../../local/function-set.ts';
 import { LocalFunction } from '../../local/lambda/local-function.ts';
 import { OutputLog } from '../../local/lambda/output.ts';
 import { text } from '../support/iam-evaluator.ts';
-import { resources, synthesizedEnvironments, taskRootOf } from '../support/synthesized.ts';
+import { resources, synthesizedEnvironments, packageOf } from '../support/synthesized.ts';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'bundles-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const digest = (file: string) => createHash('sha256').update(readFileSync(file)).digest('hex');
+const digestOf = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
+const digest = (file: string) => digestOf(readFileSync(file));
 const environments = synthesizedEnvironments();
 const [dev] = environments.filter(({ name }) => name === 'dev');
 
@@ -79,8 +84,65 @@ test('the deployed bundles are, byte for byte, those of the local set', async ()
   const ours = FUNCTION_NAMES.map((name) => digest(path.join(local, name, BUNDLE_FILE))).sort();
   for (const { assembly } of environments) {
     const assets = readdirSync(assembly).filter((name) => name.startsWith('asset.'));
-    expect(assets.map((asset) => digest(path.join(assembly, asset, BUNDLE_FILE))).sort()).toEqual(ours);
+    const zips = assets.map((asset) => unzipSync(readFileSync(path.join(assembly, asset))));
+    expect(zips.map((files) => digestOf(files[BUNDLE_FILE] ?? Buffer.of())).sort()).toEqual(ours);
   }
+});
+
+test.each(environments)(
+  '$name is told the hash of each package that it deploys, and Lambda publishes no other',
+  (one) => {
+    const { Outputs } = one.template as { Outputs: Record<string, { Value: string }> };
+    const stated = JSON.parse(Outputs['CodeHashes']?.Value ?? '{}') as Record<string, string>;
+    const functions = resources(one, 'AWS::Lambda::Function').filter(([id]) => /^[a-z]+function/.test(id));
+    const versions = resources(one, 'AWS::Lambda::Version').map(([, { CodeSha256 }]) => CodeSha256);
+    const real = functions.map(([id, { Code }]) => {
+      const { S3Key } = Code as { S3Key: string };
+      const zip = readFileSync(path.join(one.assembly, `asset.${S3Key}`));
+      return [/^[a-z]+?(?=function)/.exec(id)?.[0], createHash('sha256').update(zip).digest('base64')];
+    });
+    expect(Object.fromEntries(real)).toEqual(stated);
+    expect(Object.keys(stated).sort()).toEqual([...FUNCTION_NAMES].sort());
+    expect([...versions].sort()).toEqual(Object.values(stated).sort());
+    expect(builtHashes(one.assembly, one.name)).toEqual(stated);
+  },
+);
+
+test('a package has the same bytes whenever and wherever it is made, and files that Lambda can read', () => {
+  const source = path.join(folder, 'packed');
+  mkdirSync(source);
+  for (const name of ['policy.json', 'index.cjs'])
+    writeFileSync(path.join(source, name), `of ${name}`, { mode: 0o600 });
+  const { file, sha256 } = packFolder(source);
+  utimesSync(path.join(source, 'index.cjs'), 1, 1);
+  const elsewhere = execFileSync(
+    process.execPath,
+    [
+      '--input-type=module',
+      '-e',
+      'import { packFolder } from "./infra/deployment-package.ts"; console.log(packFolder(process.argv[1]).sha256)',
+      source,
+    ],
+    {
+      cwd: path.join(import.meta.dirname, '..', '..'),
+      env: { PATH: process.env['PATH'], TZ: 'Asia/Tokyo' },
+      encoding: 'utf8',
+    },
+  );
+  expect(elsewhere.trim()).toBe(sha256);
+  const zip = readFileSync(file);
+  expect(createHash('sha256').update(zip).digest('base64')).toBe(sha256);
+  const texts = Object.entries(unzipSync(zip)).map(([name, bytes]) => [name, Buffer.from(bytes).toString()]);
+  expect(texts).toEqual([
+    ['index.cjs', 'of index.cjs'],
+    ['policy.json', 'of policy.json'],
+  ]);
+  // Unix, a file, rw-r--r--: in each entry of the central directory (APPNOTE.TXT 4.3.12).
+  const entries = [...zip.toString('latin1').matchAll(/PK\x01\x02/g)].map(({ index }) => index);
+  expect(entries.map((at) => [zip[at + 5], zip.readUInt32LE(at + 38) >>> 16])).toEqual([
+    [3, 0o100644],
+    [3, 0o100644],
+  ]);
 });
 
 describe('under the Runtime API, with the environment block of the template', () => {
@@ -110,11 +172,20 @@ describe('under the Runtime API, with the environment block of the template', ()
     };
   }
 
+  /** The deployed package, unpacked as Lambda does it. */
+  function unpack(name: FunctionName): string {
+    const target = path.join(folder, 'unpacked', name);
+    mkdirSync(target, { recursive: true });
+    for (const [file, bytes] of Object.entries(dev === undefined ? {} : packageOf(dev, name)))
+      writeFileSync(path.join(target, file), bytes);
+    return target;
+  }
+
   async function run(name: FunctionName, variables: Record<string, string>): Promise<string> {
     const output = new OutputLog();
     const local = new LocalFunction({
       functionName: name,
-      taskRoot: dev === undefined ? '' : taskRootOf(dev, name),
+      taskRoot: unpack(name),
       handler: BUNDLE_HANDLER,
       variables,
       memoryMb: FUNCTIONS[name].memoryMb,

@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { CURRENTLY_RECOMMENDED_FLAGS } from 'aws-cdk-lib/cx-api';
 import { announcement, cdkArguments, nextSteps, parseRequest, refusal } from '../../infra/commands.ts';
+import { knownEnvironments } from '../../infra/environment-list.ts';
 import { regionIn } from '../../infra/deployed-stack.ts';
 import { parseOptions } from '../../infra/doctor/options.ts';
 import { synthesizedEnvironments } from '../support/synthesized.ts';
@@ -28,7 +29,7 @@ test('without an account, deploy uses that of the credentials and says so', () =
 });
 
 test.each([
-  ['an unknown environment lists the known ones', ['synth', 'qa'], 'Known: dev, prod, staging'],
+  ['an unknown environment lists the known ones', ['synth', 'qa'], `Known: ${knownEnvironments().join(', ')}`],
   ['an unknown command shows the usage', ['explode', 'dev'], 'Usage: npm run bootstrap|synth|diff|deploy|destroy'],
   ['synth without an account says how to name one', ['synth', 'dev'], 'account: is missing'],
 ])('%s', (_name, argv, expected) => {
@@ -119,6 +120,32 @@ describe('the region', () => {
     expect(run()).toContain('region       eu-west-1');
     expect(run('work')).toContain('region       eu-south-2');
     rmSync(folder, { recursive: true });
+  });
+});
+
+describe('an assembly', () => {
+  const { assembly } = synthesizedEnvironments().find(({ name }) => name === 'dev') ?? { assembly: '' };
+  const ask = (...argv: string[]) => parseRequest([...argv, '--assembly', assembly], {});
+
+  test.each(['diff', 'deploy'])('is what %s takes, for its own account and region; nothing is built', (command) => {
+    const request = ask(command, 'dev');
+    const words = cdkArguments(request);
+    expect(words.slice(0, 3)).toEqual([command, '--app', assembly]);
+    expect(words).not.toContain('--output');
+    const text = announcement(request);
+    for (const part of ['111122223333', 'eu-central-1', assembly, 'that of the assembly']) expect(text).toContain(part);
+  });
+
+  test('is refused for another environment, account or region, and for commands that take none', () => {
+    expect(() => ask('deploy', 'staging')).toThrow(
+      `${assembly} is no assembly of staging: build one with npm run synth -- staging`,
+    );
+    expect(() => ask('deploy', 'dev', '--account', '444455556666')).toThrow(
+      'was built for the account 111122223333, not for 444455556666',
+    );
+    expect(() => ask('deploy', 'dev', '--region', 'eu-west-1')).toThrow('was built for the region eu-central-1');
+    expect(() => ask('synth', 'dev')).toThrow('Usage:');
+    expect(() => parseRequest(['deploy', 'dev', '--assembly', '/nowhere'], {})).toThrow('/nowhere is no assembly');
   });
 });
 

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { convertWorkflowTemplate, NoOperationTraceWriter, parseWorkflow } from '@actions/workflow-parser';
 import { parse } from 'yaml';
 import { ALARM_HEADINGS } from '../../functions/contract/alarms.ts';
-import { knownEnvironments } from '../../infra/environment-files.ts';
+import { knownEnvironments } from '../../infra/environment-list.ts';
 import { synthesizedEnvironments } from '../support/synthesized.ts';
 
 const root = path.join(import.meta.dirname, '..', '..');
@@ -12,6 +12,7 @@ const read = (...file: string[]) => readFileSync(path.join(root, ...file), 'utf8
 interface Step {
   readonly uses?: string;
   readonly run?: string;
+  readonly with?: Record<string, unknown>;
 }
 interface Workflow {
   readonly permissions: Record<string, string>;
@@ -20,8 +21,10 @@ interface Workflow {
     {
       readonly steps?: Step[];
       readonly uses?: string;
-      readonly strategy?: { matrix: { environment: string[] } };
-      readonly with?: { environment: string };
+      readonly needs?: string | string[];
+      readonly permissions?: Record<string, string>;
+      readonly concurrency?: { group: string; 'cancel-in-progress': boolean };
+      readonly strategy?: { matrix: Record<string, unknown> };
     }
   >;
 }
@@ -73,6 +76,9 @@ test('what GitHub would refuse in a workflow is found', async () => {
   ]);
 });
 
+/** An action, its commit and the release in the comment behind it. */
+const PINNED = /uses: ([\w./-]+)@([0-9a-f]{40})(?: # (\S+))?$/gm;
+
 describe.each(workflows)('the workflow $name', ({ name, workflow }) => {
   const jobs = Object.values(workflow.jobs);
   const steps = jobs.flatMap((job) => job.steps ?? []);
@@ -93,19 +99,85 @@ describe.each(workflows)('the workflow $name', ({ name, workflow }) => {
     const used = [...steps, ...jobs].flatMap(({ uses }) => uses ?? []);
     expect(used.filter((action) => !/^\.\//.test(action) && !/@[0-9a-f]{40}$/.test(action))).toEqual([]);
     expect(JSON.stringify(workflow)).not.toMatch(/secrets\.|aws-access-key-id|AWS_SECRET/);
-    expect(workflow.permissions['contents']).toBe('read');
+    expect(workflow.permissions).toEqual({ contents: 'read' });
+  });
+
+  test('says of each pinned commit which release it is, the same one everywhere', () => {
+    const pins = workflows.flatMap((one) => [...read('.github', 'workflows', one.name).matchAll(PINNED)]);
+    for (const [line, action = '', commit, version] of pins) {
+      expect([line, version]).toEqual([line, expect.stringMatching(/^v\d+\.\d+\.\d+$/)]);
+      const others = pins.filter(([, other = '']) => other.split('/', 2).join() === action.split('/', 2).join());
+      expect(others.map(([, , of]) => of)).toEqual(others.map(() => commit));
+    }
   });
 
   test('passes what it is given to the shell by environment variables only', () => {
-    for (const { run = '' } of steps) expect(run.replace('${{ matrix.environment }}', '')).not.toContain('${{');
+    for (const { run = '' } of steps) expect(run).not.toContain('${{');
+  });
+
+  test('leaves no credential of git behind, and a job that may sign takes no package with its scripts', () => {
+    for (const step of steps.filter(({ uses = '' }) => uses.startsWith('actions/checkout@')))
+      expect(step.with?.['persist-credentials']).toBe(false);
+    for (const job of jobs.filter(({ permissions }) => permissions?.['id-token'] === 'write'))
+      for (const { run = '' } of job.steps ?? []) expect(run).not.toMatch(/npm ci(?! --ignore-scripts)/);
+  });
+
+  test('names no environment: the files of infra/environments are the list', () => {
+    const lines = read('.github', 'workflows', name).split('\n');
+    const word = new RegExp(`\\b(${knownEnvironments().join('|')})\\b`);
+    // `staging` is a purpose too.
+    const purposes = /^\s*(#.*|staging: .*|staging:|needs: .*|if: .*|environment: \$\{\{ fromJSON.*)$/;
+    expect(lines.filter((line) => word.test(line) && !purposes.test(line))).toEqual([]);
   });
 });
 
-test('the workflows synthesize and deploy every environment there is', () => {
-  const job = (file: string) => workflows.find(({ name }) => name === file)?.workflow.jobs ?? {};
-  expect([...(job('ci.yml')['synth']?.strategy?.matrix.environment ?? [])].sort()).toEqual(knownEnvironments());
-  const deployed = Object.values(job('deploy.yml')).flatMap((one) => one.with?.environment ?? []);
-  expect(deployed.sort()).toEqual(knownEnvironments());
+describe('what is deployed', () => {
+  const jobsOf = (file: string) => workflows.find(({ name }) => name === file)?.workflow.jobs ?? {};
+  const { build, attest, ...rest } = jobsOf('deploy.yml');
+  const { deploy } = jobsOf('deploy-one.yml');
+  const runs = (job: typeof deploy) => (job?.steps ?? []).flatMap(({ run }) => run ?? []);
+
+  test('is built once, in a job that cannot sign and runs no script of a package', () => {
+    expect(build?.permissions).toBeUndefined();
+    expect(runs(build)[0]).toBe('npm ci --ignore-scripts');
+    const builders = Object.values({ ...rest, attest, deploy }).filter((job) =>
+      runs(job).some((run) => /synth|assemble|sbom/.test(run)),
+    );
+    expect(builders).toEqual([]);
+  });
+
+  test('is attested in a job that runs no code of the project', () => {
+    expect(attest?.permissions).toEqual({ 'id-token': 'write', attestations: 'write' });
+    expect(attest?.steps?.map(({ uses = '' }) => uses.split('@')[0])).toEqual([
+      'actions/download-artifact',
+      'actions/attest-build-provenance',
+    ]);
+  });
+
+  test('is verified before anything of the project or of AWS is there, and nothing is built again', () => {
+    const [download, verify] = deploy?.steps ?? [];
+    expect(download?.uses).toMatch(/^actions\/download-artifact@/);
+    expect(verify?.run).toMatch(
+      /^gh attestation verify "assemblies\/\$ENVIRONMENT\.tar" --repo "\$GITHUB_REPOSITORY" /,
+    );
+    expect(verify?.run).toContain('--signer-workflow "$GITHUB_REPOSITORY/.github/workflows/deploy.yml"');
+    expect(verify?.run).toContain('--source-ref "$GITHUB_REF" --source-digest "$GITHUB_SHA"');
+    const commands = runs(deploy).filter((run) => run.includes('npm run'));
+    expect(commands).toHaveLength(2);
+    for (const command of commands) expect(command).toContain('--assembly ../assembly');
+  });
+
+  test('goes to each environment there is, in a queue of its own', () => {
+    expect(deploy?.concurrency).toEqual({ group: 'deploy-${{ inputs.environment }}', 'cancel-in-progress': false });
+    expect(workflows.find(({ name }) => name === 'deploy.yml')?.workflow).not.toHaveProperty('concurrency');
+    const waves = Object.entries(rest).filter(([, { uses }]) => uses === './.github/workflows/deploy-one.yml');
+    expect(waves.map(([name, { strategy }]) => [name, strategy?.matrix['environment']])).toEqual(
+      ['development', 'staging', 'production'].map((one) => [one, `\${{ fromJSON(needs.build.outputs.${one}) }}`]),
+    );
+    expect(jobsOf('ci.yml')['synth']?.strategy?.matrix['environment']).toBe(
+      '${{ fromJSON(needs.environments.outputs.names) }}',
+    );
+  });
 });
 
 test('the cost of a million tokens in docs/deploy.md is the sum of its lines, and reuse makes it smaller', () => {

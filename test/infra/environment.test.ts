@@ -1,7 +1,8 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { ENVIRONMENTS_FOLDER, knownEnvironments, loadEnvironment } from '../../infra/environment-files.ts';
+import { loadEnvironment } from '../../infra/environment-files.ts';
+import { ENVIRONMENTS_FOLDER, knownEnvironments } from '../../infra/environment-list.ts';
 import { EnvironmentError, optionalPaths, parseEnvironment } from '../../infra/environments/environment.ts';
 import dev from '../../infra/environments/dev.ts';
 import prod from '../../infra/environments/prod.ts';

@@ -9,7 +9,7 @@ import { parseIssuers } from '../../functions/identity/issuers.ts';
 import { createTableInput, LEDGER_TABLE } from '../../functions/contract/table.ts';
 import { checkPolicy } from '../../infra/policy/check.ts';
 import { asArray, text } from '../support/iam-evaluator.ts';
-import { resources, synthesizedEnvironments, taskRootOf } from '../support/synthesized.ts';
+import { resources, synthesizedEnvironments, packageOf } from '../support/synthesized.ts';
 import type { Synthesized } from '../support/synthesized.ts';
 
 /** The function that an integration of this target invokes, by the beginning of the alias's id. */
@@ -345,16 +345,19 @@ describe.each(environments)('the stack of $name', (synthesized) => {
       /eyJ[\w-]{20,}\.[\w-]{20,}|secretKey"\s*:\s*"[0-9a-f]{8}-[0-9a-f]{4}|AKIA[0-9A-Z]{16}|-----BEGIN [A-Z ]*PRIVATE KEY/;
     expect(synthesized.text).not.toMatch(suspicious);
     for (const file of files(synthesized.assembly)) {
-      if (file.endsWith('.cjs') || file.endsWith('.json'))
-        expect([file, suspicious.test(readFileSync(file, 'utf8'))]).toEqual([file, false]);
+      if (file.endsWith('.json')) expect([file, suspicious.test(readFileSync(file, 'utf8'))]).toEqual([file, false]);
     }
+    for (const name of FUNCTION_NAMES)
+      for (const [file, bytes] of Object.entries(packageOf(synthesized, name)))
+        expect([name, file, suspicious.test(Buffer.from(bytes).toString())]).toEqual([name, file, false]);
   });
 
   test('deploys per function one bundle and its policy, nothing more', () => {
     const assets = readdirSync(synthesized.assembly).filter((name) => name.startsWith('asset.'));
     expect(assets).toHaveLength(FUNCTION_NAMES.length);
-    for (const asset of assets)
-      expect(readdirSync(path.join(synthesized.assembly, asset)).sort()).toEqual(['index.cjs', 'policy.json']);
+    for (const asset of assets) expect(asset).toMatch(/^asset\.[0-9a-f]{64}\.zip$/);
+    for (const name of FUNCTION_NAMES)
+      expect(Object.keys(packageOf(synthesized, name)).sort()).toEqual(['index.cjs', 'policy.json']);
   });
 
   test('gives every function that decides the checked policy and its digest, in one version of the function', () => {
@@ -364,7 +367,7 @@ describe.each(environments)('the stack of $name', (synthesized) => {
       environment.issuers.map(({ url }) => url),
     );
     for (const name of FUNCTION_NAMES.filter((one) => ENVIRONMENT[one].some((known) => known === 'POLICY_VERSION'))) {
-      expect(readFileSync(path.join(taskRootOf(synthesized, name), 'policy.json'), 'utf8')).toBe(checked.text);
+      expect(Buffer.from(packageOf(synthesized, name)['policy.json'] ?? []).toString()).toBe(checked.text);
       expect(functionOf(synthesized, name)['Environment']).toMatchObject({
         Variables: { POLICY_FILE: 'policy.json', POLICY_VERSION: checked.digest },
       });

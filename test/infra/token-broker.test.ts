@@ -13,7 +13,7 @@ import { Topic } from 'aws-cdk-lib/aws-sns';
 import type { IConstruct } from 'constructs';
 import { FUNCTION_NAMES } from '../../functions/contract/functions.ts';
 import { bundleAll } from '../../infra/bundles.ts';
-import { ENVIRONMENTS_FOLDER } from '../../infra/environment-files.ts';
+import { ENVIRONMENTS_FOLDER } from '../../infra/environment-list.ts';
 import type { EnvironmentInput } from '../../infra/environments/environment.ts';
 import { TokenBroker } from '../../infra/token-broker.ts';
 import type { TokenBrokerProps } from '../../infra/token-broker-props.ts';

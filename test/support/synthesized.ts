@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { unzipSync } from 'fflate';
 import type { FunctionName } from '../../functions/contract/functions.ts';
 import type { Environment } from '../../infra/environments/environment.ts';
 
@@ -107,12 +108,12 @@ export function resources({ template }: Synthesized, type: string): [string, Rec
     .map(([id, resource]) => [id, resource.Properties]);
 }
 
-/** The folder that a function of the template runs from: its bundle and its policy. */
-export function taskRootOf(synthesized: Synthesized, name: FunctionName): string {
+/** The files of the package that is deployed for a function: its bundle and its policy. */
+export function packageOf(synthesized: Synthesized, name: FunctionName): Readonly<Record<string, Uint8Array>> {
   const [, properties] =
     resources(synthesized, 'AWS::Lambda::Function').find(([id]) => id.startsWith(`${name}function`)) ?? [];
   const { S3Key } = properties?.['Code'] as { S3Key: string };
-  return path.join(synthesized.assembly, `asset.${path.basename(S3Key, '.zip')}`);
+  return unzipSync(readFileSync(path.join(synthesized.assembly, `asset.${S3Key}`)));
 }
 
 function digest(): string {

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { allPolicies, policyCli, SCHEMA_FILE } from '../../../infra/policy/cli.ts';
-import { knownEnvironments } from '../../../infra/environment-files.ts';
+import { knownEnvironments } from '../../../infra/environment-list.ts';
 import { policy, policyWith } from '../../support/policy-documents.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'policy-'));

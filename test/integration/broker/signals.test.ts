@@ -109,20 +109,21 @@ const duringFault =
   };
 
 /** KMS is away while a new sandbox has a token of somebody to open. */
-const duringLostKey = (name: 'revoketoken' | 'sweep'): Pick<Trial, 'make' | 'mend'> => ({
+const duringLostKey = (name: 'revoketoken' | 'operator' | 'sweep'): Pick<Trial, 'make' | 'mend'> => ({
   make: async () => {
     const user = somebody();
     await seen.ask(user);
     broker.aws.kms.faults.inject(() => ({ kind: 'error', type: 'KMSInternalException' }));
-    afresh('revoketoken');
-    await seen.ask(user, '/revoketoken');
+    for (const used of ['revoketoken', 'operator'] as const) afresh(used);
+    if (name === 'operator') await seen.ask('ops', '/leases/revoke', { body: { userName: user } });
+    else await seen.ask(user, '/revoketoken');
     if (name === 'sweep') {
       afresh('sweep');
       later(60_000);
       await call.sweep();
     }
     broker.aws.kms.faults.clear();
-    for (const used of ['revoketoken', 'sweep'] as const) afresh(used);
+    for (const used of ['revoketoken', 'operator', 'sweep'] as const) afresh(used);
   },
   mend: async () => {
     later(60_000);
@@ -141,6 +142,17 @@ const duringBadSecret =
     if (good === undefined) proberSecret();
     else broker.aws.secrets.put(id, good);
     afresh(name);
+  };
+
+/** A variable that its function cannot read; only gettoken and the prober have a secret that could be wrong. */
+const duringBadVariable =
+  (name: FunctionName): Trial['make'] =>
+  async () => {
+    const local = broker.functions.get(name);
+    const variables = local?.variables ?? {};
+    local?.replace({ variables: { ...variables, LEDGER_DUE_SHARDS: 'many' } });
+    await call[name]();
+    local?.replace({ variables });
   };
 
 const TRIALS: readonly Trial[] = [
@@ -219,6 +231,7 @@ const TRIALS: readonly Trial[] = [
   },
   { alarm: 'gettoken/key-unavailable', make: duringFault('gettoken', 'kms', 'KMSInternalException') },
   { alarm: 'revoketoken/key-unavailable', ...duringLostKey('revoketoken') },
+  { alarm: 'operator/key-unavailable', ...duringLostKey('operator') },
   { alarm: 'sweep/key-unavailable', ...duringLostKey('sweep') },
   { alarm: 'sweep/sweep-failed', make: duringFault('sweep', 'dynamodb', 'AccessDeniedException') },
   {
@@ -237,7 +250,10 @@ const TRIALS: readonly Trial[] = [
   },
   ...LEDGER_FUNCTIONS.flatMap((name): Trial[] => [
     { alarm: `${name}/access-denied`, make: duringFault(name, 'dynamodb', 'AccessDeniedException') },
-    { alarm: `${name}/misconfigured`, make: duringBadSecret(name) },
+    {
+      alarm: `${name}/misconfigured`,
+      make: name === 'gettoken' ? duringBadSecret(name) : duringBadVariable(name),
+    },
     { alarm: `${name}/internal-error`, make: duringFault(name, 'dynamodb', 'ValidationException') },
   ]),
   { alarm: 'prober/access-denied', make: duringFault('prober', 'secrets', 'AccessDeniedException') },

@@ -259,7 +259,7 @@ describe('sandboxes that start while AWS misbehaves', () => {
     expect(await seen.statesOf(user)).toEqual(['failed']);
     broker.aws.secrets.faults.clear();
     expect((await seen.ask(user)).status).toBe(200);
-    expect((await seen.statesOf(user)).sort()).toEqual(['failed', 'live']);
+    expect([...(await seen.statesOf(user))].sort()).toEqual(['failed', 'live']);
   });
 
   test('Secrets Manager goes down while warm: the cached credential serves', async () => {

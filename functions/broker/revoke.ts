@@ -67,9 +67,9 @@ export function makeRevokeTokens(
 
 /** One write covers everything at once; the sweep processes the rows. */
 async function cutOff(world: World, ask: Ask, scope: CutOffScope): Promise<RevokeTally> {
-  // A mint that begins after this is written takes a `reservedAt` that is not covered, whatever its clock says.
   // An event may come twice, which must change nothing. A person means what there is now, whatever was asked before.
   const always = ask.revoker.kind !== 'event';
+  // A mint that begins after this is written takes a `reservedAt` that is not covered, whatever its clock says.
   await world.ledger.raiseCutOff(scope, ask.asOf + ask.settings.clockAllowanceMs, ask.deadline, always);
   const { reasons = [], ...who } = requester(ask.revoker);
   const what = scope.kind === 'org' ? `org ${scope.orgId}` : 'all orgs';

@@ -45,8 +45,8 @@ const HOUR_MS = 3_600_000;
 /** Callers with different deadlines share a load, so it has its own limit. */
 const LOAD_TIMEOUT_MS = 5_000;
 /**
- * To open a token: a load that failed is not tried again for this many times as long as it took. So rows whose key cannot be had take at
- * most a fifth of a sweep's time, however slowly KMS refuses.
+ * A key to open with whose load failed is not asked for again for this many times as long as that took. So rows whose key
+ * cannot be had take at most a fifth of a sweep's time, however slowly KMS refuses.
  */
 const COOL_DOWN = 4;
 

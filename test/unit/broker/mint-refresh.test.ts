@@ -1,15 +1,6 @@
 /** Near the end of a token: who mints the next one, and what is served when that fails. */
 import { makeWorld } from '../../support/broker-world.ts';
-import { Failure } from '../../../functions/broker/failure.ts';
-
-const code = async (promise: Promise<unknown>): Promise<string> => {
-  try {
-    await promise;
-    return 'no failure';
-  } catch (error) {
-    return error instanceof Failure ? error.code : `not a Failure: ${String(error)}`;
-  }
-};
+import { codeOf } from '../../support/failure-code.ts';
 
 describe('near the end of a token', () => {
   test('one caller mints the next while the others are served', async () => {
@@ -43,7 +34,7 @@ describe('near the end of a token', () => {
       expect(await process().getToken('ann')).toMatchObject({ token: first.token, reused: true });
       expect(issuer.calls.mint).toBe(2);
       await clock.advance(50_000);
-      expect(await code(process().getToken('ann'))).toBe(fault === 'lost' ? 'upstream-timeout' : 'upstream-refused');
+      expect(await codeOf(process().getToken('ann'))).toBe(fault === 'lost' ? 'upstream-timeout' : 'upstream-refused');
     },
   );
 });
@@ -74,6 +65,6 @@ test('a refresh that is lost while the old token runs out is reported, and not t
   await clock.advance(265_000);
   issuer.mintFault = () => 'lost';
   issuer.mintMs = 8_000;
-  expect(await clock.drive(code(process().getToken('ann')))).toBe('upstream-timeout');
+  expect(await clock.drive(codeOf(process().getToken('ann')))).toBe('upstream-timeout');
   expect(issuer.calls.mint).toBe(2);
 });

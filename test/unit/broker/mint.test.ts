@@ -1,15 +1,7 @@
 import { Failure } from '../../../functions/broker/failure.ts';
 import type { Change, MintedToken } from '../../../functions/broker/ports.ts';
 import { asCaller, asOperator, EVENT, grantFor, caller, makeWorld } from '../../support/broker-world.ts';
-
-const code = async (promise: Promise<unknown>): Promise<string> => {
-  try {
-    await promise;
-    return 'no failure';
-  } catch (error) {
-    return error instanceof Failure ? error.code : `not a Failure: ${String(error)}`;
-  }
-};
+import { codeOf } from '../../support/failure-code.ts';
 
 describe('a first request', () => {
   test('mints, and its row is live with the token sealed in it before the answer', async () => {
@@ -91,7 +83,7 @@ describe('a repeated request', () => {
     const minter = process().getToken('ann');
     await clock.advance(10);
     const startedAt = clock.now();
-    const waiter = code(process().getToken('ann', {}, clock.now() + 3_000));
+    const waiter = codeOf(process().getToken('ann', {}, clock.now() + 3_000));
     expect(await clock.drive(waiter)).toBe('mint-in-progress');
     expect(clock.now() - startedAt).toBeLessThanOrEqual(3_000);
     await clock.drive(minter);
@@ -170,7 +162,7 @@ describe('a repeated request', () => {
   test("with the caller's own token ended mints nothing", async () => {
     const { clock, process, issuer } = makeWorld({ grant: () => ({ notAfter: 1 }) });
     await clock.advance(1);
-    expect(await code(process().getToken('ann'))).toBe('not-entitled');
+    expect(await codeOf(process().getToken('ann'))).toBe('not-entitled');
     expect(issuer.calls.mint).toBe(0);
   });
 });
@@ -185,7 +177,7 @@ describe('the mint limit', () => {
     await expect(process().getToken('ann')).rejects.toMatchObject({ code: 'mint-limit', retryAfterMs: 55_000 });
     expect(await process().getToken('bob')).toMatchObject({ reused: false });
     await clock.advance(54_999);
-    expect(await code(process().getToken('ann'))).toBe('mint-limit');
+    expect(await codeOf(process().getToken('ann'))).toBe('mint-limit');
     await clock.advance(1);
     await process().getToken('ann');
     expect(issuer.calls.mint).toBe(7);
@@ -193,7 +185,7 @@ describe('the mint limit', () => {
 
   test('is exact however many ask at once', async () => {
     const { clock, process, issuer } = makeWorld({ grant: () => ({ reuse: null }) });
-    const codes = Array.from({ length: 20 }, () => code(process().getToken('ann')));
+    const codes = Array.from({ length: 20 }, () => codeOf(process().getToken('ann')));
     const outcomes = await clock.drive(Promise.all(codes));
     expect(outcomes.filter((outcome) => outcome === 'mint-limit')).toHaveLength(15);
     expect(issuer.calls.mint).toBe(5);
@@ -208,7 +200,7 @@ describe('a mint without a token', () => {
   ] as const)('that is %s is reported as %s, its row is %s', async (fault, expected, state, orphans) => {
     const { issuer, process, rows, signals } = makeWorld();
     issuer.mintFault = () => fault;
-    expect(await code(process().getToken('ann'))).toBe(expected);
+    expect(await codeOf(process().getToken('ann'))).toBe(expected);
     expect(await rows()).toMatchObject([{ state }]);
     expect(signals.get('orphan-seen') ?? 0).toBe(orphans);
     expect(issuer.calls.mint).toBe(1);
@@ -220,7 +212,7 @@ describe('a mint without a token', () => {
     ledger.beforeCall = (call) => {
       if (call === 'transition') throw new Failure('ledger-unavailable');
     };
-    expect(await code(process().getToken('ann'))).toBe('upstream-timeout');
+    expect(await codeOf(process().getToken('ann'))).toBe('upstream-timeout');
     expect(await rows()).toMatchObject([{ state: 'reserved' }]);
   });
 
@@ -229,13 +221,13 @@ describe('a mint without a token', () => {
     ledger.beforeCall = (call) => {
       if (call === 'reserve') throw new Failure('ledger-denied');
     };
-    expect(await code(process().getToken('ann'))).toBe('ledger-denied');
+    expect(await codeOf(process().getToken('ann'))).toBe('ledger-denied');
     expect(issuer.calls.mint).toBe(0);
   });
 
   test('is not begun with too little time left to finish it', async () => {
     const { clock, issuer, process } = makeWorld();
-    expect(await code(process().getToken('ann', {}, clock.now() + 4_400))).toBe('mint-in-progress');
+    expect(await codeOf(process().getToken('ann', {}, clock.now() + 4_400))).toBe('mint-in-progress');
     expect(issuer.calls.mint).toBe(0);
   });
 
@@ -243,7 +235,7 @@ describe('a mint without a token', () => {
     const { clock, issuer, process, rows } = makeWorld();
     issuer.mintMs = 1_000;
     issuer.mintFault = () => 'refused';
-    const minting = code(process().getToken('ann'));
+    const minting = codeOf(process().getToken('ann'));
     await clock.advance(500);
     await process().revoke('ann');
     expect(await clock.drive(minting)).toBe('upstream-refused');
@@ -262,7 +254,7 @@ describe('a reply for something else', () => {
   test.each(wrong)('(%s) is revoked and withheld', async (_, lie) => {
     const { issuer, process, rows, signals } = makeWorld();
     issuer.reply = (minted) => ({ ...minted, ...lie });
-    expect(await code(process().getToken('ann'))).toBe('upstream-mismatch');
+    expect(await codeOf(process().getToken('ann'))).toBe('upstream-mismatch');
     expect(issuer.live()).toEqual([]);
     expect(await rows()).toMatchObject([{ state: 'revoked' }]);
     expect(signals.get('upstream-mismatch')).toBe(1);
@@ -272,7 +264,7 @@ describe('a reply for something else', () => {
     const unscoped = ({ orgId: _org, kind: _kind, ...minted }: MintedToken) => minted;
     const strict = makeWorld();
     strict.issuer.reply = unscoped;
-    expect(await code(strict.process().getToken('ann'))).toBe('upstream-mismatch');
+    expect(await codeOf(strict.process().getToken('ann'))).toBe('upstream-mismatch');
     expect(strict.issuer.live()).toEqual([]);
     const lenient = makeWorld({ mint: { repliesWithoutScope: true } });
     lenient.issuer.reply = unscoped;
@@ -282,7 +274,7 @@ describe('a reply for something else', () => {
   test('(another object) is revoked and withheld', async () => {
     const { issuer, process } = makeWorld({ grant: () => ({ rights: { kind: 'object', objectId: 'A-1' } }) });
     issuer.reply = (minted) => ({ ...minted, objectId: 'b-2' });
-    expect(await code(process().getToken('ann'))).toBe('upstream-mismatch');
+    expect(await codeOf(process().getToken('ann'))).toBe('upstream-mismatch');
     issuer.reply = (minted) => ({ ...minted, objectId: 'a-1' });
     expect(await process().getToken('ann')).toMatchObject({ reused: false });
   });
@@ -303,7 +295,7 @@ describe('a revocation during a mint wins', () => {
   ] as const)('when %s revokes', async (_, revoker, selection) => {
     const { clock, issuer, process, rows, signals, audit } = makeWorld();
     issuer.mintMs = 1_000;
-    const minting = code(process().getToken('ann'));
+    const minting = codeOf(process().getToken('ann'));
     await clock.advance(500);
     await process().revoke(revoker, selection);
     expect(await clock.drive(minting)).toBe('superseded-by-revocation');
@@ -323,7 +315,7 @@ describe('a revocation during a mint wins', () => {
       if (call !== 'transition' || (change as Change).to !== 'live') return;
       await process().revoke(revoker, selection);
     };
-    expect(await clock.drive(code(process().getToken('ann')))).toBe('superseded-by-revocation');
+    expect(await clock.drive(codeOf(process().getToken('ann')))).toBe('superseded-by-revocation');
     expect(await rows()).toMatchObject([{ state: 'revoking' }]);
   });
 
@@ -348,7 +340,7 @@ describe('a revocation during a mint wins', () => {
     const { clock, issuer, ledger, process, rows } = makeWorld();
     issuer.mintMs = 1_000;
     issuer.revokeFault = () => 'down';
-    const minting = code(process().getToken('ann'));
+    const minting = codeOf(process().getToken('ann'));
     await clock.advance(500);
     await process().revoke('ann');
     await clock.drive(minting);
@@ -375,7 +367,7 @@ test.each(['transition', 'recheck'] as const)('a failure of %s after the mint re
   ledger.beforeCall = (call) => {
     if (call === broken && issuer.calls.mint > 0) throw new Failure('ledger-unavailable');
   };
-  expect(await code(process().getToken('ann'))).toBe('ledger-unavailable');
+  expect(await codeOf(process().getToken('ann'))).toBe('ledger-unavailable');
   expect(issuer.live()).toEqual([]);
 });
 
@@ -395,7 +387,7 @@ test('a live row whose token cannot be opened fails closed with its own code', a
   ledger.beforeCall = (call) => {
     if (call === 'token') throw new Failure('key-unavailable');
   };
-  expect(await code(process().getToken('ann'))).toBe('key-unavailable');
+  expect(await codeOf(process().getToken('ann'))).toBe('key-unavailable');
 });
 
 test('callers of the world have fingerprints of their own', () => {

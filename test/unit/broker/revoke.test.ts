@@ -1,15 +1,7 @@
 import { Failure } from '../../../functions/broker/failure.ts';
 import type { RevokeSelection, Revoker } from '../../../functions/broker/use-cases.ts';
 import { asCaller, asOperator, EVENT, makeWorld, type World } from '../../support/broker-world.ts';
-
-const code = async (promise: Promise<unknown>): Promise<string> => {
-  try {
-    await promise;
-    return 'no failure';
-  } catch (error) {
-    return error instanceof Failure ? error.code : `not a Failure: ${String(error)}`;
-  }
-};
+import { codeOf } from '../../support/failure-code.ts';
 
 const states = async (world: ReturnType<typeof makeWorld>) =>
   (await world.rows()).map(({ user, state }) => `${user} ${state}`).sort();
@@ -46,6 +38,23 @@ describe('a caller', () => {
     const lagging = { ...ledger, unfinishedOfCaller: async function* () {} };
     expect(await process({ ledger: lagging }).revoke('ann')).toEqual({ revoked: 1, pending: 0 });
     expect(issuer.live()).toEqual([]);
+  });
+
+  test('does not read what others hold under the same ThoughtSpot user', async () => {
+    const { process, ledger } = makeWorld();
+    for (let device = 1; device <= 50; device += 1) await process().getToken(`ann/${device}`);
+    let read = 0;
+    const counting: typeof ledger = {
+      ...ledger,
+      async *unfinishedOfUser(...asked) {
+        for await (const lease of ledger.unfinishedOfUser(...asked)) {
+          read += 1;
+          yield lease;
+        }
+      },
+    };
+    expect(await process({ ledger: counting }).revoke('ann/7')).toEqual({ revoked: 1, pending: 0 });
+    expect(read).toBe(1);
   });
 
   test('ends one lease by its handle, as often as it likes', async () => {
@@ -94,7 +103,7 @@ describe('a caller', () => {
     const { token } = await process().getToken('ann');
     await process().revoke('ann', { kind: 'token', token });
     expect(await process().revoke('ann', { kind: 'token', token })).toEqual({ revoked: 1, pending: 0 });
-    expect(await code(process().revoke('bob', { kind: 'token', token }))).toBe('lease-not-found');
+    expect(await codeOf(process().revoke('bob', { kind: 'token', token }))).toBe('lease-not-found');
   });
 
   test('finds a token among its unfinished rows, which the index need not show yet', async () => {
@@ -117,8 +126,10 @@ describe('a caller', () => {
       { kind: 'token', token: bobs.token },
       { kind: 'token', token: shared.token },
     ];
-    for (const selection of tries) expect(await code(process().revoke('ann', selection))).toBe('lease-not-found');
-    expect(await code(process().revoke('shared/ann', { kind: 'token', token: shared.token }))).toBe('lease-not-found');
+    for (const selection of tries) expect(await codeOf(process().revoke('ann', selection))).toBe('lease-not-found');
+    expect(await codeOf(process().revoke('shared/ann', { kind: 'token', token: shared.token }))).toBe(
+      'lease-not-found',
+    );
     expect(issuer.live()).toHaveLength(2);
     expect(issuer.calls.sessionInfo).toBe(0);
   });
@@ -128,7 +139,7 @@ describe('a caller', () => {
     async (selection) => {
       const { process, ledger } = makeWorld();
       await process().getToken('bob');
-      expect(await code(process().revoke('ann', selection))).toBe('insufficient-scope');
+      expect(await codeOf(process().revoke('ann', selection))).toBe('insufficient-scope');
       expect(await ledger.cutOffFor(1, Infinity)).toBe(0);
     },
   );
@@ -182,7 +193,7 @@ describe('state first, ThoughtSpot second', () => {
   test('a row being minted is taken from its minter, and is pending', async () => {
     const { process, issuer, clock } = makeWorld();
     issuer.mintMs = 1_000;
-    const minting = code(process().getToken('ann'));
+    const minting = codeOf(process().getToken('ann'));
     await clock.advance(100);
     expect(await process().revoke('ann')).toEqual({ revoked: 0, pending: 1 });
     expect(await clock.drive(minting)).toBe('superseded-by-revocation');
@@ -204,7 +215,7 @@ describe('state first, ThoughtSpot second', () => {
     ledger.beforeCall = (call) => {
       if (call === 'transition') throw new Failure('ledger-unavailable');
     };
-    expect(await code(process().revoke('ann'))).toBe('ledger-unavailable');
+    expect(await codeOf(process().revoke('ann'))).toBe('ledger-unavailable');
     expect(issuer.calls.revoke).toEqual([]);
   });
 
@@ -279,7 +290,7 @@ describe('an operator', () => {
       const late = { ...ledger, withDigest: async function* () {} };
       const selection = { kind: 'token', token } as const;
       const both = process({ ledger: late, issuer: { ...issuer, sessionInfo: down } });
-      expect(await code(both.revoke(asOperator(), selection))).toBe('upstream-unavailable');
+      expect(await codeOf(both.revoke(asOperator(), selection))).toBe('upstream-unavailable');
       expect(await process({ ledger: late }).revoke(asOperator(), selection)).toEqual({ revoked: 1, pending: 0 });
       expect([issuer.isLive(token), await states(world)]).toEqual([false, ['bob revoked']]);
     });
@@ -307,7 +318,7 @@ describe('an operator', () => {
     });
     const selection = { kind: 'token', token: 'from-elsewhere' } as const;
     issuer.revokeFault = () => 'down';
-    expect(await code(process().revoke(asOperator(), selection))).toBe('upstream-unavailable');
+    expect(await codeOf(process().revoke(asOperator(), selection))).toBe('upstream-unavailable');
     issuer.revokeFault = undefined;
     expect(await process().revoke(asOperator(), selection)).toEqual({ revoked: 1, pending: 0 });
     expect(issuer.live()).toEqual([]);
@@ -389,16 +400,16 @@ describe('an event', () => {
 
   test('has no leases of its own, and cannot be of the far future', async () => {
     const { process, clock } = makeWorld();
-    expect(await code(process().revoke(EVENT, { kind: 'mine' }))).toBe('invalid-request');
-    expect(await code(process().revoke(EVENT, { kind: 'all' }, clock.now() + 3_600_000))).toBe('invalid-request');
-    expect(await code(process().revoke(EVENT, { kind: 'all' }, NaN))).toBe('invalid-request');
+    expect(await codeOf(process().revoke(EVENT, { kind: 'mine' }))).toBe('invalid-request');
+    expect(await codeOf(process().revoke(EVENT, { kind: 'all' }, clock.now() + 3_600_000))).toBe('invalid-request');
+    expect(await codeOf(process().revoke(EVENT, { kind: 'all' }, NaN))).toBe('invalid-request');
   });
 });
 
 test('an orphan has nothing to revoke with: it is pending until its latest end is certainly over, then it counts as ended', async () => {
   const { process, issuer, clock } = makeWorld();
   issuer.mintFault = () => 'lost';
-  await code(process().getToken('ann'));
+  await codeOf(process().getToken('ann'));
   expect(await process().revoke(asCaller('ann'))).toEqual({ revoked: 0, pending: 1 });
   await clock.advance(440_000);
   expect(await process().revoke(asCaller('ann'))).toEqual({ revoked: 1, pending: 0 });

@@ -3,7 +3,7 @@
  * sandboxes, and the gateway in front. `npm start` is this with fixed ports; tests start it on free ones.
  */
 import type { EnvironmentVariable } from '../functions/contract/environment.ts';
-import { FUNCTIONS, pathFor, type FunctionName, type Trigger } from '../functions/contract/functions.ts';
+import { CORS_HEADERS, FUNCTIONS, pathFor, type FunctionName, type Trigger } from '../functions/contract/functions.ts';
 import { secretDocument, startLocalAws, type LocalAws } from './aws/local-aws.ts';
 import { buildFunctionSet, type FunctionLimits } from './function-set.ts';
 import {
@@ -175,18 +175,11 @@ async function start(
     routes: issuers.flatMap((of) => [...functions].flatMap(([name, local]) => routesOf(name, local, of))),
     authorizer: authorizerOf({ issuer }),
     iam: makeIamAuthorizer(Object.values(principals), Date.now),
-    // The same lists as the stack's (infra/constructs/token-api.ts).
     cors: {
       allowOrigins,
-      allowHeaders: ['authorization', 'content-type', 'accept'],
+      allowHeaders: CORS_HEADERS.sent,
       allowMethods: ['GET', 'POST'],
-      exposeHeaders: [
-        'retry-after',
-        'x-correlation-id',
-        'apigw-requestid',
-        'www-authenticate',
-        'x-amzn-remapped-www-authenticate',
-      ],
+      exposeHeaders: CORS_HEADERS.read,
       maxAgeSeconds: 3600,
     },
     pages,

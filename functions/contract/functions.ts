@@ -44,6 +44,12 @@ export interface FunctionContract {
 /** Of an issuer: a part of the path of its routes. */
 export const ISSUER_NAME = /^[a-z][a-z0-9-]{0,31}$/;
 
+/** Headers that pages of other origins may send to the API, and read in its answers. */
+export const CORS_HEADERS = {
+  sent: ['authorization', 'content-type', 'accept'],
+  read: ['retry-after', 'x-correlation-id', 'apigw-requestid', 'www-authenticate', 'x-amzn-remapped-www-authenticate'],
+};
+
 /** Where a route is for the callers of an issuer: at the root for the first one, which has no name. */
 export const pathFor = (path: string, issuer?: string): string => (issuer === undefined ? path : `/i/${issuer}${path}`);
 

@@ -27,14 +27,14 @@ const issuer = z.strictObject({
 export type IssuerSettings = Readonly<z.infer<typeof issuer>>;
 
 /** The first has no name. A route, and an `iss`, is of one issuer only. */
-const areTold = (all: readonly IssuerSettings[]) =>
+const areDistinct = (all: readonly IssuerSettings[]) =>
   all[0]?.name === undefined &&
   new Set(all.flatMap(({ name, url }) => [name, discoveryOf(url)])).size === 2 * all.length;
 
 /** The issuers that a JSON text lists; undefined if it lists none, or if anything in it is not as it must be. */
 export function parseIssuers(json: string): readonly IssuerSettings[] | undefined {
   try {
-    return z.array(issuer).check(z.minLength(1), z.refine(areTold)).parse(JSON.parse(json));
+    return z.array(issuer).check(z.minLength(1), z.refine(areDistinct)).parse(JSON.parse(json));
   } catch {
     return undefined;
   }

@@ -16,7 +16,7 @@ import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations
 import { Certificate } from 'aws-cdk-lib/aws-certificatemanager';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
-import { FUNCTIONS, pathFor } from '../../functions/contract/functions.ts';
+import { CORS_HEADERS, FUNCTIONS, pathFor } from '../../functions/contract/functions.ts';
 import type { Trigger } from '../../functions/contract/functions.ts';
 import type { Environment } from '../environments/environment.ts';
 import type { BrokerFunction } from './broker-function.ts';
@@ -70,14 +70,8 @@ export class TokenApi extends Construct {
       corsPreflight: {
         allowOrigins: [...allowedOrigins],
         allowMethods: [CorsHttpMethod.GET, CorsHttpMethod.POST],
-        allowHeaders: ['authorization', 'content-type', 'accept', ...(environment.allowedHeaders ?? [])],
-        exposeHeaders: [
-          'retry-after',
-          'x-correlation-id',
-          'apigw-requestid',
-          'www-authenticate',
-          'x-amzn-remapped-www-authenticate',
-        ],
+        allowHeaders: [...CORS_HEADERS.sent, ...(environment.allowedHeaders ?? [])],
+        exposeHeaders: CORS_HEADERS.read,
         maxAge: Duration.hours(1),
       },
     });

@@ -111,6 +111,8 @@ module.exports = {
       '^infra/bundles\\.ts$',
       // One name and one region for an environment, whichever command asks.
       '^infra/deployed-stack\\.ts$',
+      // One way to sign for an operator's route.
+      '^infra/signed-fetch\\.ts$',
     ]),
     only('simulator-is-an-independent-oracle', '^local/thoughtspot/', ['^local/thoughtspot/']),
     only('client-stands-alone', '^client/', ['^client/']),

@@ -29,7 +29,7 @@ export interface Setup {
   readonly policy: CheckedPolicy;
   /** Environment variables of a function that works against this setup. */
   variables(name: FunctionName): Record<string, string>;
-  /** A request of a person, as the gateway hands it to gettoken. */
+  /** A request of a person, or of carol of another tenant, as the gateway hands it to gettoken. */
   requestOf(person: string, body?: object): ReturnType<typeof httpEvent>;
   /** Starts today's server against this setup. */
   peer(): Promise<Peer>;
@@ -74,7 +74,9 @@ export async function startSetup(
     functionVariables(name, backing, { POLICY_FILE, POLICY_VERSION: policy.digest });
   const credentials = { AWS_REGION: REGION, AWS_ACCESS_KEY_ID: 'local', AWS_SECRET_ACCESS_KEY: 'local' };
   Object.assign(process.env, variables('gettoken'), credentials);
-  const signed = names.map(async (name) => [name, await issuer.accessToken(name, { exp: 4_000_000_000 })] as const);
+  const signed = [...names, 'carol'].map(
+    async (name) => [name, await issuer.accessToken(name, { exp: 4_000_000_000 })] as const,
+  );
   const jwts = new Map(await Promise.all(signed));
   const peers: Peer[] = [];
   return {

@@ -4,6 +4,7 @@ import { runInNewContext } from 'node:vm';
 import { startLocalBroker } from '../local/local-broker.ts';
 import { EVENT, makeWorld, type World } from '../test/support/broker-world.ts';
 import { crowd } from '../test/support/crowd.ts';
+import { demoPolicyWith, HIGHEST_LIMITS } from '../test/support/raised-limits.ts';
 import type { Benchmark, Context, Result } from './benchmark.ts';
 import { operatorEvent } from '../local/operator/operator-event.ts';
 
@@ -25,6 +26,7 @@ async function paceAt(budget: number, rows: number): Promise<Pace> {
   const { names, users, cluster } = crowd(rows);
   const broker = await startLocalBroker({
     sweepEveryMs: null,
+    policy: demoPolicyWith(HIGHEST_LIMITS),
     users,
     simulator: { cluster },
     variables: { SWEEP_RATE: String(budget) },

@@ -35,7 +35,7 @@ export async function selectLeases(
 ): Promise<Selected> {
   switch (selection.kind) {
     case 'mine':
-      if (revoker.kind !== 'caller') throw new Failure('invalid-request', { reason: 'only a caller has leases' });
+      if (revoker.kind !== 'caller') throw new Failure('invalid-request', { reason: 'an event has no leases' });
       return { leases: ownLeases(world, revoker.caller, deadline) };
     case 'lease':
       return { leases: [await leaseFor(world, revoker, selection.leaseId, deadline)] };

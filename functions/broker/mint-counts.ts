@@ -1,5 +1,5 @@
 /** The port of what counts against limits (mint-limits.ts): a part of the ledger. Times are epoch ms. */
-import type { CallerId } from './lease.ts';
+import type { CallerId, Lease } from './lease.ts';
 
 /** How much of what all share a caller and an org may use up. */
 export interface Limits {
@@ -27,6 +27,12 @@ export interface Standing {
   readonly ring: Ring;
   /** The org's mints, by number of their span of time. */
   readonly orgMints: ReadonlyMap<number, number>;
+}
+
+/** What is read again after a live write: the row, if it is there, and the highest cut-off of its org. */
+export interface Rechecked {
+  readonly lease: Lease | undefined;
+  readonly cutOff: number;
 }
 
 export interface MintCounts {

@@ -7,7 +7,7 @@ import type { Scope } from '../contract/functions.ts';
 import type { SignalName } from '../contract/signals.ts';
 import type { FieldError, Failure } from './failure.ts';
 import type { CallerId, Issuance, Lease, LeaseKey, LeaseState } from './lease.ts';
-import type { Limits, MintCounts } from './mint-counts.ts';
+import type { Limits, MintCounts, Rechecked } from './mint-counts.ts';
 
 // --- time, chance, digests -------------------------------------------------------------------------------------------
 
@@ -352,10 +352,7 @@ export interface TokenLedger extends MintCounts {
   /** The cut-offs that cover an org: `all` and its own. One read. Returns the highest `before`, 0 if none. */
   cutOffFor(orgId: number, deadline: number): Promise<number>;
   /** A row as it is now, with the highest cut-off that covers its org. One read. */
-  recheck(
-    row: LeaseKey & Pick<Lease, 'orgId'>,
-    deadline: number,
-  ): Promise<{ readonly lease: Lease | undefined; readonly cutOff: number }>;
+  recheck(row: Pick<Lease, keyof LeaseKey | 'orgId'>, deadline: number): Promise<Rechecked>;
   /**
    * Raises a cut-off; writing the same or an older one changes nothing, unless `always`: then it becomes newer than the one
    * that there is.
@@ -400,9 +397,7 @@ export interface AuditEvent {
     | 'orphan'
     | 'expire';
   readonly caller?: CallerId | Omit<AwsCaller, 'scopes'>;
-  readonly lease?: Pick<Lease, 'leaseId' | 'generation' | 'orgId' | 'kind' | 'state'> & {
-    readonly tokenDigest?: string;
-  };
+  readonly lease?: Pick<Lease, 'leaseId' | 'generation' | 'orgId' | 'kind' | 'state' | 'tokenDigest'>;
   readonly user?: string;
   readonly rule?: string;
   readonly grant?: string;
@@ -422,11 +417,9 @@ export interface Signals {
 }
 
 /** Diagnostics for operators; fields are redacted by the logger. */
-export interface Log {
-  info(message: string, fields?: Readonly<Record<string, unknown>>): void;
-  warn(message: string, fields?: Readonly<Record<string, unknown>>): void;
-  error(message: string, fields?: Readonly<Record<string, unknown>>): void;
-}
+export type Log = Readonly<
+  Record<'info' | 'warn' | 'error', (message: string, fields?: Readonly<Record<string, unknown>>) => void>
+>;
 
 // --- all of it -------------------------------------------------------------------------------------------------------
 

@@ -45,7 +45,7 @@ const HOUR_MS = 3_600_000;
 /** Callers with different deadlines share a load, so it has its own limit. */
 const LOAD_TIMEOUT_MS = 5_000;
 /**
- * A load that failed is not tried again for this many times as long as it took. So rows whose key cannot be had take at
+ * To open a token: a load that failed is not tried again for this many times as long as it took. So rows whose key cannot be had take at
  * most a fifth of a sweep's time, however slowly KMS refuses.
  */
 const COOL_DOWN = 4;
@@ -78,7 +78,7 @@ export function makeDataKeys(options: DataKeysOptions): DataKeys {
   });
 
   /** From memory, or by the one load under way. Of a failed load only its failure is kept, for the cool-down. */
-  function loadedBy(load: Load<KeyObject>): Load<KeyObject> {
+  function loadedBy(load: Load<KeyObject>, coolDown: number): Load<KeyObject> {
     const loads = new Map<string, Promise<KeyObject>>();
     const failures = new Map<string, { readonly error: unknown; readonly until: number }>();
 
@@ -91,7 +91,7 @@ export function makeDataKeys(options: DataKeysOptions): DataKeys {
         return await load(name, startedAt + LOAD_TIMEOUT_MS);
       } catch (error) {
         const now = clock.now();
-        failures.set(name.sk, { error, until: now + COOL_DOWN * (now - startedAt) });
+        failures.set(name.sk, { error, until: now + coolDown * (now - startedAt) });
         throw error;
       }
     }
@@ -142,8 +142,8 @@ export function makeDataKeys(options: DataKeysOptions): DataKeys {
     return mustFind(name, deadline);
   };
 
-  const finding = loadedBy(mustFind);
-  const making = makes ? loadedBy(findOrMake) : finding;
+  const finding = loadedBy(mustFind, COOL_DOWN);
+  const making = makes ? loadedBy(findOrMake, 0) : finding;
 
   async function current(deadline: number) {
     const hour = Math.floor(clock.now() / HOUR_MS);

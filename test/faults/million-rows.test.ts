@@ -84,7 +84,7 @@ test(`${ROWS} rows past their end are closed without a call to ThoughtSpot`, asy
   const world = makeWorld({ shards: 16 });
   const { clock, ledger, issuer, process: broker } = world;
   await fill(world);
-  await clock.advance(3_600_000);
+  await clock.advance(3_660_000);
   const peak = await peakOf(world, async () => {
     const tally = await clock.drive(broker().sweep());
     expect(tally).toMatchObject({ due: ROWS, expired: ROWS, unfinished: false, oldestDueAgeMs: 0 });

@@ -147,7 +147,7 @@ test('a secret that does not exist is 500 misconfigured, with its name in the lo
     expect({ status: answer.status, code: answer.code }).toEqual({ status: 500, code: 'misconfigured' });
     expect(answer.text).not.toMatch(/secret/i);
     expect(other.output.text()).toContain('does not exist');
-    expect([watching.liveTokens(), await watching.statesOf('alice')]).toEqual([[], []]);
+    expect([watching.liveTokens(), await watching.statesOf('alice')]).toEqual([[], ['failed']]);
     expect(await watching.leaks()).toEqual([]);
   } finally {
     await other.close();

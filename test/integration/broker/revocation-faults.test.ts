@@ -36,6 +36,8 @@ test('an outage of twice the validity: accepted at once, tried again, never give
     expect(await seen.ask('alice', '/revoketoken')).toMatchObject(pending);
     await broker.sweep();
     expect(await seen.statesOf('alice')).toEqual(['revoking']);
+    // A row is closed a minute after the end of its token.
+    seen.shiftClocks(60_000);
     await until(issuedAt + 8_000);
     await broker.sweep();
     expect(await seen.statesOf('alice')).toEqual(['expired']);

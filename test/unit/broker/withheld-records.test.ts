@@ -119,7 +119,7 @@ describe('a token that is withheld', () => {
   });
 
   test('by a bug is reported so, and the bug is thrown', async () => {
-    const { audit, issuer, ledger, process } = makeWorld();
+    const { audit, ledger, process } = makeWorld();
     ledger.beforeCall = (call) => {
       if (call === 'recheck') throw new RangeError('a bug');
     };

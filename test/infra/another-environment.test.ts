@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { knownEnvironments } from '../../infra/environment-list.ts';
 
 /** "To add an environment, copy a file": a copy of the project with one more environment, and nothing else edited. */
 const root = path.join(import.meta.dirname, '..', '..');
@@ -17,7 +18,7 @@ const npm = (script: string, args: readonly string[] = [], more: Record<string, 
   });
 
 beforeAll(() => {
-  const left = ['node_modules', '.git', '.cache', 'cdk.out', 'bench'];
+  const left = ['node_modules', '.git', '.cache', 'cdk.out', 'assemblies', 'bench'];
   for (const name of readdirSync(root).filter((one) => !left.includes(one)))
     cpSync(path.join(root, name), path.join(copy, name), { recursive: true });
   symlinkSync(path.join(root, 'node_modules'), path.join(copy, 'node_modules'));
@@ -27,7 +28,8 @@ beforeAll(() => {
 afterAll(() => rmSync(copy, { recursive: true, force: true }));
 
 test('the workflows get it in their lists', () => {
-  expect(npm('environments')).toBe('names=["dev","prod","qa","staging"]\n');
+  const names = [...new Set([...knownEnvironments(), 'qa'])].sort();
+  expect(npm('environments')).toBe(`names=${JSON.stringify(names)}\n`);
 });
 
 test('it is assembled where it has a target, one that has none is left out, and the rest is told by purpose', () => {
@@ -53,8 +55,10 @@ test.each(['', '[]', '{"qa":{"account":"1"}}'])(
   },
 );
 
-test('the tests of workflows and commands hold with it as they are', () => {
-  const args = ['jest', 'test/infra/documents.test.ts', '-t', 'workflow|what is deployed', '--maxWorkers=1'];
+test('the tests of workflows, commands and policies hold with it as they are', () => {
+  const files = ['documents', 'commands', 'environment', 'policy/cli'].map((name) => `test/infra/${name}.test.ts`);
+  const which = 'workflow|what is deployed|unknown environment|policies of every environment';
+  const args = ['jest', ...files, '-t', which, '--maxWorkers=1'];
   const { stderr, status } = spawnSync('npx', args, { cwd: copy, encoding: 'utf8', env });
   expect(stderr).toMatch(/Tests: .*\d+ passed/);
   expect(status).toBe(0);

@@ -29,7 +29,7 @@ test('without an account, deploy uses that of the credentials and says so', () =
 });
 
 test.each([
-  ['an unknown environment lists the known ones', ['synth', 'qa'], `Known: ${knownEnvironments().join(', ')}`],
+  ['an unknown environment lists the known ones', ['synth', 'no-such'], `Known: ${knownEnvironments().join(', ')}`],
   ['an unknown command shows the usage', ['explode', 'dev'], 'Usage: npm run bootstrap|synth|diff|deploy|destroy'],
   ['synth without an account says how to name one', ['synth', 'dev'], 'account: is missing'],
 ])('%s', (_name, argv, expected) => {
@@ -124,7 +124,10 @@ describe('the region', () => {
 });
 
 describe('an assembly', () => {
-  const { assembly } = synthesizedEnvironments().find(({ name }) => name === 'dev') ?? { assembly: '' };
+  let assembly = '';
+  beforeAll(() => {
+    assembly = synthesizedEnvironments().find(({ name }) => name === 'dev')?.assembly ?? '';
+  });
   const ask = (...argv: string[]) => parseRequest([...argv, '--assembly', assembly], {});
 
   test.each(['diff', 'deploy'])('is what %s takes, for its own account and region; nothing is built', (command) => {

@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { createServer } from 'node:http';
 import type { RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { knownEnvironments } from '../../infra/environment-list.ts';
 import { startLocalBroker, type LocalBroker } from '../../local/local-broker.ts';
 import type { Simulator } from '../../local/thoughtspot/simulator.ts';
 import { leaksIn } from '../support/canaries.ts';
@@ -280,7 +281,7 @@ describe('usage', () => {
   test.each([
     ['no target', [], 'Nothing to examine'],
     ['an unknown option', ['--hsot', 'x'], '--hsot'],
-    ['an unknown environment', ['--env', 'qa'], 'Known: dev, prod, staging'],
+    ['an unknown environment', ['--env', 'no-such'], `Known: ${knownEnvironments().join(', ')}`],
     ['a host without TLS', ['--host', 'http://acme.thoughtspot.cloud'], '--host is an origin'],
     [
       'an unknown dialect',

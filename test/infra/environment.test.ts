@@ -36,8 +36,9 @@ test.each(knownEnvironments())('the environment %s and its policy are sound', (n
 });
 
 test('an unknown environment is answered with the known ones', () => {
-  expect(() => loadEnvironment('prd', target)).toThrow('Unknown environment prd. Known: dev, prod, staging.');
-  expect(() => loadEnvironment(undefined, target)).toThrow('No environment named. Known: dev, prod, staging.');
+  const known = `Known: ${knownEnvironments().join(', ')}.`;
+  expect(() => loadEnvironment('prd', target)).toThrow(`Unknown environment prd. ${known}`);
+  expect(() => loadEnvironment(undefined, target)).toThrow(`No environment named. ${known}`);
 });
 
 const schedule = { name: 'nightly', expression: 'cron(0 20 * * ? *)', timeZone: 'UTC', select: { all: true } };

@@ -6,10 +6,14 @@ import { PROJECT_ROOT } from './bundles.ts';
 import { loadEnvironment } from './environment-files.ts';
 import { knownEnvironments } from './environment-list.ts';
 
-/**
- * `npm run assemble -- <folder>`: synthesizes every environment that has a target (AWS_TARGETS) into `<folder>/<name>.tar`. Prints
- * as outputs of a job on GitHub which environments these are, by purpose.
- */
+const USAGE = `npm run assemble -- [<folder>]   (assemblies)
+
+Synthesizes every environment that has a target into <folder>/<environment>.tar, for deploy -- --assembly. Prints which ones
+these are, by purpose, as outputs of a job on GitHub.
+
+AWS_TARGETS   account and region of each: {"<environment>":{"account":"<12 digits>","region":"<region>"}}
+--help        this text`;
+
 const PURPOSES = ['development', 'staging', 'production'] as const;
 const targets = z.record(z.string(), z.strictObject({ account: z.string(), region: z.string() }));
 
@@ -49,7 +53,10 @@ function run(program: string, args: readonly string[]): void {
 }
 
 try {
-  assemble(process.argv[2] ?? 'assemblies', process.env);
+  const [folder = 'assemblies'] = process.argv.slice(2);
+  if (folder === '--help') console.log(USAGE);
+  else if (folder.startsWith('-')) throw new Error(`Unknown option ${folder}.\n\n${USAGE}`);
+  else assemble(folder, process.env);
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;

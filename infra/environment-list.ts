@@ -15,4 +15,7 @@ export function knownEnvironments(folder = ENVIRONMENTS_FOLDER): string[] {
     .sort();
 }
 
-if (process.argv[1] === import.meta.filename) console.log(`names=${JSON.stringify(knownEnvironments())}`);
+const USAGE = `npm run environments   prints the names of all environments, as an output of a job on GitHub`;
+
+if (process.argv[1] === import.meta.filename)
+  console.log(process.argv.includes('--help') ? USAGE : `names=${JSON.stringify(knownEnvironments())}`);

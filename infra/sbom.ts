@@ -80,8 +80,15 @@ function componentOf(
   return component;
 }
 
-/** `npm run sbom`: bundles every function and prints its bill of materials. SOURCE_DATE_EPOCH becomes its timestamp. */
+const USAGE = `npm run sbom
+
+Bundles every function and prints the bill of materials of what is in the bundles: CycloneDX 1.6, as JSON.
+
+SOURCE_DATE_EPOCH   its timestamp, seconds since 1970; without it, it has none
+--help              this text`;
+
 async function main(): Promise<void> {
+  if (process.argv.includes('--help')) return console.log(USAGE);
   const folder = mkdtempSync(path.join(os.tmpdir(), 'sbom-'));
   try {
     const metafile = await bundleFiles(

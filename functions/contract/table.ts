@@ -1,7 +1,6 @@
 /**
- * The ledger's table, except for its name: the stack, the local setup and the tests create it from this, and the ledger
- * reads and writes with these names. One table for leases, cut-offs and data keys; functions/ledger/item.ts documents
- * the rows. Attributes outside keys need no definition in DynamoDB.
+ * The ledger's table, except for its name: stack, local setup and tests create it from this, and the ledger reads and writes
+ * with these names. functions/ledger/item.ts documents the rows.
  */
 export interface KeyAttribute {
   readonly name: string;
@@ -32,7 +31,7 @@ export const LEDGER_TABLE = {
   timeToLive: 'retention',
   indexes: {
     /**
-     * Sparse: rows that the sweep must process, oldest first within a shard. ALL, so that a new attribute of a lease
+     * Sparse: rows that the sweep must process, oldest first within a shard, blocks in shards of their own. ALL, so that a new attribute of a lease
      * never needs a new index; the token in it is sealed as in the table.
      */
     due: {
@@ -47,6 +46,13 @@ export const LEDGER_TABLE = {
       name: 'caller',
       scope: 'global',
       partitionKey: { name: 'callerDigest', type: 'S' },
+      projection: 'KEYS_ONLY',
+    },
+    /** Sparse: the same by the session at the issuer, where its tokens name one (`sessionClaim`). */
+    session: {
+      name: 'session',
+      scope: 'global',
+      partitionKey: { name: 'sessionDigest', type: 'S' },
       projection: 'KEYS_ONLY',
     },
     /** Sparse: rows that have had a token, by its digest, finished ones too. What it finds is read again from the table. */

@@ -5,10 +5,9 @@ import { readConfig, readTelemetryConfig, type Config } from './config.ts';
 import { clock } from './system.ts';
 
 /**
- * Starts a function: telemetry first, so that every later failure is reported; then `wire`, begun while Lambda still
- * initialises and awaited by the first invocation. A sandbox that is set up wrongly does not crash (Lambda would restart
- * it over and over, and the caller would see nothing of ours): every invocation fails with the reason. `ready` gives what
- * `wire` returned; after a failure the next call wires again.
+ * Starts a function: telemetry first, so that every later failure is reported; then `wire`, begun while Lambda initialises
+ * and awaited by the first invocation. `ready` gives what `wire` returned. A failure does not crash the sandbox, which Lambda
+ * would only restart: the invocation fails with the reason, and the next one wires again.
  */
 export function start<F extends FunctionName, App>(
   name: F,
@@ -44,9 +43,8 @@ export type Warmable = { readonly warm: (deadline: number) => Promise<unknown> }
 const WARM_UP_MS = 5_000;
 
 /**
- * Begins work that the first request will need (the secret, the data key, a connection), all at once, in the part of a
- * cold start that Lambda gives full CPU. Nobody waits for it: a request asks the same sources and shares what is under
- * way, and what failed here fails there with its proper code.
+ * Begins what the first request will need, all at once, while a cold start has full CPU. Nobody waits for it: a request shares
+ * what is under way, and what failed here fails there with its proper code.
  */
 export function warmUp({ log }: Telemetry, ...parts: readonly Warmable[]): void {
   const deadline = clock.now() + WARM_UP_MS;

@@ -34,7 +34,7 @@ export interface Permission {
 
 interface Resource {
   readonly Type: string;
-  readonly Properties?: Readonly<Record<string, unknown>>;
+  readonly Properties?: Readonly<Record<string, unknown>> | undefined;
 }
 /** Types with a policy of their own: the property that has it, and what it says of `*`: another resource, or itself. */
 const OF_RESOURCES: Readonly<Record<string, readonly [document: string, resource?: string]>> = {

@@ -3,7 +3,7 @@ import type { Browser, Page } from 'playwright-core';
 import { personOf } from '../../functions/broker/lease.ts';
 import { PROBLEMS } from '../../functions/contract/problems.ts';
 import { startLocalBroker, type LocalBroker } from '../../local/local-broker.ts';
-import { launchBrowser } from '../support/browser.ts';
+import { launchBrowser, openContext } from '../support/browser.ts';
 
 let broker: LocalBroker;
 let browser: Browser;
@@ -19,7 +19,7 @@ afterAll(async () => {
   await broker.close();
 });
 beforeEach(async () => {
-  page = await (await browser.newContext({ viewport: { width: 1440, height: 1000 } })).newPage();
+  page = await (await openContext(browser, { viewport: { width: 1440, height: 1000 } })).newPage();
   page.on('console', (message) => said.push(message.text()));
   page.on('request', (request) => said.push(request.url()));
   page.on('dialog', (dialog) => {

@@ -43,10 +43,7 @@ export interface Bundles {
   readonly policyDigest: string;
 }
 
-/**
- * One folder per function with its bundle and the policy, ready to run in a local sandbox. Built without
- * Docker and without the network. Rejects as `bundleFiles` does, or as what bundles in its place.
- */
+/** One folder per function with its bundle and the policy, for a local sandbox. Rejects as what bundles. */
 export async function bundleFunctions(
   folder: string,
   policy: Pick<CheckedPolicy, 'text' | 'digest'>,

@@ -116,7 +116,7 @@ export function refusalOf(blocks: readonly Block[], issuedAt: number, now: numbe
   const suspended = blocks.filter(isSuspended);
   const named = (those: readonly Block[]) => `by a block on the ${those.map(({ scope }) => scope.kind).join(', ')}`;
   if (suspended.length > 0) return new Failure('suspended', { reason: `suspended ${named(suspended)}` });
-  const signedOut = blocks.filter((block) => issuedAt <= (block.signedOut ?? 0));
+  const signedOut = blocks.filter((block) => issuedAt <= (block.signedOut ?? -Infinity));
   if (signedOut.length === 0) return undefined;
   const last = Math.max(...signedOut.map((block) => block.signedOut ?? 0));
   // `iat` has whole seconds.

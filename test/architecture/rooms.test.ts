@@ -18,7 +18,7 @@ const BUDGETS: Readonly<Record<string, number>> = {
   'functions/probe': 300,
   'functions/wiring': 300,
   functions: 10_150,
-  local: 7_800,
+  local: 7_950,
   infra: 7_450,
   client: 1_200,
 };

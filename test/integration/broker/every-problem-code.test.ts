@@ -136,7 +136,7 @@ const PROVOKE: Record<ProblemCode, () => Promise<Answered>> = {
     const user = somebody();
     const { asked, release } = await heldMint(user);
     // The revocation itself calls nobody: there is no token in the row yet.
-    await broker.invoke('operator', operatorEvent('POST', '/leases/revoke', { userName: user }));
+    await broker.invoke('operator', operatorEvent('POST', '/leases/revoke', { userName: user, keepSignIn: true }));
     release();
     return asked;
   },

@@ -174,6 +174,15 @@ export function developmentSteps(world: World): readonly Step[] {
       },
     },
     {
+      name: 'schedules: when they run, and one of them now',
+      work: async () => {
+        const here = ['prod', NAME] as const;
+        expectEnd(await page('npm run schedules -- next --env prod', [here]), 0, 'minutely: rate(1 minute)');
+        const fire = 'npm run schedules -- fire <name> --env prod';
+        expectEnd(await page(fire, [here, ['<name>', 'minutely']]), 0, '"selected":0');
+      },
+    },
+    {
       name: 'the sweep runs by its schedule',
       work: async () => {
         const group = `/aws/lambda/${STACK}-sweep`;

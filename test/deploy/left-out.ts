@@ -64,7 +64,7 @@ export const LEFT_OUT: readonly LeftOut[] = [
   {
     what: 'a revocation by its own schedule',
     reason: '<aws.scheduler.scheduled-time> reaches the function as it stands, which refuses it as no time',
-    coveredBy: 'accept: a scheduled revocation revokes; here: the sweep runs by its schedule; test/infra/laws.test.ts',
+    coveredBy: 'here: accept, schedules -- fire, and the sweep, which runs by its schedule; test/infra/laws.test.ts',
   },
   {
     what: 'names that are taken',

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { build } from 'esbuild';
 import type { Metafile } from 'esbuild';
@@ -10,7 +10,19 @@ import type { CheckedPolicy } from './policy/check.ts';
 export const PROJECT_ROOT = path.join(import.meta.dirname, '..');
 
 /**
- * Builds each file (a path from the project's root) with its imports into `<folder>/<name>/index.cjs`. One run for all reads
+ * What Lambda loads: an ES module, because its init phase, with full CPU, lasts as long as the module awaits something,
+ * and with a CommonJS file only until `require` returns. `initialised` never rejects and ends within a second
+ * (functions/wiring/start.ts). By `require`, since `import` would first search the whole bundle for the names of its exports.
+ */
+const ENTRY_FILE = 'index.mjs';
+const ENTRY_TEXT = `import { createRequire } from 'node:module';
+const { handler, initialised } = createRequire(import.meta.url)('./${BUNDLE_FILE}');
+await initialised;
+export { handler };
+`;
+
+/**
+ * Builds each file (a path from the project's root) with its imports into `<folder>/<name>/main.cjs`. One run for all reads
  * a shared module once, and writes the same bytes as a run for each, wherever it is started. The result says which module
  * brought how many bytes. Rejects with esbuild's BuildFailure, which names file and line.
  */
@@ -28,9 +40,27 @@ export async function bundleFiles(entries: Readonly<Record<string, string>>, fol
   return metafile;
 }
 
-/** Builds every function into `<folder>/<name>`. Rejects as `bundleFiles` does. */
+/**
+ * Builds every function into `<folder>/<name>`, and removes what else is in there, since all of it would be deployed.
+ * Result and failures are those of `bundleFiles`.
+ */
+export async function buildFunctions(folder: string): Promise<Metafile> {
+  const metafile = await bundleFiles(
+    Object.fromEntries(FUNCTION_NAMES.map((name) => [name, FUNCTIONS[name].entry])),
+    folder,
+  );
+  for (const name of FUNCTION_NAMES) {
+    const own = path.join(folder, name);
+    for (const file of await readdir(own))
+      if (file !== BUNDLE_FILE) await rm(path.join(own, file), { recursive: true, force: true });
+    await writeFile(path.join(own, ENTRY_FILE), ENTRY_TEXT);
+  }
+  return metafile;
+}
+
+/** As `buildFunctions`; resolves to the folder. */
 export async function bundleAll(folder: string): Promise<string> {
-  await bundleFiles(Object.fromEntries(FUNCTION_NAMES.map((name) => [name, FUNCTIONS[name].entry])), folder);
+  await buildFunctions(folder);
   return folder;
 }
 

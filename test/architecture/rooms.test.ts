@@ -16,7 +16,7 @@ const BUDGETS: Readonly<Record<string, number>> = {
   'functions/http': 900,
   'functions/telemetry': 320,
   'functions/probe': 300,
-  'functions/wiring': 300,
+  'functions/wiring': 310,
   functions: 9_600,
   local: 7_700,
   infra: 7_400,

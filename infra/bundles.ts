@@ -1,7 +1,7 @@
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { build } from 'esbuild';
-import type { Metafile } from 'esbuild';
+import type { Metafile, Plugin } from 'esbuild';
 import { BUNDLE_FILE, BUNDLE_OPTIONS, POLICY_FILE_NAME } from '../functions/contract/bundle.ts';
 import { FUNCTION_NAMES, FUNCTIONS } from '../functions/contract/functions.ts';
 import type { FunctionName } from '../functions/contract/functions.ts';
@@ -22,6 +22,19 @@ export { handler };
 `;
 
 /**
+ * A module that the bundle has in name only, since something loads it at once and nothing ever calls it: undici's HTTP/2
+ * client, and with it `node:http2`. The pool is told to speak HTTP/1.1 only.
+ */
+const STUBBED = /[\\/]undici[\\/]lib[\\/]dispatcher[\\/]client-h2\.js$/;
+const stubs: Plugin = {
+  name: 'stubs',
+  setup: (building) =>
+    building.onLoad({ filter: STUBBED }, ({ path: file }) => ({
+      contents: `module.exports = () => { throw new Error('${path.basename(file)} is not in the bundle'); };`,
+    })),
+};
+
+/**
  * Builds each file (a path from the project's root) with its imports into `<folder>/<name>/main.cjs`. One run for all reads
  * a shared module once, and writes the same bytes as a run for each, wherever it is started. The result says which module
  * brought how many bytes. Rejects with esbuild's BuildFailure, which names file and line.
@@ -35,6 +48,7 @@ export async function bundleFiles(entries: Readonly<Record<string, string>>, fol
     entryPoints: Object.fromEntries(Object.entries(entries).map(([name, file]) => [`${name}/${stem}`, file])),
     outdir: path.resolve(folder),
     outExtension: { '.js': extension },
+    plugins: [stubs],
     metafile: true,
   });
   return metafile;

@@ -2,6 +2,10 @@
 const external: string[] = [
   /** undici's parser for machines without SIMD, 72 kB. */
   '../llhttp/llhttp-wasm.js',
+  /** undici's bodies of forms and its parts of the fetch standard, 61 kB: we send text. */
+  '../web/fetch/body.js',
+  '../web/fetch/formdata',
+  '../web/webidl',
   /** The AWS SDK loads it on demand for operations that stream events; with it esbuild would wrap 158 modules. */
   '@smithy/core/event-streams',
 ];

@@ -9,8 +9,15 @@ import type { Target } from './environments/environment.ts';
 export const CODE_HASHES = 'CodeHashes';
 
 const manifest = z.object({ artifacts: z.record(z.string(), z.looseObject({ environment: z.string().optional() })) });
+const resources = z.looseObject({
+  Type: z.string(),
+  Properties: z.record(z.string(), z.unknown()).optional(),
+});
 const hashes = z.record(z.string(), z.string());
-const template = z.object({ Outputs: z.object({ [CODE_HASHES]: z.object({ Value: z.string() }) }) });
+const template = z.object({
+  Resources: z.record(z.string(), resources),
+  Outputs: z.object({ [CODE_HASHES]: z.object({ Value: z.string() }) }),
+});
 
 /** The account and region that an assembly was built for. Throws if it is none of this environment. */
 export function targetOf(assembly: string, environment: string): Required<Target> {
@@ -22,11 +29,15 @@ export function targetOf(assembly: string, environment: string): Required<Target
   return { account, region };
 }
 
+/** The template of an environment in an assembly. Throws if the assembly is none of this environment. */
+export function templateOf(assembly: string, environment: string): z.infer<typeof template> {
+  targetOf(assembly, environment);
+  return template.parse(read(assembly, `${stackName(environment)}.template.json`));
+}
+
 /** The hash of each function's code (CodeSha256 in Lambda) in an assembly. Throws if it is none of this environment. */
 export function builtHashes(assembly: string, environment: string): Readonly<Record<string, string>> {
-  targetOf(assembly, environment);
-  const { Outputs } = template.parse(read(assembly, `${stackName(environment)}.template.json`));
-  return parseHashes(Outputs[CODE_HASHES].Value);
+  return parseHashes(templateOf(assembly, environment).Outputs[CODE_HASHES].Value);
 }
 
 /** The hashes in the output of a stack. */

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { FUNCTION_NAMES, FUNCTIONS } from '../../functions/contract/functions.ts';
 import type { FunctionContract, FunctionName } from '../../functions/contract/functions.ts';
 import { LEDGER_TABLE } from '../../functions/contract/table.ts';
@@ -50,6 +51,19 @@ function parts(synthesized: Synthesized) {
 test('only gettoken may read the credential: nothing else presents it, in either dialect', () => {
   expect(SECRET_READERS).toEqual(['gettoken']);
 });
+
+/** What docs/threat-model.md says of a function that is compromised: its row of the blast radius. */
+function blastRadius(name: FunctionName): string {
+  const page = readFileSync('docs/threat-model.md', 'utf8');
+  const rows =
+    page
+      .split('## Blast radius')[1]
+      ?.split('\n')
+      .filter((line) => /^\| [^|]*compromised/.test(line)) ?? [];
+  const own = rows.filter((row) => new RegExp(`^\\| [^|]*\\b${name}\\b[^|]*compromised`).test(row));
+  expect(own).toHaveLength(1);
+  return own[0]?.split('|')[2] ?? '';
+}
 
 describe.each(environments)('least privilege in $name', (synthesized) => {
   const part = parts(synthesized);
@@ -137,6 +151,21 @@ describe.each(environments)('least privilege in $name', (synthesized) => {
       ['logs:DeleteLogGroup', `arn:aws:logs:${REGION}:111122223333:log-group:any`],
     ];
     expect(denied.filter(([action, resource, context]) => may(name, action, resource, context))).toEqual([]);
+  });
+
+  test.each(FUNCTION_NAMES)('if %s is compromised, the blast radius is what the threat model says', (name) => {
+    const said = blastRadius(name);
+    expect({
+      secret: /use the secret key/.test(said),
+      seal: /open every sealed token/.test(said),
+      rows: /(?<!cannot )change rows/.test(said),
+      prober: /use its client at the issuer/.test(said),
+    }).toEqual({
+      secret: may(name, 'secretsmanager:GetSecretValue', part.secret),
+      seal: may(name, 'kms:Decrypt', part.sealKey, part.sealContext),
+      rows: may(name, 'dynamodb:PutItem', part.table) || may(name, 'dynamodb:UpdateItem', part.table),
+      prober: may(name, 'secretsmanager:GetSecretValue', part.proberSecret),
+    });
   });
 
   test('in a VPC every function has the network actions of AWSLambdaVPCAccessExecutionRole, and otherwise none', () => {

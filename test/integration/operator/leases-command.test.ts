@@ -1,4 +1,6 @@
 import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Principal } from '../../../local/gateway/iam.ts';
 import { startLocalBroker, type LocalBroker } from '../../../local/local-broker.ts';
@@ -11,18 +13,26 @@ const root = join(import.meta.dirname, '../../..');
 let broker: LocalBroker;
 let jwt: string;
 const printed: string[] = [];
+const folder = mkdtempSync(join(tmpdir(), 'leases-command-'));
+const policyFile = join(folder, 'policy.json');
 
 beforeAll(async () => {
-  broker = await startLocalBroker({ sweepEveryMs: null });
+  writeFileSync(policyFile, readFileSync(join(root, 'local/policy.json')));
+  broker = await startLocalBroker({ sweepEveryMs: null, policy: policyFile });
   jwt = await broker.issuer.accessToken('ops');
 });
-afterAll(() => broker.close());
+afterAll(async () => {
+  await broker.close();
+  rmSync(folder, { recursive: true });
+});
 
-function leases(args: readonly string[], env: Record<string, string> = {}) {
+const leases = (args: readonly string[], env: Record<string, string> = {}) => run('local/leases.ts', args, env);
+
+function run(script: string, args: readonly string[], env: Record<string, string> = {}) {
   return new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
     const child = execFile(
       'node',
-      ['local/leases.ts', ...args],
+      [script, ...args],
       { cwd: root, env: { ...process.env, ...env } },
       (error, stdout, stderr) => {
         printed.push(stdout, stderr);
@@ -34,9 +44,9 @@ function leases(args: readonly string[], env: Record<string, string> = {}) {
 }
 const here = (...args: string[]) => leases([...args, '--url', broker.url, '--jwt', jwt]);
 
-async function mint(user: string, grant = 'full'): Promise<void> {
+async function mint(user: string, grant = 'full', claims = {}): Promise<void> {
   const headers = {
-    authorization: `Bearer ${await broker.issuer.accessToken(user)}`,
+    authorization: `Bearer ${await broker.issuer.accessToken(user, claims)}`,
     'content-type': 'application/json',
   };
   const body = JSON.stringify({ grant });
@@ -136,6 +146,43 @@ describe('npm run leases', () => {
     const ended = await leases(['list', '--url', broker.url, '--jwt', await broker.issuer.accessToken('alice')]);
     expect(ended.code).toBe(1);
     expect(ended.stderr).toContain('must hold the revoke scope');
+  });
+});
+
+describe('what the policy gave wrongly', () => {
+  /** The version as the author of the policy sees it. */
+  const version = async () => {
+    const { stdout } = await run('infra/policy/cli.ts', ['check', policyFile, '--json']);
+    return /"version": *"([^"]+)"/.exec(stdout)?.[1] ?? '';
+  };
+  const alive = () => broker.simulator?.state().tokens.map(({ user }) => user.replace(/~.*/, ''));
+  const guest = { groups: ['guests'] };
+
+  test('by one version of the policy ends, and what the next version gave lives', async () => {
+    const wrong = await version();
+    await mint('alice');
+    await mint('bob', 'full', guest);
+    const document = JSON.parse(readFileSync(policyFile, 'utf8')) as { refuse: string[] };
+    writeFileSync(policyFile, JSON.stringify({ ...document, refuse: [...document.refuse, 'root'] }));
+    await broker.rebuild();
+    await mint('carol');
+    expect((await here('list', '--policy', wrong)).stdout).toMatch(/^user .*\n(alice|bob) .*\n(alice|bob) .*\n$/);
+    const { code, stdout } = await here('revoke', '--policy', wrong, '--yes');
+    expect([code, stdout]).toEqual([0, `Leases of the policy ${wrong}: 2 ended.\n`]);
+    expect(alive()).toEqual(['carol']);
+  });
+
+  test('by one rule ends, and the audit names who asked', async () => {
+    await mint('bob', 'full', guest);
+    expect((await here('revoke', '--rule', 'guest', '--yes')).stdout).toBe('No leases of the rule guest.\n');
+    const { stdout } = await here('revoke', '--rule', 'guests', '--yes', '--json');
+    expect(JSON.parse(stdout)).toEqual({ revoked: 1, pending: 0, orphaned: 0 });
+    expect(alive()).toEqual(['carol']);
+    const caller = { issuer: broker.issuer.url, subject: 'user-ops' };
+    const facts = { user: 'bob', rule: 'guests', caller, function: 'operator' };
+    expect(auditOf(broker, 'revoke-requested').at(-1)).toMatchObject(facts);
+    await here('revoke', '--rule', 'tenant-members', '--yes');
+    expect(alive()).toEqual([]);
   });
 });
 

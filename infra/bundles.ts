@@ -54,27 +54,29 @@ export async function bundleFiles(entries: Readonly<Record<string, string>>, fol
   return metafile;
 }
 
+const ENTRIES = Object.fromEntries(FUNCTION_NAMES.map((name) => [name, FUNCTIONS[name].entry]));
+
 /**
  * Builds every function into `<folder>/<name>`, and removes what else is in there, since all of it would be deployed.
- * Result and failures are those of `bundleFiles`.
+ * Result and failures are those of what bundles.
  */
-export async function buildFunctions(folder: string): Promise<Metafile> {
-  const metafile = await bundleFiles(
-    Object.fromEntries(FUNCTION_NAMES.map((name) => [name, FUNCTIONS[name].entry])),
-    folder,
-  );
+export async function buildFunctions<Built>(
+  folder: string,
+  bundle: (entries: Readonly<Record<string, string>>, folder: string) => Promise<Built>,
+): Promise<Built> {
+  const built = await bundle(ENTRIES, folder);
   for (const name of FUNCTION_NAMES) {
     const own = path.join(folder, name);
     for (const file of await readdir(own))
       if (file !== BUNDLE_FILE) await rm(path.join(own, file), { recursive: true, force: true });
     await writeFile(path.join(own, ENTRY_FILE), ENTRY_TEXT);
   }
-  return metafile;
+  return built;
 }
 
-/** As `buildFunctions`; resolves to the folder. */
+/** As `buildFunctions` with `bundleFiles`; resolves to the folder. */
 export async function bundleAll(folder: string): Promise<string> {
-  await buildFunctions(folder);
+  await buildFunctions(folder, bundleFiles);
   return folder;
 }
 
@@ -85,15 +87,13 @@ export interface Bundles {
   readonly policyDigest: string;
 }
 
-/**
- * One folder per function with its bundle and the policy, ready to run in a local sandbox. Built without
- * Docker and without the network. Rejects as `bundleFiles` does.
- */
+/** One folder per function with its bundle and the policy, for a local sandbox. Rejects as what bundles. */
 export async function bundleFunctions(
   folder: string,
   policy: Pick<CheckedPolicy, 'text' | 'digest'>,
+  bundle: (entries: Readonly<Record<string, string>>, folder: string) => Promise<unknown> = bundleFiles,
 ): Promise<Bundles> {
-  await bundleAll(folder);
+  await buildFunctions(folder, bundle);
   const folders = FUNCTION_NAMES.map((name) => [name, path.join(folder, name)] as const);
   for (const [, target] of folders) await writeFile(path.join(target, POLICY_FILE_NAME), policy.text);
   return { folders: Object.fromEntries(folders) as Record<FunctionName, string>, policyDigest: policy.digest };

@@ -10,6 +10,7 @@ import { BUNDLE_HANDLER } from '../../../functions/contract/bundle.ts';
 import { bundleFunctions, type Bundles } from '../../../infra/bundles.ts';
 import { checkPolicy } from '../../../infra/policy/check.ts';
 import { secretDocument, startLocalAws, type LocalAws } from '../../../local/aws/local-aws.ts';
+import { bundleFilesOnce } from '../../../local/bundles-once.ts';
 import { buildBootstrap } from '../../../local/function-set.ts';
 import { functionVariables, SECRET_ID, TABLE_NAME } from '../../../local/function-variables.ts';
 import { startIssuer, type Issuer } from '../../../local/issuer.ts';
@@ -39,7 +40,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'init-phase-'));
   [bootstrap, bundles, aws, issuer, simulator] = await Promise.all([
     buildBootstrap(folder),
-    bundleFunctions(folder, policy),
+    bundleFunctions(folder, policy, bundleFilesOnce),
     startLocalAws({ secrets: 0, kms: 0, dynamodb: 0 }, TABLE_NAME),
     startIssuer(users),
     startSimulator({ cluster, tls }),

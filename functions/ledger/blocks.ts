@@ -51,6 +51,7 @@ const ownItem = z.object({
     z.object({ kind: z.literal('session'), issuer: text, session: text }),
   ]),
 });
+const rowItem = z.object({ pk: text, sk: text, dueAt: z.number() });
 const writtenItem = z.object({ write: z.exactOptional(text) });
 
 export function makeBlocks(table: Table): Blocks {
@@ -87,7 +88,11 @@ export function makeBlocks(table: Table): Blocks {
       const after = cursor === undefined ? undefined : decodeCursor(cursor, name);
       const query = { index: due, where, values: { shard: name, until }, after, limit };
       const { items, next } = await table.page(query, deadline);
-      return { blocks: items.map(blockOf), ...(next && { next: encodeCursor(next) }) };
+      const keys = items.map((item) => parseItem(rowItem, item));
+      const rows = await table.getMany(keys, deadline);
+      // What has changed since may be due at another time.
+      const current = rows.filter((row) => parseItem(rowItem, row).dueAt <= until);
+      return { blocks: current.map(blockOf), ...(next && { next: encodeCursor(next) }) };
     },
 
     async advanceBlock({ scope, before }, cursor, dueAt, deadline) {

@@ -5,6 +5,7 @@ import { LEDGER_TABLE } from '../contract/table.ts';
 import {
   type Item,
   type ItemKey,
+  attributesOf,
   callerDigest,
   dueShardName,
   dueShardOf,
@@ -38,12 +39,11 @@ export interface SealedToken {
 export function reservedItem(reservation: Reservation, { shards, write }: WriteContext): Item & ItemKey {
   const { user: _user, fingerprint: _fingerprint, generation: _generation, caller, session, ...facts } = reservation;
   const key = leaseItemKey(reservation);
+  const lease = { ...facts, caller: { issuer: caller.issuer, subject: caller.subject }, attempts: 0 };
   return {
     ...key,
-    ...facts,
+    ...attributesOf(lease),
     state: 'reserved',
-    caller: { issuer: caller.issuer, subject: caller.subject },
-    attempts: 0,
     write,
     [CALLER_DIGEST]: callerDigest(caller),
     ...(session === undefined ? {} : { [SESSION_DIGEST]: sessionDigest(caller.issuer, session) }),
@@ -62,7 +62,8 @@ export function updateOf(
   const { to, dueAt, ifDueAt, answeredUser, issuedAt, expiresAt, endsAt, tokenType, attempts } = change;
   const { upstreamCreatedAt, lifetimeSeconds } = change;
   const times = { issuedAt, expiresAt, endsAt, upstreamCreatedAt, lifetimeSeconds };
-  const facts = { state: to, write, answeredUser, ...times, tokenType, attempts, tokenDigest: token?.digest };
+  const changed = attributesOf({ answeredUser, ...times, tokenType, attempts });
+  const facts = { state: to, write, ...changed, tokenDigest: token?.digest };
   const states = statesThatAllow(change).map((state, index) => [`from${index}`, state] as const);
   const inState = `#state IN (${states.map(([name]) => `:${name}`).join(', ')})`;
   const when = ifDueAt === undefined ? inState : `${inState} AND #${DUE_AT} = :ifDueAt`;

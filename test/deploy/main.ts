@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import { PROJECT_ROOT } from '../../infra/bundles.ts';
 import { developmentSteps } from './development.ts';
 import { installTools, Unavailable } from './emulator.ts';
-import { LEFT_OUT } from './left-out.ts';
+import { LEFT_OUT, WARNINGS } from './left-out.ts';
 import { COMMANDS, NOT_RUN, taken } from './page.ts';
 import { endAll } from './processes.ts';
 import { productionSteps } from './production.ts';
@@ -71,10 +71,10 @@ if (values.help === true) {
       'Left out, because the emulator lacks it:',
       LEFT_OUT.map(({ what, reason, coveredBy }) => `${what}: ${reason} (instead: ${coveredBy})`),
     );
-    list(
-      'On the page, and not run:',
-      Object.entries(NOT_RUN).map(([command, reason]) => `${command}: ${reason}`),
-    );
+    const reasons = (all: Readonly<Record<string, string>>) =>
+      Object.entries(all).map(([what, reason]) => `${what}: ${reason}`);
+    list('On the page, and not run:', reasons(NOT_RUN));
+    list('Warnings of cfn-lint that are left; it has no errors:', reasons(WARNINGS));
     console.log(`\n${tally.passed} passed, ${tally.failed} failed`);
     process.exitCode = tally.failed === 0 ? 0 : 1;
   }

@@ -151,6 +151,15 @@ test('made-up values are found by their reserved names, and real ones are not', 
     'alarms.email',
     'deprovisionedEvents.source',
   ]);
+  const reserved = {
+    thoughtSpot: { host: 'https://acme.test', dialect: 'auth-2.0' },
+    issuers: [{ ...issuer, url: 'https://login.acme.com', jwksUri: 'https://login.example.org/keys' }],
+  };
+  const found = placeholders(parseEnvironment('prod', { ...prod, ...reserved }, target));
+  expect(found.slice(0, 2)).toEqual([
+    'thoughtSpot.host: https://acme.test',
+    'issuers.0.jwksUri: https://login.example.org/keys',
+  ]);
   const real = {
     thoughtSpot: { host: 'https://acme.thoughtspot.cloud', dialect: 'auth-2.0' },
     issuers: [{ ...issuer, url: 'https://example.acme.com/' }],

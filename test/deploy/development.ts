@@ -180,7 +180,7 @@ export function developmentSteps(world: World): readonly Step[] {
         const here = ['prod', NAME] as const;
         expectEnd(await page('npm run schedules -- next --env prod', [here]), 0, 'minutely: rate(1 minute)');
         const fire = 'npm run schedules -- fire <name> --env prod';
-        expectEnd(await page(fire, [here, ['<name>', 'minutely']]), 0, '"revoked":0');
+        expectEnd(await page(fire, [here, ['<name>', 'minutely']]), 0, '"pending": 0');
       },
     },
     {

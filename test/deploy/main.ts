@@ -35,8 +35,15 @@ const everyCommand: Step = {
 
 /** Resolves with how many steps passed and failed; undefined where the emulator cannot be had. */
 async function drive(): Promise<Tally | undefined> {
-  mkdirSync(CACHE, { recursive: true });
   const folder = mkdtempSync(path.join(CACHE, 'run-'));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => {
+      console.error('\nInterrupted: ending what was started.');
+      void endAll().finally(() => {
+        rmSync(folder, { recursive: true, force: true });
+        process.exit(130);
+      });
+    });
   try {
     const world = await makeWorld(installTools(CACHE), folder);
     return await runSteps([...developmentSteps(world), ...productionSteps(world), everyCommand]);
@@ -57,11 +64,7 @@ const { values } = parseArgs({ options: { help: { type: 'boolean', short: 'h' } 
 if (values.help === true) {
   console.log(HELP);
 } else {
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.once(signal, () => {
-      console.error('\nInterrupted: ending what was started.');
-      void endAll().finally(() => process.exit(130));
-    });
+  mkdirSync(CACHE, { recursive: true });
   await import('./localhost.ts');
   const tally = await drive();
   if (tally !== undefined) {

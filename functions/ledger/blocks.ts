@@ -88,7 +88,7 @@ export function makeBlocks(table: Table): Blocks {
       const after = cursor === undefined ? undefined : decodeCursor(cursor, name);
       const query = { index: due, where, values: { shard: name, until }, after, limit };
       const { items, next } = await table.page(query, deadline);
-      const keys = items.map((item) => parseItem(rowItem, item));
+      const keys = items.map((item) => parseItem(rowItem, item)).map(({ pk, sk }) => ({ pk, sk }));
       const rows = await table.getMany(keys, deadline);
       // What has changed since may be due at another time.
       const current = rows.filter((row) => parseItem(rowItem, row).dueAt <= until);

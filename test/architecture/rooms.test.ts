@@ -10,7 +10,7 @@ const BUDGETS: Readonly<Record<string, number>> = {
   'functions/broker': 3_150,
   'functions/policy': 1_050,
   'functions/thoughtspot': 1_600,
-  'functions/ledger': 1_370,
+  'functions/ledger': 1_400,
   'functions/secrets': 350,
   'functions/identity': 320,
   'functions/http': 900,

@@ -81,8 +81,9 @@ function faultIn(header: JwtHeader, payload: JwtPayload, issuer: IssuerSettings,
     [nbf * 1_000 > now + CLOCK_SKEW_MS, 'it is not valid yet'],
     [typeof type !== 'string' || !ACCESS_TOKEN.test(type), 'its type is not that of an access token'],
     [payload['events'] !== undefined, 'it is a logout token'],
-    // Cognito says so in `token_use`, Keycloak in `typ`.
-    [use === 'id' || typ === 'ID', 'it is an ID token'],
+    // Only ID tokens have hashes (OpenID Connect Core, 3.3.2.11). Cognito says what it is in `token_use`, Keycloak in `typ`.
+    [use === 'id' || typ === 'ID' || ['at_hash', 'c_hash'].some((hash) => hash in payload), 'it is an ID token'],
+    [(use ?? 'access') !== 'access' || !/^(bearer|dpop)$/i.test(String(typ ?? 'bearer')), 'it is no access token'],
     [issuer.refuseNonce === true && payload['nonce'] !== undefined, 'it has a nonce, as ID tokens have'],
   ];
   return faults.find(([found]) => found)?.[1];

@@ -11,7 +11,7 @@ export default {
     '^@actions/([a-z-]+)/(.+)$': '<rootDir>/node_modules/@actions/$1/dist/$2.js',
   },
   reporters: ['default', '<rootDir>/test/support/closing-line.cjs'],
-  testTimeout: 60_000,
+  testTimeout: 180_000,
   maxWorkers: 2,
   workerIdleMemoryLimit: '1GB',
 };

@@ -28,9 +28,11 @@ export async function bundleFiles(entries: Readonly<Record<string, string>>, fol
   return metafile;
 }
 
+const ENTRIES = Object.fromEntries(FUNCTION_NAMES.map((name) => [name, FUNCTIONS[name].entry]));
+
 /** Builds every function into `<folder>/<name>`. Rejects as `bundleFiles` does. */
 export async function bundleAll(folder: string): Promise<string> {
-  await bundleFiles(Object.fromEntries(FUNCTION_NAMES.map((name) => [name, FUNCTIONS[name].entry])), folder);
+  await bundleFiles(ENTRIES, folder);
   return folder;
 }
 
@@ -41,15 +43,13 @@ export interface Bundles {
   readonly policyDigest: string;
 }
 
-/**
- * One folder per function with its bundle and the policy, ready to run in a local sandbox. Built without
- * Docker and without the network. Rejects as `bundleFiles` does.
- */
+/** One folder per function with its bundle and the policy, for a local sandbox. Rejects as what bundles. */
 export async function bundleFunctions(
   folder: string,
   policy: Pick<CheckedPolicy, 'text' | 'digest'>,
+  bundle: (entries: Readonly<Record<string, string>>, folder: string) => Promise<unknown> = bundleFiles,
 ): Promise<Bundles> {
-  await bundleAll(folder);
+  await bundle(ENTRIES, folder);
   const folders = FUNCTION_NAMES.map((name) => [name, path.join(folder, name)] as const);
   for (const [, target] of folders) await writeFile(path.join(target, POLICY_FILE_NAME), policy.text);
   return { folders: Object.fromEntries(folders) as Record<FunctionName, string>, policyDigest: policy.digest };

@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { BUNDLE_FILE, BUNDLE_HANDLER } from '../functions/contract/bundle.ts';
 import { ENVIRONMENT } from '../functions/contract/environment.ts';
 import { FUNCTION_NAMES, FUNCTIONS, type FunctionName } from '../functions/contract/functions.ts';
-import { bundleFiles, bundleFunctions, type Bundles } from '../infra/bundles.ts';
+import { bundleFunctions, type Bundles } from '../infra/bundles.ts';
 import { checkPolicy, checkPolicyText } from '../infra/policy/check.ts';
+import { bundleFilesOnce } from './bundles-once.ts';
 import { LocalFunction, type Invocation, type LocalFunctionSettings } from './lambda/local-function.ts';
 import type { OutputLog } from './lambda/output.ts';
 
@@ -27,7 +28,7 @@ export interface FunctionSetSettings {
 
 /** Builds the sandboxes' runtime; returns its file. */
 export async function buildBootstrap(folder: string): Promise<string> {
-  await bundleFiles({ runtime: join(import.meta.dirname, 'lambda', 'bootstrap.ts') }, folder);
+  await bundleFilesOnce({ runtime: 'local/lambda/bootstrap.ts' }, folder);
   return join(folder, 'runtime', BUNDLE_FILE);
 }
 
@@ -43,7 +44,7 @@ export async function buildFunctionSet({ policy, issuers, variables, output, lim
       typeof policy === 'string'
         ? checkPolicyText(await readFile(policy, 'utf8'), issuers)
         : checkPolicy(policy, issuers);
-    return bundleFunctions(join(workspace, `build-${builds}`), checked);
+    return bundleFunctions(join(workspace, `build-${builds}`), checked, bundleFilesOnce);
   };
   const variablesOf = (name: FunctionName, { policyDigest }: Bundles) => {
     const reads = ENVIRONMENT[name].some((variable) => variable === 'POLICY_VERSION');

@@ -92,7 +92,7 @@ describe('the import rules', () => {
     PLANTS.forEach(([, file, target]) => write(file, `import '${target}';\nexport const planted = true;\n`));
     write('functions/telemetry/planted-b.ts', "import './planted-a.ts';\n");
     violations = await cruise(folder);
-  }, 120_000);
+  });
 
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

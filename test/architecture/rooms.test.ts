@@ -18,7 +18,7 @@ const BUDGETS: Readonly<Record<string, number>> = {
   'functions/probe': 300,
   'functions/wiring': 300,
   functions: 9_600,
-  local: 7_700,
+  local: 7_800,
   infra: 7_450,
   client: 1_200,
 };

@@ -1,7 +1,7 @@
 import type { Browser, BrowserContext, Frame, Page } from 'playwright-core';
 import { startLocalBroker, type LocalBroker } from '../../local/local-broker.ts';
 import type { Simulator } from '../../local/thoughtspot/simulator.ts';
-import { launchBrowser } from '../support/browser.ts';
+import { launchBrowser, openContext } from '../support/browser.ts';
 import { crowd } from '../support/crowd.ts';
 import { type AppHost, startAppHost } from './app-host.ts';
 import { operatorEvent } from '../../local/operator/operator-event.ts';
@@ -40,7 +40,7 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   user = names[(tests += 1)] ?? '';
-  context = await browser.newContext();
+  context = await openContext(browser);
   heard = { console: [], dialogs: [], urls: [], mints: simulator.state().mints };
 });
 afterEach(async () => {

@@ -1,6 +1,6 @@
 /** The React bindings on Vite's development server: who asks for a token and when, remounts, and hot reload. */
 import type { Browser, Page } from 'playwright-core';
-import { launchBrowser } from '../support/browser.ts';
+import { launchBrowser, openContext } from '../support/browser.ts';
 import { type ReactHost, startReactHost } from './react-host.ts';
 
 let host: ReactHost;
@@ -15,7 +15,7 @@ afterAll(async () => {
   await host.close();
 });
 beforeEach(async () => {
-  page = await (await browser.newContext()).newPage();
+  page = await (await openContext(browser)).newPage();
   await page.clock.install();
   await page.goto(host.origin);
   await status('live alice');

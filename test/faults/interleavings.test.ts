@@ -8,7 +8,7 @@ import { drain, unaccounted } from '../support/accounting.ts';
 import { asOperator, EVENT, makeWorld, type Ports, type Process, userOf, type World } from '../support/broker-world.ts';
 import { gated, settled, type Settled } from '../support/crashing-process.ts';
 
-const RUNS = process.env.NIGHTLY === '1' ? 5_000 : 200;
+const RUNS = process.env.NIGHTLY === '1' ? 5_000 : 100;
 
 interface Answered {
   readonly who: string;

@@ -14,7 +14,7 @@ beforeAll(async () => {
   broker = await startLocalBroker({ sweepEveryMs: null, throttle: { ratePerSecond: 1, burst: 1 } });
   const nowhere = { AWS_ENDPOINT_URL: 'http://127.0.0.1:9', AWS_ACCESS_KEY_ID: 'none', AWS_SECRET_ACCESS_KEY: 'none' };
   Object.assign(process.env, nowhere);
-}, 60_000);
+});
 afterAll(async () => {
   process.env = variables;
   await broker.close();

@@ -10,7 +10,7 @@ beforeAll(async () => {
   broker = await startLocalBroker({ sweepEveryMs: null });
   if (broker.simulator === undefined) throw new Error('the local broker has no simulator');
   simulator = broker.simulator;
-}, 60_000);
+});
 afterAll(() => broker.close());
 afterEach(() => simulator.reset());
 
@@ -84,7 +84,7 @@ describe('an environment', () => {
     expect(named(outcome.checks, 'credential')).toMatchObject({ status: 'skipped', detail: containing('--user') });
     expect(named(outcome.checks, 'gettoken', 'broker')?.status).toBe('passed');
     expect(reads).toEqual(['DescribeSecret']);
-  }, 30_000);
+  });
 
   test('whose issuer calls itself something else is told the difference, down to a slash', async () => {
     outputs = { ApiUrl: broker.url };
@@ -114,7 +114,7 @@ describe('an environment', () => {
     // Of somebody else: alice has had as many new tokens as she may within a minute.
     const ofBob = { ...variables, BROKER_JWT: await broker.issuer.accessToken('bob') };
     expect(await report(args, ofBob)).toMatchObject({ code: 0, healthy: true });
-  }, 30_000);
+  });
 
   test('of which AWS says nothing is examined as far as it goes', async () => {
     const { AWS_ACCESS_KEY_ID: _id, AWS_SECRET_ACCESS_KEY: _key, ...anonymous } = variables;

@@ -14,7 +14,7 @@ beforeAll(async () => {
   broker = await startLocalBroker({ sweepEveryMs: null });
   if (broker.simulator === undefined) throw new Error('the local broker has no simulator');
   simulator = broker.simulator;
-}, 60_000);
+});
 afterAll(() => broker.close());
 afterEach(() => simulator.reset());
 

@@ -2,7 +2,7 @@ import type { Browser, FrameLocator, Page } from 'playwright-core';
 import { AxeBuilder } from '@axe-core/playwright';
 import type { Server } from 'node:http';
 import type { Simulator } from '../../../local/thoughtspot/simulator.ts';
-import { launchBrowser } from '../../support/browser.ts';
+import { launchBrowser, openContext } from '../../support/browser.ts';
 import { call, start } from './cluster-client.ts';
 import { startEmbedHost } from './embed-host.ts';
 
@@ -46,7 +46,7 @@ beforeEach(async () => {
   user = 'alice';
   variables = [];
   gate = undefined;
-  page = await (await browser.newContext()).newPage();
+  page = await (await openContext(browser)).newPage();
   frame = page.frameLocator('#embed iframe');
 });
 afterEach(() => page.context().close());

@@ -14,7 +14,7 @@ beforeAll(async () => {
   credential = broker.aws.secrets.values(SECRET_ID)[0] ?? '';
   for (const secret of [SECRET_ID, 'thoughtspot-broker/local/prober']) broker.aws.secrets.empty(secret);
   for (const local of broker.functions.values()) local.replace({});
-}, 60_000);
+});
 afterAll(() => broker.close());
 
 const scheduled = (name: FunctionName, more: object = {}) =>

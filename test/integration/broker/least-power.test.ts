@@ -15,7 +15,7 @@ describe.each(['auth-2.0', 'session-v2'] as const)('with the secret refused to a
     broker.aws.secrets.faults.inject(() => ({ kind: 'error', type: 'AccessDeniedException' }));
     for (const local of broker.functions.values()) local.replace({});
     reads = broker.aws.secrets.calls.length;
-  }, 60_000);
+  });
   afterAll(() => broker.close());
   const scheduled = (name: FunctionName, more: object = {}) =>
     broker.invoke(name, { source: 'schedule', name, scheduledTime: new Date().toISOString(), ...more });

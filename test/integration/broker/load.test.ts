@@ -3,9 +3,9 @@ import { startLocalBroker, type LocalBroker, type LocalBrokerOptions } from '../
 import { witness, type Witness } from '../../support/broker-witness.ts';
 import { crowd } from '../../support/crowd.ts';
 
-/** A sandbox is a process: fifty of them start slowly on two cores, so every day a dozen must do. */
-const SANDBOXES = process.env['NIGHTLY'] === undefined ? 12 : 50;
-const PEOPLE = 50;
+/** A sandbox is a process: fifty of them start slowly on two cores, so every day eight must do. */
+const SANDBOXES = process.env['NIGHTLY'] === undefined ? 8 : 50;
+const PEOPLE = process.env['NIGHTLY'] === undefined ? 24 : 50;
 const RELOADS = process.env['NIGHTLY'] === undefined ? 4 : 20;
 const { names, users, cluster } = crowd(PEOPLE + SANDBOXES);
 

@@ -6,7 +6,7 @@ import { operatorEvent } from '../../../local/operator/operator-event.ts';
 import { demoPolicyWith, HIGHEST_LIMITS } from '../../support/raised-limits.ts';
 
 const NIGHTLY = process.env['NIGHTLY'] !== undefined;
-const PEOPLE = NIGHTLY ? 1_000 : 60;
+const PEOPLE = NIGHTLY ? 1_000 : 30;
 /** Mints per person: as many as the mint limit of a minute allows. */
 const EACH = 5;
 const RATE = 95;

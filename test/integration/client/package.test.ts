@@ -10,7 +10,7 @@ import { integrityOf } from '../../../client/build.ts';
 import { VERSION } from '../../../client/token-provider.ts';
 import { startLocalBroker, type LocalBroker } from '../../../local/local-broker.ts';
 import { listen } from '../../../local/network.ts';
-import { launchBrowser } from '../../support/browser.ts';
+import { launchBrowser, openContext } from '../../support/browser.ts';
 import { installPacked } from '../../support/packed.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
@@ -156,7 +156,7 @@ describe('the examples, in a browser, without a network', () => {
   afterAll(() => browser.close());
   beforeEach(async () => {
     said = [];
-    page = await (await browser.newContext()).newPage();
+    page = await (await openContext(browser)).newPage();
     page.on('console', (message) => said.push(message.text()));
     page.on('pageerror', (error) => said.push(error.message));
   });

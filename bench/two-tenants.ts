@@ -74,11 +74,14 @@ async function startLambda(setup: Setup, dynamodb: string) {
 }
 
 /** What the two tenants send: the even people of the crowd are of one, the odd ones of the other. */
-function tenantsOf({ people, requestOf }: Setup, random: () => number) {
-  const [loud, calm] = [0, 1].map((rest) => people.filter((_, index) => index % 2 === rest)) as [string[], string[]];
+function tenantsOf(setup: Setup, random: () => number) {
+  const [loud, calm] = [0, 1].map((rest) => setup.people.filter((_, index) => index % 2 === rest)) as [
+    string[],
+    string[],
+  ];
   let [asked, stormed] = [0, 0];
   const event = (all: readonly string[], turn: number, body?: object) =>
-    JSON.stringify(requestOf(all[turn % all.length] ?? '', body));
+    JSON.stringify(setup.requestOf(all[turn % all.length] ?? '', body));
   return {
     /** Every caller of the quiet tenant holds a token from now on. */
     first: (): string[] => calm.map((_, turn) => event(calm, turn)),

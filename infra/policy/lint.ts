@@ -75,9 +75,9 @@ const CHECKS: Readonly<Record<Exclude<WarningName, typeof MAY_DIFFER>, (rule: Ru
 
 /** Names of claims that people, or their administrators, may change, or that somebody else may have later. */
 const CHANGES = new Set(
-  `preferredusername upn userprincipalname nickname name displayname uniquename username user login loginname loginhint
-   givenname middlename familyname surname firstname lastname fullname commonname cn alias handle screenname signinname
-   signinnames phone phonenumber mobile mobilephone samaccountname onpremisessamaccountname winaccountname proxyaddresses`.split(
+  `preferredusername upn userprincipalname nickname name displayname uniquename username user login loginname cn alias
+   loginhint givenname middlename familyname surname firstname lastname fullname commonname handle screenname signinname
+   signinnames phone phonenumber mobile mobilephone samaccountname onpremisessamaccountname winaccountname`.split(
     /\s+/,
   ),
 );
@@ -89,7 +89,8 @@ function wordOf(claim: Claim): string {
 }
 
 /** Whatever speaks of mail is an address: `emails`, `work_email`, `mailNickname`; but for whether one was verified. */
-const isName = (word: string) => CHANGES.has(word) || (word.includes('mail') && !word.endsWith('verified'));
+const isName = (word: string) =>
+  CHANGES.has(word) || (/mail|^proxyaddresses$/.test(word) && !word.endsWith('verified'));
 
 /** Claims by which a rule knows a person: those of the user and of entitlements, and those compared with a value. */
 function identitiesIn({ user, when, grants }: Rule): readonly Claim[] {

@@ -7,21 +7,22 @@ import { wireIdentity } from './wiring/identity.ts';
 import { wireLedger } from './wiring/ledger.ts';
 import { wirePolicy } from './wiring/policy.ts';
 import { wireCredentials } from './wiring/secrets.ts';
-import { start, warmUp } from './wiring/start.ts';
+import { start } from './wiring/start.ts';
 import { clock, randomness } from './wiring/system.ts';
 import { wireThoughtSpot } from './wiring/thoughtspot.ts';
 
-const { edge, ready } = start('gettoken', async (config, telemetry) => {
+const { edge, ready, initialised } = start('gettoken', async (config, telemetry, warmUp) => {
   const policy = await wirePolicy(config);
   const { dataKeys, digestKey, ledger } = wireLedger(config, telemetry, { makesKeys: true });
   const credentials = wireCredentials(config.THOUGHTSPOT_SECRET_ID, telemetry);
   const sessions = makeServiceSessions({ ...telemetry, ledger, clock, randomness });
   const issuer = wireThoughtSpot(config, credentials, { ...telemetry, sessions });
   const identity = wireIdentity(config, telemetry);
-  warmUp(telemetry, credentials, dataKeys, digestKey, issuer, identity);
+  warmUp(credentials, dataKeys, digestKey, issuer, identity);
   const settings = { repliesWithoutScope: config.THOUGHTSPOT_REPLIES_WITHOUT_SCOPE === 'true' };
   const getToken = makeGetToken({ ...telemetry, ...policy, ledger, issuer, clock, randomness, settings });
   return { ...identity, route: gettokenRoute(getToken, clock) };
 });
 
 export const handler = httpEntry(edge, ready);
+export { initialised };

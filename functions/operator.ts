@@ -5,18 +5,18 @@ import { httpEntry } from './http/http-entry.ts';
 import { awsCaller, operatorRoute } from './http/operator.ts';
 import { wireIdentity } from './wiring/identity.ts';
 import { wireLedger } from './wiring/ledger.ts';
-import { start, warmUp } from './wiring/start.ts';
+import { start } from './wiring/start.ts';
 import { clock, randomness } from './wiring/system.ts';
 import { NO_CREDENTIAL, wireThoughtSpot } from './wiring/thoughtspot.ts';
 
 /** An operator revokes what others hold, which no policy needs to name. */
 const usersOf = () => [];
 
-const { edge, ready } = start('operator', (config, telemetry) => {
+const { edge, ready, initialised } = start('operator', (config, telemetry, warmUp) => {
   const { dataKeys, digestKey, ledger } = wireLedger(config, telemetry, { makesKeys: true });
   const issuer = wireThoughtSpot(config, NO_CREDENTIAL, telemetry);
   const identity = wireIdentity(config, telemetry);
-  warmUp(telemetry, dataKeys, digestKey, issuer, identity);
+  warmUp(dataKeys, digestKey, issuer, identity);
   const settings = { ratePerSecond: config.SWEEP_RATE };
   const revokeTokens = makeRevokeTokens({ ...telemetry, usersOf, ledger, issuer, clock, randomness, settings });
   const listLeases = makeListLeases({ ledger, clock });
@@ -28,3 +28,4 @@ const { edge, ready } = start('operator', (config, telemetry) => {
 });
 
 export const handler = httpEntry(edge, ready);
+export { initialised };

@@ -8,7 +8,7 @@ import { start } from './wiring/start.ts';
 import { clock } from './wiring/system.ts';
 import { NO_CREDENTIAL, wireThoughtSpot } from './wiring/thoughtspot.ts';
 
-const { edge, ready } = start('prober', (config, telemetry) => {
+const { edge, ready, initialised } = start('prober', (config, telemetry) => {
   const secretText = wireSecretText(config.PROBER_SECRET_ID, telemetry);
   return makeProbe({
     ...telemetry,
@@ -30,3 +30,4 @@ export const handler = eventEntry(
   () => 'probe-failed',
   async (_event, deadline) => (await ready())(deadline),
 );
+export { initialised };

@@ -8,16 +8,16 @@ import { revoketokenRoute } from './http/revoketoken.ts';
 import { wireIdentity } from './wiring/identity.ts';
 import { wireLedger } from './wiring/ledger.ts';
 import { wirePolicy } from './wiring/policy.ts';
-import { start, warmUp } from './wiring/start.ts';
+import { start } from './wiring/start.ts';
 import { clock, randomness } from './wiring/system.ts';
 import { NO_CREDENTIAL, wireThoughtSpot } from './wiring/thoughtspot.ts';
 
-const { edge, ready } = start('revoketoken', async (config, telemetry) => {
+const { edge, ready, initialised } = start('revoketoken', async (config, telemetry, warmUp) => {
   const policy = await wirePolicy(config);
   const { dataKeys, digestKey, ledger } = wireLedger(config, telemetry, { makesKeys: true });
   const issuer = wireThoughtSpot(config, NO_CREDENTIAL, telemetry);
   const identity = wireIdentity(config, telemetry);
-  warmUp(telemetry, dataKeys, digestKey, issuer, identity);
+  warmUp(dataKeys, digestKey, issuer, identity);
   const settings = { ratePerSecond: config.SWEEP_RATE };
   const revokeTokens = makeRevokeTokens({ ...telemetry, ...policy, ledger, issuer, clock, randomness, settings });
   return { ...identity, revokeTokens, route: revoketokenRoute(revokeTokens, clock) };
@@ -33,3 +33,4 @@ const direct = eventEntry(edge, failed, async (event, deadline) => {
 
 export const handler = (event: unknown, context: Context) =>
   isHttp(event) ? http(event, context) : direct(event, context);
+export { initialised };

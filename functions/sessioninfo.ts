@@ -5,18 +5,19 @@ import { sessioninfoRoute } from './http/sessioninfo.ts';
 import { wireIdentity } from './wiring/identity.ts';
 import { wireLedger } from './wiring/ledger.ts';
 import { wirePolicy } from './wiring/policy.ts';
-import { start, warmUp } from './wiring/start.ts';
+import { start } from './wiring/start.ts';
 import { clock } from './wiring/system.ts';
 import { NO_CREDENTIAL, wireThoughtSpot } from './wiring/thoughtspot.ts';
 
-const { edge, ready } = start('sessioninfo', async (config, telemetry) => {
+const { edge, ready, initialised } = start('sessioninfo', async (config, telemetry, warmUp) => {
   const policy = await wirePolicy(config);
   const { dataKeys, digestKey, ledger } = wireLedger(config, telemetry, { makesKeys: false });
   const issuer = wireThoughtSpot(config, NO_CREDENTIAL, telemetry);
   const identity = wireIdentity(config, telemetry);
-  warmUp(telemetry, dataKeys, digestKey, issuer, identity);
+  warmUp(dataKeys, digestKey, issuer, identity);
   const getSessionInfo = makeGetSessionInfo({ ...policy, ledger, issuer, clock });
   return { ...identity, route: sessioninfoRoute(getSessionInfo) };
 });
 
 export const handler = httpEntry(edge, ready);
+export { initialised };

@@ -2,14 +2,14 @@
 import { makeSweep } from './broker/sweep.ts';
 import { eventEntry } from './http/event-entry.ts';
 import { wireLedger } from './wiring/ledger.ts';
-import { start, warmUp } from './wiring/start.ts';
+import { start } from './wiring/start.ts';
 import { clock, randomness } from './wiring/system.ts';
 import { NO_CREDENTIAL, wireThoughtSpot } from './wiring/thoughtspot.ts';
 
-const { edge, ready } = start('sweep', (config, telemetry) => {
+const { edge, ready, initialised } = start('sweep', (config, telemetry, warmUp) => {
   const { dataKeys, digestKey, ledger } = wireLedger(config, telemetry, { makesKeys: true });
   const issuer = wireThoughtSpot(config, NO_CREDENTIAL, telemetry);
-  warmUp(telemetry, dataKeys, digestKey);
+  warmUp(dataKeys, digestKey);
   const settings = { ratePerSecond: config.SWEEP_RATE };
   return makeSweep({ ...telemetry, ledger, issuer, clock, randomness, settings });
 });
@@ -19,3 +19,4 @@ export const handler = eventEntry(
   () => 'sweep-failed',
   async (_event, deadline) => (await ready())(deadline),
 );
+export { initialised };

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { Enums, Models, Serialize, Spec, SPDX } from '@cyclonedx/cyclonedx-library';
 import type { Metafile } from 'esbuild';
 import { FUNCTION_NAMES, FUNCTIONS } from '../functions/contract/functions.ts';
-import { bundleFiles, PROJECT_ROOT } from './bundles.ts';
+import { buildFunctions, bundleFiles, PROJECT_ROOT } from './bundles.ts';
 
 /** The property of a component that names a function whose bundle holds it; one for each such function. */
 const BUNDLE_PROPERTY = 'thoughtspot-token-broker:bundle';
@@ -91,10 +91,7 @@ async function main(): Promise<void> {
   if (process.argv.includes('--help')) return console.log(USAGE);
   const folder = mkdtempSync(path.join(os.tmpdir(), 'sbom-'));
   try {
-    const metafile = await bundleFiles(
-      Object.fromEntries(FUNCTION_NAMES.map((name) => [name, FUNCTIONS[name].entry])),
-      folder,
-    );
+    const metafile = await buildFunctions(folder, bundleFiles);
     const lockfile = JSON.parse(readFileSync(path.join(PROJECT_ROOT, 'package-lock.json'), 'utf8')) as {
       packages: Record<string, LockedPackage>;
     };

@@ -138,7 +138,7 @@ export interface TokenBrokerProps {
    */
   readonly network?: NetworkProps;
   /**
-   * Folder with the functions' bundles, `<name>/index.cjs` each.
+   * Folder with the functions' bundles, `<name>/main.cjs` and `<name>/index.mjs` each.
    *
    * @default - those in this package
    */

@@ -81,8 +81,16 @@ export function makeDynamoDbLedger(options: DynamoDbLedgerOptions): TokenLedger 
     return item && parseItem(writtenItem, item).write === write ? item : undefined;
   }
 
+  /** The rows of these keys as they are now, in no order. */
+  async function rowsAt(keys: readonly ItemKey[], deadline: number): Promise<Lease[]> {
+    const items: Item[] = [];
+    for (let from = 0; from < keys.length; from += BATCH)
+      items.push(...(await table.getMany(keys.slice(from, from + BATCH), deadline)));
+    return leasesFrom(items, deadline);
+  }
+
   /**
-   * Rows that an index of keys finds, but for those `known`. It may lag, and a row may change in between: what counts is
+   * Rows that an index finds, but for those `known`. It may lag, and a row may change in between: what counts is
    * the row as it is now.
    */
   async function* rowsBy(query: Query, deadline: number, known: readonly LeaseKey[] = []): AsyncGenerator<Lease> {
@@ -90,7 +98,7 @@ export function makeDynamoDbLedger(options: DynamoDbLedgerOptions): TokenLedger 
     const leftOut = new Set(known.map((key) => asText(leaseItemKey(key))));
     for await (const items of table.pages({ ...query, limit: BATCH }, deadline)) {
       const keys = items.map((item) => parseItem(rowKey, item)).filter((key) => !leftOut.has(asText(key)));
-      yield* await leasesFrom(await table.getMany(keys, deadline), deadline);
+      yield* await rowsAt(keys, deadline);
     }
   }
 
@@ -191,10 +199,18 @@ export function makeDynamoDbLedger(options: DynamoDbLedgerOptions): TokenLedger 
         },
         deadline,
       );
-      return { leases: await leasesFrom(items, deadline), ...(next && { next: encodeCursor(next) }) };
+      const rows = await rowsAt(
+        items.map((item) => parseItem(rowKey, item)),
+        deadline,
+      );
+      // Those that have changed since are due at another time, or finished.
+      const leases = rows.filter(({ dueAt = Infinity }) => dueAt <= until).sort(byDueAt);
+      return { leases, ...(next && { next: encodeCursor(next) }) };
     },
   };
 }
+
+const byDueAt = ({ dueAt: one = 0 }: Lease, { dueAt: other = 0 }: Lease) => one - other;
 
 function noHandles(error: unknown): Pick<Handles, 'leaseId'> {
   if (error instanceof Failure && error.code === 'key-unavailable') return { leaseId: () => '' };

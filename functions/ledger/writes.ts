@@ -2,7 +2,7 @@
 import { type LeaseState, MAY_ENTER_FROM, isUnfinished, mayEnter } from '../broker/lease.ts';
 import type { Change, Reservation } from '../broker/ports.ts';
 import { LEDGER_TABLE } from '../contract/table.ts';
-import { type Item, type ItemKey, callerDigest, dueShardName, dueShardOf, leaseItemKey } from './item.ts';
+import { type Item, type ItemKey, attributesOf, callerDigest, dueShardName, dueShardOf, leaseItemKey } from './item.ts';
 import type { Update } from './table.ts';
 
 const { due, caller: byCaller } = LEDGER_TABLE.indexes;
@@ -29,12 +29,11 @@ export interface SealedToken {
 export function reservedItem(reservation: Reservation, { shards, write }: WriteContext): Item & ItemKey {
   const { user: _user, fingerprint: _fingerprint, generation: _generation, caller, ...facts } = reservation;
   const key = leaseItemKey(reservation);
+  const lease = { ...facts, caller: { issuer: caller.issuer, subject: caller.subject }, attempts: 0 };
   return {
     ...key,
-    ...facts,
+    ...attributesOf(lease),
     state: 'reserved',
-    caller: { issuer: caller.issuer, subject: caller.subject },
-    attempts: 0,
     write,
     [CALLER_DIGEST]: callerDigest(caller),
     [DUE_SHARD]: dueShardName(dueShardOf(key, shards)),
@@ -52,7 +51,8 @@ export function updateOf(
   const { to, dueAt, ifDueAt, answeredUser, issuedAt, expiresAt, endsAt, tokenType, attempts } = change;
   const { upstreamCreatedAt, lifetimeSeconds } = change;
   const times = { issuedAt, expiresAt, endsAt, upstreamCreatedAt, lifetimeSeconds };
-  const facts = { state: to, write, answeredUser, ...times, tokenType, attempts, tokenDigest: token?.digest };
+  const changed = attributesOf({ answeredUser, ...times, tokenType, attempts });
+  const facts = { state: to, write, ...changed, tokenDigest: token?.digest };
   const states = statesThatAllow(change).map((state, index) => [`from${index}`, state] as const);
   const inState = `#state IN (${states.map(([name]) => `:${name}`).join(', ')})`;
   const when = ifDueAt === undefined ? inState : `${inState} AND #${DUE_AT} = :ifDueAt`;

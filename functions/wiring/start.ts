@@ -4,27 +4,53 @@ import { makeTelemetry, type Telemetry } from '../telemetry/telemetry.ts';
 import { readConfig, readTelemetryConfig, type Config } from './config.ts';
 import { clock } from './system.ts';
 
+/** `warm` does in advance what a request would wait for. `deadline`: epoch ms. */
+export type Warmable = { readonly warm: (deadline: number) => Promise<unknown> };
+/** Begins all at once. A request shares what is under way, and what failed here fails there with its proper code. */
+export type WarmUp = (...parts: readonly Warmable[]) => void;
+
+const WARM_UP_MS = 5_000;
+/** The init phase waits so long at most: what hangs then is left to the request, which has its own deadline. */
+const INIT_MS = 1_000;
+
 /**
  * Starts a function: telemetry first, so that every later failure is reported; then `wire`, begun while Lambda still
  * initialises and awaited by the first invocation. A sandbox that is set up wrongly does not crash (Lambda would restart
  * it over and over, and the caller would see nothing of ours): every invocation fails with the reason. `ready` gives what
- * `wire` returned; after a failure the next call wires again.
+ * `wire` returned; after a failure the next call wires again. `initialised` is what the init phase waits for: wiring and
+ * warm-up, for a second at most. It never rejects.
  */
 export function start<F extends FunctionName, App>(
   name: F,
-  wire: (config: Config<F>, telemetry: Telemetry) => App | Promise<App>,
+  wire: (config: Config<F>, telemetry: Telemetry, warmUp: WarmUp) => App | Promise<App>,
 ) {
   const startedAt = clock.now();
   const write = (line: string) => void process.stdout.write(line);
   const telemetry = makeTelemetry({ ...readTelemetryConfig(), function: name, now: () => clock.now(), write });
+  let warming: Promise<unknown> = Promise.resolve();
+  const warmUp: WarmUp = (...parts) => {
+    const deadline = clock.now() + WARM_UP_MS;
+    const missed = (error: unknown) => telemetry.log.warn('warm-up failed', { error });
+    warming = Promise.all(parts.map((part) => part.warm(deadline).catch(missed)));
+  };
   const ready = lazy(async () => {
-    const app = await wire(readConfig(name), telemetry);
+    const app = await wire(readConfig(name), telemetry, warmUp);
     telemetry.signals.emit('cold-start', clock.now() - startedAt);
     return app;
   });
-  // The first invocation awaits the same promise and reports what is wrong with it.
-  ready().catch(() => {});
-  return { edge: { name, telemetry, clock } satisfies Edge, ready };
+  const begin = async (): Promise<void> => {
+    // What is wrong with it the first invocation reports, which awaits the same promise.
+    await ready().catch(() => undefined);
+    await warming;
+  };
+  return { edge: { name, telemetry, clock } satisfies Edge, ready, initialised: atMost(INIT_MS, begin()) };
+}
+
+/** Resolves when the work has ended, and after `ms` in any case. */
+async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  await Promise.race([work, new Promise((late) => (timer = setTimeout(late, ms)))]);
+  clearTimeout(timer);
 }
 
 /** Builds once, on first use, and shares the result; a failure is not kept, so that the next call tries again. */
@@ -37,18 +63,4 @@ export function lazy<T>(build: () => Promise<T>): () => Promise<T> {
     });
     return attempt;
   };
-}
-
-/** `warm` does in advance what a request would wait for. `deadline`: epoch ms. */
-export type Warmable = { readonly warm: (deadline: number) => Promise<unknown> };
-const WARM_UP_MS = 5_000;
-
-/**
- * Begins work that the first request will need (the secret, the data key, a connection), all at once, in the part of a
- * cold start that Lambda gives full CPU. Nobody waits for it: a request asks the same sources and shares what is under
- * way, and what failed here fails there with its proper code.
- */
-export function warmUp({ log }: Telemetry, ...parts: readonly Warmable[]): void {
-  const deadline = clock.now() + WARM_UP_MS;
-  for (const part of parts) part.warm(deadline).catch((error: unknown) => log.warn('warm-up failed', { error }));
 }

@@ -8,8 +8,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } f
 import path from 'node:path';
 import { build } from 'esbuild';
 import type { Metafile } from 'esbuild';
-import { FUNCTION_NAMES, FUNCTIONS } from '../../functions/contract/functions.ts';
-import { bundleFiles, PROJECT_ROOT } from '../bundles.ts';
+import { buildFunctions, bundleFiles, PROJECT_ROOT } from '../bundles.ts';
 
 const HERE = import.meta.dirname;
 const DIST = path.join(HERE, 'dist');
@@ -82,8 +81,7 @@ function licences(metafiles: readonly Metafile[]): string {
 
 for (const folder of [DIST, DOCS]) rmSync(folder, { recursive: true, force: true });
 mkdirSync(DIST);
-const entries = Object.fromEntries(FUNCTION_NAMES.map((name) => [name, FUNCTIONS[name].entry]));
-const functions = await bundleFiles(entries, path.join(DIST, 'functions'));
+const functions = await buildFunctions(path.join(DIST, 'functions'), bundleFiles);
 writeFileSync(path.join(DIST, 'LICENCES.txt'), licences([functions, await bundleConstruct()]));
 declare();
 const documents = path.join(PROJECT_ROOT, 'docs');

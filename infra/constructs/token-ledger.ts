@@ -4,7 +4,7 @@ import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IRole } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import type { FunctionContract } from '../../functions/contract/functions.ts';
-import { LEDGER_INDEXES, LEDGER_TABLE } from '../../functions/contract/table.ts';
+import { INDEX_PROJECTION, LEDGER_INDEXES, LEDGER_TABLE } from '../../functions/contract/table.ts';
 import type { KeyAttribute } from '../../functions/contract/table.ts';
 import { GuardedKey, viaService } from './guarded-key.ts';
 import { removalOf } from './removal.ts';
@@ -69,8 +69,8 @@ export class TokenLedger extends Construct {
       removalPolicy: removalOf(retain),
     });
     for (const index of LEDGER_INDEXES) {
-      const { name: indexName, partitionKey, sortKey, projection } = index;
-      const projectionType = ProjectionType[projection];
+      const { name: indexName, partitionKey, sortKey } = index;
+      const projectionType = ProjectionType[INDEX_PROJECTION];
       if (index.scope === 'local')
         this.table.addLocalSecondaryIndex({ indexName, sortKey: attribute(index.sortKey), projectionType });
       else

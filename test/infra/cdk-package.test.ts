@@ -148,11 +148,11 @@ describe.each<[string, string, string, object]>([
     const assets = readdirSync(join(PLACE, out)).filter((one) => one.startsWith('asset.'));
     expect(assets).toHaveLength(FUNCTION_NAMES.length);
     const zips = assets.map((asset) => unzipSync(readFileSync(join(PLACE, out, asset))));
-    for (const files of zips) expect(Object.keys(files).sort()).toEqual(['index.cjs', 'policy.json']);
+    for (const files of zips) expect(Object.keys(files).sort()).toEqual(['index.mjs', 'main.cjs', 'policy.json']);
     const packed = FUNCTION_NAMES.map((one) =>
-      readFileSync(join(INSTALLED, 'dist/functions', one, 'index.cjs'), 'utf8'),
+      readFileSync(join(INSTALLED, 'dist/functions', one, 'main.cjs'), 'utf8'),
     );
-    expect(zips.map((files) => Buffer.from(files['index.cjs'] ?? []).toString()).sort()).toEqual(packed.sort());
+    expect(zips.map((files) => Buffer.from(files['main.cjs'] ?? []).toString()).sort()).toEqual(packed.sort());
   });
 });
 

@@ -357,7 +357,7 @@ describe.each(environments)('the stack of $name', (synthesized) => {
     expect(assets).toHaveLength(FUNCTION_NAMES.length);
     for (const asset of assets) expect(asset).toMatch(/^asset\.[0-9a-f]{64}\.zip$/);
     for (const name of FUNCTION_NAMES)
-      expect(Object.keys(packageOf(synthesized, name)).sort()).toEqual(['index.cjs', 'policy.json']);
+      expect(Object.keys(packageOf(synthesized, name)).sort()).toEqual(['index.mjs', 'main.cjs', 'policy.json']);
   });
 
   test('gives every function that decides the checked policy and its digest, in one version of the function', () => {

@@ -115,7 +115,7 @@ describe('of packages within packages', () => {
   const outputs = (inputs: Record<string, { bytesInOutput: number }>) =>
     Object.fromEntries(
       FUNCTION_NAMES.map((name) => [
-        `${name}/index.cjs`,
+        `${name}/main.cjs`,
         {
           bytes: 1,
           imports: [],

@@ -5,8 +5,10 @@ import {
   type BatchGetItemCommandOutput,
   BatchGetItemCommand,
   QueryCommand,
+  ScanCommand,
 } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
+import { LEDGER_INDEXES } from '../../../functions/contract/table.ts';
 import { leaseItemKey } from '../../../functions/ledger/item.ts';
 import type { AwsEndpoint } from '../../../local/aws/json-endpoint.ts';
 import type { Fault } from '../../../local/aws/faults.ts';
@@ -288,6 +290,42 @@ describeHere('the DynamoDB ledger when DynamoDB fails', () => {
         code: 'ledger-unavailable',
         reason: 'DynamoDB BatchGetItem: throttled',
       });
+    });
+
+    it('gives what is due as it is by now, though the index lags behind', async () => {
+      const shard = 0;
+      const inShard = async () => (await ledger.due(shard, 70, 1_000, undefined, far)).leases;
+      for (let i = 1; (await inShard()).length < 4; i += 1)
+        await ledger.reserve(reservation({ user: 'lagging', generation: i, mintDeadlineAt: 40 + i }), far);
+      const [ended, later, sooner, same] = await inShard();
+      if (!ended || !later || !sooner || !same) throw new Error('rows are missing');
+      const send = async (command: unknown, options: object) => {
+        const output = await stand.dynamodb.send(command as never, options);
+        if (command instanceof QueryCommand) {
+          await ledger.transition(ended, { to: 'failed', dueAt: null }, far);
+          await ledger.transition(later, { to: 'live', dueAt: 71, token: 'tok' }, far);
+          await ledger.transition(sooner, { to: 'live', dueAt: 70, token: 'tok' }, far);
+        }
+        return output;
+      };
+      const { ledger: late } = stand.sandbox({ client: { send: send as DynamoDBClient['send'] } });
+      const { leases } = await late.due(shard, 70, 1_000, undefined, far);
+      expect(leases.map(({ generation, state, dueAt }) => [generation, state, dueAt])).toEqual([
+        [same.generation, 'reserved', same.dueAt],
+        [sooner.generation, 'live', 70],
+      ]);
+    });
+
+    it('has nothing in an index but keys, so that no token is written twice', async () => {
+      const row = reservation({ user: 'keys-only', mintDeadlineAt: 30 });
+      await ledger.reserve(row, far);
+      await ledger.transition(row, { to: 'live', dueAt: 30, token: 'tok' }, far);
+      const found = LEDGER_INDEXES.map(async ({ name, partitionKey, sortKey }) => {
+        const { Items = [] } = await stand.dynamodb.send(new ScanCommand({ TableName: stand.table, IndexName: name }));
+        const keys = new Set(['pk', 'sk', partitionKey.name, sortKey?.name]);
+        return [Items.length > 0, Items.flatMap(Object.keys).filter((attribute) => !keys.has(attribute))];
+      });
+      expect(await Promise.all(found)).toEqual(LEDGER_INDEXES.map(() => [true, []]));
     });
 
     it('reads on until the last page', async () => {

@@ -1,5 +1,12 @@
 import fc from 'fast-check';
-import { callerDigest, dueShardOf, fingerprintPrefix, leaseItemKey, leaseOf } from '../../../functions/ledger/item.ts';
+import {
+  attributesOf,
+  callerDigest,
+  dueShardOf,
+  fingerprintPrefix,
+  leaseItemKey,
+  leaseOf,
+} from '../../../functions/ledger/item.ts';
 import { reservedItem } from '../../../functions/ledger/writes.ts';
 import { reservation } from '../../contract/ledger/fixtures.ts';
 
@@ -40,10 +47,36 @@ it("a caller's digest never changes: it is in every unfinished row, and in two i
 
 describe('an item', () => {
   it('that does not parse is named by its attributes, never by a value', () => {
-    const item = { ...reservedItem(reservation(), context), orgId: 'canary', kind: 'canary' };
+    const item = { ...reservedItem(reservation(), context), o: 'canary', k: 'canary' };
     expect(() => leaseOf(item, () => 'id')).toThrow(
       /^internal-error: a row of the ledger does not parse at orgId, kind$/,
     );
+  });
+
+  it('has each field of a lease in an attribute of its own, named briefly', () => {
+    const {
+      user: _user,
+      fingerprint: _fingerprint,
+      generation: _generation,
+      ...facts
+    } = reservation({
+      userName: 'Alice',
+      entitlements: 'd',
+    });
+    const fields = [...Object.keys(facts), 'answeredUser', 'issuedAt', 'expiresAt', 'endsAt', 'attempts', 'tokenType'];
+    fields.push('upstreamCreatedAt', 'lifetimeSeconds');
+    const attributes = Object.keys(attributesOf(Object.fromEntries(fields.map((field) => [field, field]))));
+    expect(new Set(attributes).size).toBe(fields.length);
+    expect(attributes.filter((name) => name.length > 2)).toEqual([]);
+    const others = new Set([
+      'pk',
+      'sk',
+      'state',
+      'token',
+      'write',
+      ...Object.keys(reservedItem(reservation(), context)),
+    ]);
+    expect(attributes.filter((name) => name.length > 2 && others.has(name))).toEqual([]);
   });
 
   it('may hold more than this version knows', () => {

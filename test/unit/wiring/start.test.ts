@@ -51,3 +51,45 @@ describe('the start of a sandbox', () => {
     expect(await ready()).toBe(2);
   });
 });
+
+describe('the init phase', () => {
+  const never = new Promise<never>(() => {});
+  beforeEach(() => {
+    Object.assign(process.env, SWEEP);
+    jest.useFakeTimers();
+  });
+  afterEach(() => jest.useRealTimers());
+
+  /** Whether the init phase has ended, by now and after so much time, ms. */
+  async function endsAfter(wire: Parameters<typeof start<'sweep', unknown>>[1]): Promise<number | undefined> {
+    let ended = false;
+    const { initialised } = start('sweep', wire);
+    void initialised.then(() => (ended = true));
+    for (let ms = 0; ms <= 1_000; ms += 1) {
+      await jest.advanceTimersByTimeAsync(ms === 0 ? 0 : 1);
+      if (ended) return ms;
+    }
+    return undefined;
+  }
+  const after = (ms: number) => ({ warm: () => new Promise((resolve) => setTimeout(resolve, ms)) });
+
+  test('lasts until all that was begun to warm up has ended', async () => {
+    expect(await endsAfter((_config, _telemetry, warmUp) => warmUp(after(300), after(700)))).toBe(700);
+    expect(await endsAfter(() => 'nothing to warm up')).toBe(0);
+  });
+
+  test.each<[string, Parameters<typeof start<'sweep', unknown>>[1]]>([
+    ['a warm-up', (_config, _telemetry, warmUp) => warmUp({ warm: () => never }, after(10))],
+    ['the wiring', () => never],
+  ])('ends after a second where %s hangs', async (_what, wire) => {
+    expect(await endsAfter(wire)).toBe(1_000);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  test('does not end the sandbox where something fails', async () => {
+    const fails = { warm: () => Promise.reject(new Error('outage')) };
+    expect(await endsAfter((_config, _telemetry, warmUp) => warmUp(fails, after(300)))).toBe(300);
+    expect(await endsAfter(() => Promise.reject(new Error('outage')))).toBe(0);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+});

@@ -1,11 +1,11 @@
 /** What the bundles ask for while Lambda still initialises them: nothing waits for something that it does not need. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { BUNDLE_HANDLER, POLICY_FILE_NAME } from '../../../functions/contract/bundle.ts';
+import { BUNDLE_HANDLER } from '../../../functions/contract/bundle.ts';
 import { FUNCTIONS, type FunctionName } from '../../../functions/contract/functions.ts';
-import { bundleFiles } from '../../../infra/bundles.ts';
+import { bundleFunctions } from '../../../infra/bundles.ts';
 import { checkPolicy } from '../../../infra/policy/check.ts';
 import { buildBootstrap } from '../../../local/function-set.ts';
 import { functionVariables, SCOPES } from '../../../local/function-variables.ts';
@@ -31,8 +31,7 @@ const policy = checkPolicy(demoPolicyWith({}));
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'init-phase-'));
   bootstrap = await buildBootstrap(folder);
-  await bundleFiles(Object.fromEntries(VERIFIES.map((name) => [name, FUNCTIONS[name].entry])), folder);
-  for (const name of VERIFIES) await writeFile(join(folder, name, POLICY_FILE_NAME), policy.text);
+  await bundleFunctions(folder, policy);
   server = createServer(({ url: path = '', headers }) => {
     asked.push(String(headers['x-amz-target'] ?? path));
     told();
@@ -62,9 +61,13 @@ async function initialised(name: FunctionName, wanted: readonly string[]): Promi
     memoryMb: FUNCTIONS[name].memoryMb,
     output: new OutputLog(),
   });
-  try {
-    await sandbox.start(60_000);
+  // It is given no event. It may become ready before it has asked, but never fails.
+  const started = sandbox.start(60_000);
+  const all = async () => {
     while (!wanted.every((one) => asked.includes(one))) await new Promise<void>((resolve) => (told = resolve));
+  };
+  try {
+    await Promise.all([started, all()]);
   } finally {
     await sandbox.kill();
   }

@@ -197,6 +197,18 @@ export interface IssuerProps {
    * @default false
    */
   readonly refuseNonce?: boolean;
+  /**
+   * Longest that its access tokens may live, in seconds. Longer ones are refused.
+   *
+   * @default 86400
+   */
+  readonly longestTokenSeconds?: number;
+  /**
+   * The claim of its access tokens that names the session, as `sid` of its logout tokens does.
+   *
+   * @default - sessions are not told apart
+   */
+  readonly sessionClaim?: string;
 }
 
 export interface RevocationSchedule {

@@ -9,6 +9,7 @@ import { type CheckedPolicy, checkPolicyText } from './policy/check.ts';
 import { lintPolicy } from './policy/lint.ts';
 import { lineOfValue } from './policy/parse.ts';
 import { PolicyError } from './policy/policy-error.ts';
+import { jumpOf } from './schedule-runs.ts';
 
 /**
  * Checks the environment's policy and runs its cases before anything is deployed. Throws EnvironmentError if the file is
@@ -50,6 +51,7 @@ export function environmentPolicy(environment: Environment, folder = ENVIRONMENT
 export function warningsOf(
   { issuers, revocationSchedules }: Environment,
   checked: CheckedPolicy,
+  now = Date.now(),
 ): readonly (readonly [id: string, text: string])[] {
   const longest = Math.max(
     ...checked.policy.rules.flatMap(({ grants }) => grants.map(({ validity }) => validity.maxSeconds)),
@@ -67,6 +69,17 @@ export function warningsOf(
         `revocationSchedules "${name}" selects tokens older than ${select.olderThanSeconds} s, and the policy grants ` +
         `none for longer than ${longest} s: it never revokes anything.`;
       return [['idle-schedule', text] as const];
+    }),
+    ...revocationSchedules.flatMap(({ name, expression, timeZone }) => {
+      const run = jumpOf(expression, timeZone, now);
+      if (run === undefined) return [];
+      const text =
+        `revocationSchedules "${name}" would run at ${run.local} in ${timeZone}, a time that ` +
+        (run.jump === 'skipped'
+          ? 'does not exist that night: there is no run'
+          : 'comes twice that night: it runs once') +
+        '. Choose another hour, or UTC; npm run schedules prints the runs.';
+      return [[`clock-jump-${name}`, text] as const];
     }),
   ];
 }

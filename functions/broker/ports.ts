@@ -385,17 +385,7 @@ export interface TokenLedger extends MintCounts {
 
 export interface AuditEvent {
   readonly action:
-    | 'allow'
-    | 'deny'
-    | 'mint'
-    | 'reuse'
-    | 'revoke'
-    | 'revoke-requested'
-    | 'cut-off'
-    | 'list'
-    | 'compensate'
-    | 'orphan'
-    | 'expire';
+    'deny' | 'mint' | 'reuse' | 'revoke' | 'revoke-requested' | 'cut-off' | 'list' | 'compensate' | 'orphan' | 'expire';
   readonly caller?: CallerId | Omit<AwsCaller, 'scopes'>;
   readonly lease?: Pick<Lease, 'leaseId' | 'generation' | 'orgId' | 'kind' | 'state' | 'tokenDigest'>;
   readonly user?: string;

@@ -98,6 +98,8 @@ module.exports = {
     },
     only('doctor-uses-the-brokers-own-client', '^infra/doctor/', [
       '^infra/',
+      // One way to say how far a command is.
+      '^local/progress\\.ts$',
       '^functions/(contract|policy|thoughtspot)/',
       '^functions/secrets/credential\\.ts$',
       '^functions/broker/(ports|failure)\\.ts$',

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { examineAcceptance } from './accept/acceptance.ts';
-import { examiner } from './doctor/checklist.ts';
+import { payAttention } from './doctor/attention.ts';
+import { examiner, Finding } from './doctor/checklist.ts';
 import type { Check } from './doctor/checklist.ts';
 import { examineAll } from './doctor/examination.ts';
 import { parseOptions, UsageError } from './doctor/options.ts';
@@ -23,28 +23,37 @@ Exit code: 0 no check failed, 1 a check failed, 2 wrong usage.`;
 /** `npm run accept`: what a platform engineer runs after the first deployment. Resolves with the exit code. */
 async function main(): Promise<0 | 1> {
   const argv = process.argv.slice(2);
-  if (argv.includes('--help')) {
-    console.log(USAGE);
-    return 0;
-  }
-  const { values } = parseArgs({ args: argv, strict: false, options: { throttling: { type: 'boolean' } } });
   const options = parseOptions(
     argv.filter((argument) => argument !== '--throttling'),
     process.env,
     () => readFileSync(0, 'utf8'),
   );
-  if (options.environment === undefined) throw new UsageError('Name an environment: --env dev.');
-  const examination = await examineAll(options, process.env);
+  if (options.help) {
+    console.log(USAGE);
+    return 0;
+  }
+  const { environment: name, jwt } = options;
+  if (name === undefined) throw new UsageError('Name an environment: --env dev.');
+  if (jwt === undefined)
+    throw new UsageError('Nothing can be accepted without a caller: set BROKER_JWT, or give --jwt.');
+  const attention = payAttention('accept', 38);
+  const examination = await examineAll(options, process.env, attention).finally(attention.end);
   const region = options.region ?? (await regionOfProfile());
-  const environment = loadEnvironment(options.environment, { account: '000000000000', region });
+  const environment = loadEnvironment(name, { account: '000000000000', region });
   const checks: Check[] = [...examination.checks];
-  const { jwt } = options;
-  const throttling = values.throttling === true;
-  if (examination.broker !== undefined)
-    await examineAcceptance(examiner('broker', checks), { environment, url: examination.broker, jwt, throttling });
+  const throttling = argv.includes('--throttling');
+  const examine = examiner('broker', checks, attention);
+  const { broker: url } = examination;
+  if (url === undefined)
+    await examine('acceptance', () => {
+      const cure = 'Sign in to AWS and deploy the environment, or give its address with --broker <url>.';
+      throw new Finding('the broker was not found, so nothing of it was tried', cure);
+    });
+  else await examineAcceptance(examine, { environment, url, jwt, throttling }).finally(attention.end);
   const accepted = { ...examination, checks };
-  console.log(reportLines(accepted).join('\n'));
-  return isHealthy(accepted) ? 0 : 1;
+  const healthy = isHealthy(accepted);
+  console.log(options.json ? JSON.stringify({ healthy, ...accepted }, null, 2) : reportLines(accepted).join('\n'));
+  return healthy ? 0 : 1;
 }
 
 main().then(

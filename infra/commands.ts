@@ -126,6 +126,11 @@ export function nextSteps(environment: Environment, outputs: Readonly<Record<str
 export const AFTER_FAILURE =
   'The deployment failed. If it was the first one of this environment: docs/deploy.md, "The first deployment failed".';
 
+/** What to do where production's stack was not destroyed. */
+export const stillProtected = ({ name, region }: Environment): string =>
+  `If the stack is protected: aws cloudformation update-termination-protection --no-enable-termination-protection ` +
+  `--region ${region} --stack-name ${stackName(name)}`;
+
 /** Arguments for the cdk command line. */
 export function cdkArguments({ command, environment, yes, importExisting, assembly }: Request): string[] {
   const stack = stackName(environment.name);
@@ -153,14 +158,18 @@ export function cdkArguments({ command, environment, yes, importExisting, assemb
 
 async function confirmed({ environment }: Request): Promise<boolean> {
   const lines = createInterface({ input: process.stdin, output: process.stdout });
-  const answer = await lines.question(`Type the environment's name to destroy it: `);
+  // Ctrl-C, or an input that ends, is no answer.
+  const left = new AbortController();
+  lines.once('close', () => left.abort());
+  const question = lines.question(`Type the environment's name to destroy it: `, { signal: left.signal });
+  const answer = await question.catch(() => '');
   lines.close();
   return answer.trim() === environment.name;
 }
 
 async function main(): Promise<number> {
   const argv = process.argv.slice(2);
-  if (argv.includes('--help')) {
+  if (argv.includes('--help') || argv.includes('-h')) {
     console.log(USAGE);
     return 0;
   }
@@ -171,6 +180,8 @@ async function main(): Promise<number> {
   const refused = refusal(request);
   if (refused !== undefined) throw new Error(refused);
   if (command === 'destroy' && !request.yes && !(await confirmed(request))) throw new Error('Nothing destroyed.');
+  if (command !== 'bootstrap' && request.assembly === undefined)
+    console.log('Bundling, synthesizing and checking with cdk-nag: about ten seconds.');
   const started = Date.now();
   const { status } = spawnSync(path.join('node_modules', '.bin', 'cdk'), cdkArguments(request), {
     cwd: PROJECT_ROOT,
@@ -185,6 +196,7 @@ async function main(): Promise<number> {
   });
   if (status !== 0) {
     if (command === 'deploy') console.error(AFTER_FAILURE);
+    if (command === 'destroy' && environment.purpose === 'production') console.error(stillProtected(environment));
     return status ?? 1;
   }
   if (command === 'synth')

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { payAttention } from './doctor/attention.ts';
 import { examineAll } from './doctor/examination.ts';
 import { parseOptions, USAGE, UsageError } from './doctor/options.ts';
 import { isHealthy, reportLines } from './doctor/report.ts';
@@ -13,12 +14,8 @@ async function main(): Promise<0 | 1> {
     console.log(USAGE);
     return 0;
   }
-  const interruption = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.once(signal, () =>
-      interruption.abort(new Error('Interrupted. The doctor ended, or tried to end, what it had made at ThoughtSpot.')),
-    );
-  const examination = await examineAll(options, process.env, interruption.signal);
+  const attention = payAttention('doctor', 28);
+  const examination = await examineAll(options, process.env, attention).finally(attention.end);
   const healthy = isHealthy(examination);
   console.log(
     options.json ? JSON.stringify({ healthy, ...examination }, null, 2) : reportLines(examination).join('\n'),

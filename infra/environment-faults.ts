@@ -1,6 +1,6 @@
 /** What is wrong with an environment, in words, from what its schema says. */
 import { z } from 'zod';
-import { nearestName } from './nearest-name.ts';
+import { meant } from './nearest-name.ts';
 
 /** What is wrong, and where in the values of the environment. */
 export interface Fault {
@@ -9,17 +9,23 @@ export interface Fault {
   readonly text: string;
 }
 
+export const UNKNOWN = 'is not known';
+
 /** An unknown key is a fault of its own, at its own place, with the key that was probably meant. */
 export function faultsOf(issue: z.core.$ZodIssue, schema: z.ZodType): readonly Fault[] {
   const { path } = issue;
   if (issue.code !== 'unrecognized_keys') return [{ path, text: `${path.map(String).join('.')}: ${issue.message}` }];
   return issue.keys.map((key) => {
-    const near = nearestName(key, keysAt(schema, path));
-    const meant = near === undefined ? '' : `; did you mean ${near}?`;
     const at = [...path, key];
-    return { path: at, text: `${at.map(String).join('.')}: is not a key of an environment${meant}` };
+    return { path: at, text: `${at.map(String).join('.')}: ${UNKNOWN}${meant(key, keysAt(schema, path))}` };
   });
 }
+
+/** What the schema itself has no words for. */
+export const inWords: z.core.$ZodErrorMap = (issue) => {
+  if (issue.code === 'invalid_type') return issue.input === undefined ? 'is missing' : `must be a ${issue.expected}`;
+  return issue.code === 'invalid_value' ? `choose one of ${issue.values.map(String).join(', ')}` : undefined;
+};
 
 /** Paths of everything that an environment may leave out or write in one of several ways. */
 export function optionalPathsOf(schema: z.ZodType): readonly string[] {

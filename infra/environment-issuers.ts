@@ -13,7 +13,7 @@ export const isSecure = (url: URL, development: boolean): boolean =>
 const issuerUrl = (development: boolean) =>
   z.string(required('is missing; write the iss claim')).refine((value) => {
     const url = URL.parse(value);
-    return url !== null && isSecure(url, development) && url.search === '' && url.hash === '';
+    return url !== null && isSecure(url, development) && url.search === '' && url.hash === '' && !/\s/.test(value);
   }, 'must be https and exactly the iss claim; API Gateway reads <issuer>/.well-known/openid-configuration');
 
 const keysUrl = (development: boolean) =>

@@ -7,6 +7,12 @@ export function nearestName(misspelt: string, known: readonly string[]): string 
   return nearest?.name;
 }
 
+/** Which known name was probably meant, as the end of a sentence; empty if none is near. */
+export function meant(misspelt: string, known: readonly string[]): string {
+  const near = nearestName(misspelt, known);
+  return near === undefined ? '' : `; did you mean ${near}?`;
+}
+
 /** How many letters have to be added, left out or replaced to make one word of the other (Levenshtein). */
 function editsBetween(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, at) => at);

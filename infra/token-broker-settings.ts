@@ -3,7 +3,9 @@ import path from 'node:path';
 import { Token } from 'aws-cdk-lib';
 import { environmentPolicy } from './environment-policy.ts';
 import { EnvironmentError, parseEnvironment } from './environments/environment.ts';
-import type { Environment, EnvironmentInput } from './environments/environment.ts';
+import type { Environment } from './environments/environment.ts';
+import { UNKNOWN } from './environment-faults.ts';
+import { meant } from './nearest-name.ts';
 import type { CheckedPolicy } from './policy/check.ts';
 import type { TokenBrokerProps } from './token-broker-props.ts';
 
@@ -32,21 +34,22 @@ export interface Settings {
 
 /** Throws an Error with every fault, each with its path, that begins with `what`. */
 export function settingsOf(what: string, name: string, props: TokenBrokerProps, region: string): Settings {
-  const { network, prober, bundles: _bundles, name: _name, ...given } = props;
-  const { thoughtSpot, issuers, alarms, policyFile, secret = { create: `thoughtspot-broker/${name}` } } = props;
-  const values: EnvironmentInput = {
+  const { network, bundles: _bundles, name: _name, ...given } = props;
+  // An app in JavaScript, or one that is not checked, may lack anything: the checks say what.
+  const { thoughtSpot, issuers, alarms, prober, policyFile }: Partial<TokenBrokerProps> = props;
+  const { fixedEgress, secret = { create: `thoughtspot-broker/${name}` } } = props;
+  const values = {
     ...DEFAULTS,
     ...given,
-    thoughtSpot: { dialect: DIALECT, ...thoughtSpot },
-    issuers: issuers.map((issuer) => ({ scopes: SCOPES, ...issuer })),
-    policyFile: path.basename(policyFile),
-    secret: 'secret' in secret ? GIVEN_SECRET : secret,
-    alarms: 'topic' in alarms ? GIVEN_TOPIC : alarms,
-    ...(prober && { prober: { secret: 'secret' in prober.secret ? GIVEN_SECRET : prober.secret } }),
+    thoughtSpot: thoughtSpot && { dialect: DIALECT, ...thoughtSpot },
+    issuers: Array.isArray(issuers) ? issuers.map((issuer) => ({ scopes: SCOPES, ...issuer })) : issuers,
+    policyFile: policyFile && path.basename(policyFile),
+    secret: has('secret', secret) ? GIVEN_SECRET : secret,
+    alarms: has('topic', alarms) ? GIVEN_TOPIC : alarms,
+    ...(has('secret', prober?.secret) && { prober: { secret: GIVEN_SECRET } }),
   };
-  const { fixedEgress } = props;
   const faults = [
-    ...(path.isAbsolute(policyFile)
+    ...(policyFile === undefined || path.isAbsolute(policyFile)
       ? []
       : [`policyFile: ${policyFile} is not absolute; write path.join(__dirname, '${policyFile}')`]),
     ...(fixedEgress && network ? ['network: is there besides fixedEgress; leave one of them out'] : []),
@@ -57,10 +60,15 @@ export function settingsOf(what: string, name: string, props: TokenBrokerProps, 
   try {
     const target = { account: '000000000000', region: Token.isUnresolved(region) ? ANY_REGION : region };
     if (faults.length > 0) throw new EnvironmentError(name, faults);
-    const environment = parseEnvironment(name, values, target);
+    const environment = parseEnvironment(name, values, target, ({ path: [key, ...more], text }) =>
+      // The props that no environment has.
+      more.length === 0 && text.endsWith(UNKNOWN) ? text + meant(String(key), ['network', 'bundles', 'name']) : text,
+    );
     return { environment, policy: environmentPolicy(environment, path.dirname(policyFile)) };
   } catch (error) {
     if (!(error instanceof EnvironmentError)) throw error;
     throw new Error(`${what} cannot be built:\n${error.faults.map((fault) => `  - ${fault}`).join('\n')}`);
   }
 }
+
+const has = (key: string, value: unknown): boolean => typeof value === 'object' && value !== null && key in value;

@@ -54,8 +54,9 @@ export async function runCommand(main: () => Promise<void>): Promise<void> {
   }
 }
 
-/** Throws CommandError if nothing answers there. */
+/** Throws UsageError if that is no URL, and CommandError if nothing answers there. */
 export async function ask(url: string, init: RequestInit = {}): Promise<Response> {
+  if (URL.parse(url) === null) throw new UsageError(`${url} is not a URL such as https://broker.example.com.`);
   try {
     return await fetch(url, init);
   } catch (cause) {

@@ -39,7 +39,6 @@ async function main(): Promise<void> {
     throw new UsageError('For whom? Name a demo user (npm run token -- alice), or pass --jwt.');
   if (jwt !== undefined && user !== undefined)
     throw new UsageError(`For whom? Name the demo user ${user} or pass --jwt, not both.`);
-  if (URL.parse(url) === null) throw new UsageError(`${url} is not a URL such as https://broker.example.com.`);
   const broker = url.replace(/\/$/, '');
   const accessToken = jwt === '-' ? await readStdin() : (jwt ?? (await demoAccessToken(broker, user ?? '')));
 

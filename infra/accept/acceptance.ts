@@ -3,6 +3,7 @@ import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { z } from 'zod';
 import { stackName } from '../deployed-stack.ts';
+import { patiently } from '../doctor/attention.ts';
 import { Finding, needed, Skipped } from '../doctor/checklist.ts';
 import type { Examine } from '../doctor/checklist.ts';
 import type { Environment } from '../environments/environment.ts';
@@ -41,7 +42,7 @@ export async function examineAcceptance(examine: Examine, accepted: Accepted): P
       signal: AbortSignal.timeout(CALL_MS),
     });
   const mint = async () => {
-    const answer = await call('POST', '/gettoken');
+    const answer = await patiently(() => call('POST', '/gettoken'));
     const body: unknown = await answer.json().catch(() => undefined);
     const result = minted.safeParse(body);
     if (answer.status === 200 && result.success) return result.data;

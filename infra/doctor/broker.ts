@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { patiently } from './attention.ts';
 import { Finding, needed, Skipped } from './checklist.ts';
 import type { Examine } from './checklist.ts';
 import { examineCors } from './cors.ts';
@@ -105,17 +106,15 @@ export async function examineBroker(
 
 async function askBroker(url: string, method: string, bearer?: string, body?: object): Promise<Answer> {
   try {
-    const answer = await fetch(url, {
-      method,
-      headers: {
-        accept: 'application/json',
-        ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-      },
-      body: body === undefined ? null : JSON.stringify(body),
-      redirect: 'manual',
-      signal: AbortSignal.timeout(CALL_MS),
-    });
+    const headers = {
+      accept: 'application/json',
+      ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    };
+    const text = body === undefined ? null : JSON.stringify(body);
+    const answer = await patiently(() =>
+      fetch(url, { method, headers, body: text, redirect: 'manual', signal: AbortSignal.timeout(CALL_MS) }),
+    );
     return { status: answer.status, json: await answer.json().catch(() => undefined) };
   } catch {
     const { origin } = new URL(url);

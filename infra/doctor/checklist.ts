@@ -34,13 +34,19 @@ export type Work<Value> = () => Promise<readonly [found: string, value: Value]>;
 /** Runs one check and keeps its result. Resolves with the value of its work; undefined if it failed or was skipped. */
 export type Examine = <Value>(name: string, work: Work<Value>) => Promise<Value | undefined>;
 
-/**
- * Makes the function that runs checks of one section and adds their results to `checks`. Rethrows any other error. Once
- * `interrupted` is aborted, no check begins any more: its reason is thrown.
- */
-export function examiner(section: Check['section'], checks: Check[], interrupted?: AbortSignal): Examine {
+/** What a command that runs checks has to do with them on the way. */
+export interface Attention {
+  /** Once it is aborted, no check begins any more: its reason is thrown. */
+  readonly interrupted?: AbortSignal;
+  /** Hears which check begins, and how many have ended. */
+  readonly begins?: (done: number, name: string) => void;
+}
+
+/** Makes the function that runs checks of one section and adds their results to `checks`. Rethrows any other error. */
+export function examiner(section: Check['section'], checks: Check[], attention: Attention = {}): Examine {
   return async (name, work) => {
-    interrupted?.throwIfAborted();
+    attention.interrupted?.throwIfAborted();
+    attention.begins?.(checks.length, name);
     const started = performance.now();
     const keep = (status: Check['status'], detail: string, cure?: string) => {
       const ms = Math.round(performance.now() - started);

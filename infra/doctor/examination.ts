@@ -2,7 +2,7 @@ import { Failure } from '../../functions/broker/failure.ts';
 import type { Environment } from '../environments/environment.ts';
 import { examineBroker } from './broker.ts';
 import { examiner, Finding, Skipped } from './checklist.ts';
-import type { Check, Examine } from './checklist.ts';
+import type { Attention, Check, Examine } from './checklist.ts';
 import { examineCluster } from './cluster.ts';
 import type { ClusterTarget } from './cluster.ts';
 import { credentialInSecret, credentialInVariables, credentialOf } from './credential.ts';
@@ -26,18 +26,18 @@ type Variables = Readonly<Record<string, string | undefined>>;
 export async function examineAll(
   options: Options,
   variables: Variables,
-  interrupted?: AbortSignal,
+  attention: Attention = {},
 ): Promise<Examination> {
   const environment = options.environment === undefined ? undefined : await load(options.environment, options.region);
   const host = options.host ?? environment?.thoughtSpot.host ?? '';
   const dialect = options.dialect ?? environment?.thoughtSpot.dialect ?? 'auth-2.0';
   const origins = options.origins ?? environment?.allowedOrigins ?? [];
   const checks: Check[] = [];
-  const atThoughtSpot = examiner('ThoughtSpot', checks, interrupted);
-  const atBroker = examiner('broker', checks, interrupted);
+  const atThoughtSpot = examiner('ThoughtSpot', checks, attention);
+  const atBroker = examiner('broker', checks, attention);
   const deployed =
     environment &&
-    (await examineEnvironment(examiner('environment', checks, interrupted), environment, options.assembly));
+    (await examineEnvironment(examiner('environment', checks, attention), environment, options.assembly));
   const broker = options.broker ?? deployed?.url;
 
   const examineTheBroker = async (isAlive?: IsAlive) => {

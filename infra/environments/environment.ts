@@ -1,13 +1,12 @@
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { z } from 'zod';
 import { Failure } from '../../functions/broker/failure.ts';
-import type { EnvironmentVariable } from '../../functions/contract/environment.ts';
 import { FUNCTION_NAMES } from '../../functions/contract/functions.ts';
 import { revocationOf } from '../../functions/http/revocation-events.ts';
-import { faultOfVariable } from '../../functions/wiring/config.ts';
 import { stackName } from '../deployed-stack.ts';
+import { arn, domain, importedSecret, networkIn, newSecret, readBy, role } from '../environment-aws.ts';
 import { isSecure, issuersIn, required } from '../environment-issuers.ts';
-import { faultsOf, optionalPathsOf } from '../environment-faults.ts';
+import { faultsOf, inWords, optionalPathsOf } from '../environment-faults.ts';
 import type { Fault } from '../environment-faults.ts';
 import { isCron, isRate, isTimeZone } from '../schedule-expression.ts';
 
@@ -25,14 +24,6 @@ const RETENTION_DAYS = Object.values(RetentionDays)
   .map(Number)
   .filter((days) => days > 0 && days < 9999)
   .sort((a, b) => a - b);
-
-/** What the functions will read: refused here if they would refuse it (functions/wiring/config.ts). */
-const readBy =
-  (variable: EnvironmentVariable) =>
-  (value: string | number, context: { addIssue: (problem: string) => void }): void => {
-    const fault = faultOfVariable(variable, String(value));
-    if (fault !== undefined) context.addIssue(fault);
-  };
 
 const secureOrigin = (development: boolean) =>
   z.string(required('is missing; write https://<host>')).refine((value) => {
@@ -98,9 +89,6 @@ const scheduleIn = (environment: string) => {
   });
 };
 
-const arn = (service: string) =>
-  z.string().regex(new RegExp(`^arn:aws[a-z-]*:${service}:`), `must be an ARN: arn:aws:${service}:...`);
-
 const concurrency = z
   .strictObject({
     reserved: z.int('must be a whole number of sandboxes').positive('0 would switch the function off').optional(),
@@ -114,10 +102,6 @@ const concurrency = z
 const concurrencyPerFunction = Object.fromEntries(
   FUNCTION_NAMES.map((name) => [name, concurrency.optional()]),
 ) as Record<(typeof FUNCTION_NAMES)[number], z.ZodOptional<typeof concurrency>>;
-
-/** A secret of Secrets Manager: a new one, or one that is there. `readers`: ARNs of further roles that may read it. */
-const newSecret = z.string().regex(/^[\w/+=.@-]{1,200}$/, 'use 1 to 200 of A-Z, a-z, 0-9 and /_+=.@-');
-const importedSecret = z.strictObject({ import: z.string().superRefine(readBy('THOUGHTSPOT_SECRET_ID')) });
 
 interface Surroundings {
   readonly name: string;
@@ -165,11 +149,16 @@ const environmentSchema = ({ name, development, region }: Surroundings) =>
     policyFile: z.string().regex(/^[\w.-]+\.json$/, 'name a JSON file in infra/environments'),
     /** `readers`: ARNs of further roles that may read the secret, such as a rotation or a break-glass role. */
     secret: z.union(
-      [z.strictObject({ create: newSecret, readers: z.array(arn('iam')).optional() }), importedSecret],
+      [z.strictObject({ create: newSecret, readers: z.array(role).optional() }), importedSecret],
       'write { create: <name> } for a new, empty secret, or { import: <name or complete ARN> }',
     ),
     /** Your own rotation function. Without it, rotate by hand as the runbook describes. */
-    rotation: z.strictObject({ functionArn: arn('lambda'), everyDays: z.int().min(1).max(1000) }).optional(),
+    rotation: z
+      .strictObject({
+        functionArn: arn('lambda', 'function:[\\w:-]+', 'function:<name>'),
+        everyDays: z.int().min(1).max(1000),
+      })
+      .optional(),
     revocationSchedules: z
       .array(scheduleIn(name))
       .max(50)
@@ -178,7 +167,15 @@ const environmentSchema = ({ name, development, region }: Surroundings) =>
         'two schedules have the same name; give each its own',
       ),
     /** Source of the `user.deprovisioned` events; it is matched exactly. */
-    deprovisionedEvents: z.strictObject({ source: z.string().min(1), eventBusName: z.string().optional() }).optional(),
+    deprovisionedEvents: z
+      .strictObject({
+        source: z.string().min(1),
+        eventBusName: z
+          .string()
+          .regex(/^[\w./-]{1,256}$/, 'is not the name of an event bus')
+          .optional(),
+      })
+      .optional(),
     /** Revocations per second that the sweep may send to ThoughtSpot, which accepts 100 calls per second in all. */
     sweepRate: z.number().superRefine(readBy('SWEEP_RATE')),
     /** Never lower it while there are live leases. */
@@ -209,30 +206,17 @@ const environmentSchema = ({ name, development, region }: Surroundings) =>
         `CloudWatch keeps logs for one of ${RETENTION_DAYS.join(', ')} days`,
       ),
     alarms: z.union(
-      [z.strictObject({ email: z.email() }), z.strictObject({ topicArn: arn('sns') })],
+      [z.strictObject({ email: z.email() }), z.strictObject({ topicArn: arn('sns', '[\\w-]+', '<topic>') })],
       'write { email: <address> } or { topicArn: <ARN> }: alarms must reach somebody',
     ),
-    customDomain: z.strictObject({ name: z.hostname(), certificateArn: arn('acm') }).optional(),
+    customDomain: z
+      .strictObject({ name: domain, certificateArn: arn('acm', 'certificate/[\\w-]+', 'certificate/<id>') })
+      .optional(),
     /**
      * A VPC whose only way out is one NAT gateway with one address, for clusters with an allow list of callers. ThoughtSpot
      * counts its 100 requests per second for that address: all functions and all other clients behind it share them.
      */
-    fixedEgress: z
-      .strictObject({
-        cidr: z.cidrv4(),
-        zones: z
-          .array(
-            z
-              .string()
-              .refine(
-                (zone) => new RegExp(`^${region}[a-z]$`).test(zone),
-                `must be a zone of ${region}, its name and a letter`,
-              ),
-          )
-          .min(1)
-          .max(3),
-      })
-      .optional(),
+    fixedEgress: networkIn(region).optional(),
   });
 
 type Schema = ReturnType<typeof environmentSchema>;
@@ -248,6 +232,9 @@ export class EnvironmentError extends Error {
     this.faults = faults;
   }
 }
+
+/** Not among the values of an environment: they come from its file's name and from the command, or from the stack. */
+const ELSEWHERE = ['name', 'account', 'region'];
 
 /** AWS account and region of the environment. Undefined values are reported as faults, not guessed. */
 export interface Target {
@@ -267,9 +254,15 @@ export function parseEnvironment(
   const record: Record<string, unknown> = typeof values === 'object' && values !== null ? { ...values } : {};
   const development = record['purpose'] === 'development';
   const schema = environmentSchema({ name, development, region: target.region ?? 'the region' });
-  const result = schema.safeParse({ ...record, name, account: target.account, region: target.region });
-  if (result.success) return result.data;
-  throw new EnvironmentError(name, result.error.issues.flatMap((issue) => faultsOf(issue, schema)).map(place));
+  const given = { ...record, name, account: target.account, region: target.region };
+  const result = schema.safeParse(given, { error: inWords });
+  const faults = ELSEWHERE.filter((key) => key in record).map((key) => ({
+    path: [key],
+    text: `${key}: does not belong here; it is that of the ${key === 'name' ? 'file' : 'command, or of the stack'}`,
+  }));
+  if (result.success && faults.length === 0) return result.data;
+  const refused = result.error?.issues.flatMap((issue) => faultsOf(issue, schema)) ?? [];
+  throw new EnvironmentError(name, [...faults, ...refused].map(place));
 }
 
 /** Paths of everything that an environment may leave out, or write in one of several ways. */

@@ -56,14 +56,37 @@ export interface CasesReport {
   readonly untestedRules: readonly string[];
 }
 
+const KINDS: Readonly<Record<string, string>> = {
+  array: 'a list',
+  object: 'an object',
+  record: 'an object',
+  string: 'a text',
+  number: 'a number',
+  boolean: 'true or false',
+};
+
+/** What is wrong in one place; zod/mini itself has no words. */
+function wordsFor(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return `must be ${KINDS[issue.expected] ?? issue.expected}`;
+    case 'unrecognized_keys':
+      return `has unknown names: ${issue.keys.join(', ')}`;
+    case 'invalid_union':
+      return 'must have the members of a grant (rule, name, user, orgId, rights, validitySeconds), or of a refusal (refused)';
+    case 'invalid_value':
+      return `must be one of ${issue.values.map(String).join(', ')}`;
+    default:
+      return issue.message === 'Invalid input' ? 'is not valid' : issue.message;
+  }
+}
+
 /** Parses a cases document. Throws an Error that lists where it is malformed. */
 export function parseCases(document: unknown): readonly PolicyCase[] {
   const parsed = CasesDocument.safeParse(document);
   if (parsed.success) return parsed.data.cases;
-  const places = parsed.error.issues.map(({ path, code, message }) =>
-    message === EMPTY
-      ? `${path.map(String).join('.')} ${EMPTY}`
-      : `${path.map(String).join('.') || 'document'} (${code})`,
+  const places = parsed.error.issues.map(
+    (issue) => `${issue.path.map(String).join('.') || 'the document'} ${wordsFor(issue)}`,
   );
   throw new Error(`The cases are malformed at: ${places.join(', ')}`);
 }

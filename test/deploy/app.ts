@@ -1,4 +1,7 @@
-/** The CDK app of one environment for the emulator: the project's own, without the constructs of left-out.ts. */
+/**
+ * The CDK app of one environment for the emulator: the project's own, without the constructs of left-out.ts. What
+ * DRIVE_LEAVES_IN names of them stays, so that the deployment fails.
+ */
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { CfnAlias } from 'aws-cdk-lib/aws-lambda';
@@ -21,11 +24,13 @@ for (const name of FUNCTION_NAMES)
   writeFileSync(path.join(bundles, name, 'index.js'), `module.exports = require('./${BUNDLE_FILE}');\n`);
 const app = makeBrokerApp(environment, bundles);
 for (const broker of app.node.findAll().filter((one) => one instanceof TokenBroker)) {
-  for (const { construct } of LEFT_OUT) {
-    const [last = '', ...above] = construct?.split('/').reverse() ?? [];
-    const parent = above.reduceRight((from, id) => from.findChild(id).node, broker.node);
-    if (construct !== undefined) parent.tryRemoveChild(last);
-  }
+  const within = broker.node.path.length + 1;
+  for (const { takes, what } of LEFT_OUT)
+    for (const one of broker.node.findAll().filter((each) => takes?.(each, each.node.path.slice(within)))) {
+      // What fails shall fail late, when production's table is there.
+      if (what === env['DRIVE_LEAVES_IN']) one.node.addDependency(broker.table);
+      else one.node.scope?.node.tryRemoveChild(one.node.id);
+    }
   for (const alias of broker.node.findAll().filter((one) => one instanceof CfnAlias))
     delete alias.cfnOptions.updatePolicy;
 }

@@ -42,6 +42,15 @@ test('destroy refuses production unless told so by flag', () => {
   expect(refusal(parseRequest(['destroy', 'dev'], region))).toBeUndefined();
 });
 
+test('destroy takes an input that ends for no answer', () => {
+  const { status, stderr } = spawnSync(process.execPath, ['infra/commands.ts', 'destroy', 'dev'], {
+    env: { PATH: process.env['PATH'], ...region },
+    input: '',
+    encoding: 'utf8',
+  });
+  expect([status, stderr]).toEqual([1, 'Nothing destroyed.\n']);
+});
+
 test('synth never looks anything up, and only --yes skips the approval of a deployment', () => {
   expect(cdkArguments(parseRequest(['synth', 'dev', '--account', '111122223333'], region))).toContain('--no-lookups');
   expect(cdkArguments(parseRequest(['deploy', 'dev'], region))).not.toContain('never');

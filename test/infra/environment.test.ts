@@ -9,6 +9,7 @@ import prod from '../../infra/environments/prod.ts';
 import { environmentPolicy, warningsOf } from '../../infra/environment-policy.ts';
 import { placeholders } from '../../infra/placeholders.ts';
 
+import { FAULTY } from '../support/faulty-environments.ts';
 import { synthesizedEnvironments } from '../support/synthesized.ts';
 
 const [issuer] = prod.issuers;
@@ -42,166 +43,8 @@ test('an unknown environment is answered with the known ones', () => {
 });
 
 const schedule = { name: 'nightly', expression: 'cron(0 20 * * ? *)', timeZone: 'UTC', select: { all: true } };
-const faulty: [string, object, { account?: string; region?: string }, string][] = [
-  ['a missing account', {}, { region: 'eu-central-1' }, 'account: is missing; pass -- --account'],
-  ['a missing region', {}, { account: '111122223333' }, 'region: is missing; pass -- --region'],
-  ['an account that is none', {}, { ...target, account: '1234' }, 'account: an AWS account has 12 digits'],
-  ['an origin of *', { allowedOrigins: ['*'] }, target, 'allowedOrigins.0: a wildcard would let any site request'],
-  ['a partial wildcard', { allowedOrigins: ['https://*.example.com'] }, target, 'allowedOrigins.0: a wildcard'],
-  [
-    'an origin with a path',
-    { allowedOrigins: ['https://a.example/app'] },
-    target,
-    'allowedOrigins.0: is not an origin',
-  ],
-  [
-    'an http origin',
-    { allowedOrigins: ['https://a.example', 'http://localhost:1'] },
-    target,
-    'allowedOrigins.1: must be https outside development',
-  ],
-  [
-    'an issuer without https',
-    { issuers: [{ ...issuer, url: 'http://login.example' }] },
-    target,
-    'issuers.0.url: must be https',
-  ],
-  [
-    'an address of keys that is not secure',
-    { issuers: [{ ...issuer, jwksUri: 'http://login.example/keys' }] },
-    target,
-    'issuers.0.jwksUri: must be the https URL of the key set',
-  ],
-  [
-    'an algorithm that the gateway does not take',
-    { issuers: [{ ...issuer, algorithms: ['ES256'] }] },
-    target,
-    'issuers.0.algorithms.0: choose RS256, RS384 or RS512',
-  ],
-  ['no audience', { issuers: [{ ...issuer, audiences: [] }] }, target, 'issuers.0.audiences: name at least one'],
-  [
-    'no scope for operators',
-    { issuers: [{ ...issuer, scopes: { token: 'none', revoke: 'none' } }] },
-    target,
-    'issuers.0.scopes.revoke: operators always need',
-  ],
-  [
-    'a ThoughtSpot host without https',
-    { thoughtSpot: { ...prod.thoughtSpot, host: 'http://ts.example' } },
-    target,
-    'thoughtSpot.host: must be an origin',
-  ],
-  [
-    'a dialect whose replies have no scope, unless it is said that they do not',
-    { thoughtSpot: { ...prod.thoughtSpot, dialect: 'session-v2' } },
-    target,
-    'thoughtSpot.repliesWithoutScope: must be true with session-v2',
-  ],
-  [
-    'a schedule that is no cron',
-    { revocationSchedules: [{ ...schedule, expression: 'cron(0 20 * * * *)' }] },
-    target,
-    'revocationSchedules.0.expression: is not a valid schedule',
-  ],
-  [
-    'a time zone that is none',
-    { revocationSchedules: [{ ...schedule, timeZone: 'Europe/Atlantis' }] },
-    target,
-    'revocationSchedules.0.timeZone: is not an IANA time zone',
-  ],
-  [
-    'a selection of two kinds',
-    { revocationSchedules: [{ ...schedule, select: { all: true, orgId: 1 } }] },
-    target,
-    'revocationSchedules.0.select: select exactly one',
-  ],
-  [
-    'two schedules of one name',
-    { revocationSchedules: [schedule, schedule] },
-    target,
-    'revocationSchedules: two schedules have the same name',
-  ],
-  [
-    'a retention that CloudWatch has not',
-    { logRetentionDays: 31 },
-    target,
-    'logRetentionDays: CloudWatch keeps logs for one of 1, 3, 5, 7',
-  ],
-  ['a sweep beyond the budget', { sweepRate: 101 }, target, 'sweepRate: must be a whole number, 1 to 100'],
-  ['a sweep rate that the sweep refuses', { sweepRate: 2.5 }, target, 'sweepRate: must be a whole number, 1 to 100'],
-  ['shards that the ledger refuses', { dueShards: 257 }, target, 'dueShards: must be a whole number, 1 to 256'],
-  [
-    'a scope that no token can hold',
-    { issuers: [{ ...issuer, scopes: { token: 'broker:"token', revoke: 'broker:revoke' } }] },
-    target,
-    'issuers.0.scopes.token: must be one scope, or none',
-  ],
-  [
-    'an imported secret that is none',
-    { secret: { import: 'the secret of {"prod"}' } },
-    target,
-    'secret: write { create: <name> } for a new, empty secret, or { import: <name or complete ARN> }',
-  ],
-  [
-    'an imported secret of the prober that is none',
-    { prober: { secret: { import: 'a b' } } },
-    target,
-    'prober.secret: write { create: <name> }',
-  ],
-  [
-    'a selection that revoketoken refuses',
-    { revocationSchedules: [{ ...schedule, select: { orgId: 2 ** 31 } }] },
-    target,
-    'revocationSchedules.0.select.orgId: must be at most 2147483647',
-  ],
-  [
-    'an age that revoketoken refuses',
-    { revocationSchedules: [{ ...schedule, select: { olderThanSeconds: 1e9 } }] },
-    target,
-    'revocationSchedules.0.select.olderThanSeconds: must be at most 31536000',
-  ],
-  [
-    'a schedule whose name in AWS would be too long',
-    { revocationSchedules: [{ ...schedule, name: 'x'.repeat(34) }] },
-    target,
-    'revocationSchedules.0.name: has more than 33 characters, which is all that "thoughtspot-broker-prod-revoke-" leaves of 64',
-  ],
-  ['a misspelt key', { sweeprate: 20 }, target, 'sweeprate: is not a key of an environment; did you mean sweepRate?'],
-  [
-    'a misspelt key within',
-    { throttle: { ratePerSecond: 1, brust: 1, burst: 1 } },
-    target,
-    'throttle.brust: is not a key of an environment; did you mean burst?',
-  ],
-  [
-    'a misspelt key in a list',
-    { revocationSchedules: [{ ...schedule, timezone: 'UTC' }] },
-    target,
-    'revocationSchedules.0.timezone: is not a key of an environment; did you mean timeZone?',
-  ],
-  ['a key like no other', { colour: 'blue' }, target, 'colour: is not a key of an environment'],
-  [
-    'more provisioned than reserved',
-    { concurrency: { ...prod.concurrency, sweep: { reserved: 1, provisioned: 2 } } },
-    target,
-    'concurrency.sweep.provisioned: exceeds reserved',
-  ],
-  [
-    'a zone elsewhere',
-    { fixedEgress: { cidr: '10.0.0.0/24', zones: ['us-east-1a'] } },
-    target,
-    'fixedEgress.zones.0: must be a zone of eu-central-1',
-  ],
-  ['alarms that reach nobody', { alarms: {} }, target, 'alarms: write { email: <address> }'],
-  [
-    'a name that nobody reads',
-    { allowedOrigin: ['https://a.example'] },
-    target,
-    'allowedOrigin: is not a key of an environment; did you mean allowedOrigins?',
-  ],
-];
 
-test.each(faulty)('%s is refused with path, reason and fix', (_what, change, where, expected) => {
+test.each(FAULTY)('%s is refused with path, reason and fix', (_what, change, where, expected) => {
   const faults = faultsOf(() => parseEnvironment('prod', { ...prod, ...change }, where));
   expect(faults.join('\n')).toContain(expected);
 });
@@ -259,7 +102,7 @@ describe('a file of an environment', () => {
 
   test.each([
     ['sweepRate: 5', 'sweepRate: 500', 'sweepRate: must be a whole number'],
-    ['sweepRate: 5', 'sweeprate: 5', 'sweeprate: is not a key of an environment; did you mean sweepRate?'],
+    ['sweepRate: 5', 'sweeprate: 5', 'sweeprate: is not known; did you mean sweepRate?'],
     ["'http://localhost:5173'", "\n    'http://app.example.com'", 'allowedOrigins.0: must be https'],
     ["'cron(0 20", "'corn(0 20", 'revocationSchedules.0.expression: is not a valid schedule'],
     ["dialect: 'auth-2.0'", "dialect: 'auth-1.0'", 'thoughtSpot.dialect: choose auth-2.0'],

@@ -1,4 +1,4 @@
-import { parseCases, runCases } from '../../../infra/policy/cases.ts';
+import { casesIn, parseCases, runCases } from '../../../infra/policy/cases.ts';
 import { explain, parseQuestion } from '../../../infra/policy/explain.ts';
 import { compilePolicy, policy, rule } from '../../support/policy-documents.ts';
 
@@ -57,13 +57,21 @@ describe('the cases of a policy', () => {
     expect(report({ claims: { tenant: 'x' }, expect: { refused: 'not-entitled' } }).untestedRules).toEqual(['members']);
   });
 
-  it.each([
-    {},
-    { cases: [] },
-    { cases: [{ name: 'x', claims: {}, expect: {} }] },
-    { cases: [{ name: 'x', expect: granted }] },
-  ])('must be well formed: %j is not', (document) => {
-    expect(() => parseCases(document)).toThrow('The cases are malformed at');
+  it.each<[string, string]>([
+    ['', 'The file is empty: write { "cases": [...] }'],
+    ['\ufeff \n', 'The file is empty: write { "cases": [...] }'],
+    ['// cases', 'The cases are not JSON'],
+    ['null', 'the document must be an object'],
+    ['{}', 'cases must be a list'],
+    ['{ "cases": [] }', 'cases has no case; write at least one'],
+    ['{ "case": [] }', 'the document has unknown names: case'],
+    [
+      '{ "cases": [{}] }',
+      'cases.0.name must be a text, cases.0.claims must be an object, cases.0.expect must have the',
+    ],
+    ['{ "cases": [{ "name": "x", "claims": {}, "expect": {} }] }', 'cases.0.expect must have the members of a grant'],
+  ])('must be well formed: %j is not, in words', (text, fault) => {
+    expect(() => casesIn(text)).toThrow(fault);
   });
 });
 

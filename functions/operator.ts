@@ -28,4 +28,4 @@ const { edge, ready, initialised } = start('operator', (config, telemetry, warmU
 });
 
 export const handler = httpEntry(edge, ready);
-export { initialised };
+export { initialised, ready };

@@ -19,4 +19,4 @@ export const handler = eventEntry(
   () => 'sweep-failed',
   async (_event, deadline) => (await ready())(deadline),
 );
-export { initialised };
+export { initialised, ready };

@@ -25,7 +25,7 @@ export function makeTelemetry(options: TelemetryOptions) {
 
   return {
     log,
-    signals: { emit: signals.emit },
+    signals: { emit: (...signal: Parameters<typeof signals.emit>) => signals.emit(...signal) },
     conceal: known.conceal,
     audit: {
       /**

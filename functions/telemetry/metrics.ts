@@ -15,9 +15,9 @@ export function makeSignals(options: { readonly environment: string; readonly fu
     emit(signal: SignalName, value = 1): void {
       metrics.addMetric(signal, SIGNALS[signal].unit, value);
     },
-    /** All since the last time, as the members of a line; none where there are none. */
-    take(): object {
-      if (!metrics.hasStoredMetrics()) return {};
+    /** All since the last time, as the members of a line; undefined where there are none. */
+    take(): object | undefined {
+      if (!metrics.hasStoredMetrics()) return undefined;
       const stored = metrics.serializeMetrics();
       metrics.clearMetrics();
       return stored;

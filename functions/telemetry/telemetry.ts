@@ -54,8 +54,9 @@ export function makeTelemetry(options: TelemetryOptions) {
     end(message?: string, fields: object = {}): void {
       const said = message !== undefined &&
         saysAll() && { level: 'INFO', message, correlationId, fields: redact(fields) };
-      const line = { ...signals.take(), ...said };
-      if (Object.keys(line).length > 0) write(`${JSON.stringify({ environment, function: name, ...line })}\n`);
+      const metrics = signals.take();
+      const line = { ...metrics, environment, function: name, ...said };
+      if (said || metrics) write(`${JSON.stringify(line)}\n`);
       untag();
       correlationId = undefined;
       actor = undefined;

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
+import { z } from 'zod';
 import type { Fault } from './environment-faults.ts';
 import { ENVIRONMENTS_FOLDER, knownEnvironments } from './environment-list.ts';
 import { EnvironmentError, parseEnvironment } from './environments/environment.ts';
@@ -60,14 +61,14 @@ function secretPaths({ secret, prober }: Pick<Environment, 'secret' | 'prober'>)
   ];
 }
 
-/** The secrets that another environment creates; none if its file is faulty, which is not this environment's fault. */
+const creating = z.object({ secret: z.object({ create: z.string() }) });
+
+/** The secrets that another environment creates, whatever else is wrong with it; none if its file cannot be run. */
 function secretsOf(name: string, folder: string): readonly string[] {
   try {
-    const environment = parseEnvironment(name, valuesOf(name, '', folder), {
-      account: '000000000000',
-      region: 'us-east-1',
-    });
-    return secretPaths(environment).map(([, secret]) => secret);
+    const values = valuesOf(name, '', folder);
+    const prober = z.object({ prober: creating }).safeParse(values).data?.prober;
+    return [creating.safeParse(values).data, prober].flatMap((one) => one?.secret.create ?? []);
   } catch {
     return [];
   }

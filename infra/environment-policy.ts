@@ -56,6 +56,10 @@ export function warningsOf(
   const longest = Math.max(
     ...checked.policy.rules.flatMap(({ grants }) => grants.map(({ validity }) => validity.maxSeconds)),
   );
+  const { rules, tables } = checked.policy;
+  const orgs = new Set(
+    rules.flatMap(({ org }) => (typeof org === 'number' ? org : Object.values(tables[org.table] ?? {}))),
+  );
   return [
     ...policyWarnings(checked),
     ...issuers.flatMap(({ scopes }, index) => {
@@ -64,11 +68,14 @@ export function warningsOf(
       return [[`no-scope-${index}`, text] as const];
     }),
     ...revocationSchedules.flatMap(({ name, select }) => {
-      if (!('olderThanSeconds' in select) || select.olderThanSeconds <= longest) return [];
-      const text =
-        `revocationSchedules "${name}" selects tokens older than ${select.olderThanSeconds} s, and the policy grants ` +
-        `none for longer than ${longest} s: it never revokes anything.`;
-      return [['idle-schedule', text] as const];
+      const idle =
+        'olderThanSeconds' in select && select.olderThanSeconds > longest
+          ? `tokens older than ${select.olderThanSeconds} s, and the policy grants none for longer than ${longest} s`
+          : 'orgId' in select && !orgs.has(select.orgId)
+            ? `org ${select.orgId}, and the policy grants tokens in ${[...orgs].join(', ')} only`
+            : undefined;
+      if (idle === undefined) return [];
+      return [['idle-schedule', `revocationSchedules "${name}" selects ${idle}: it never revokes anything.`] as const];
     }),
     ...revocationSchedules.flatMap(({ name, expression, timeZone }) => {
       const run = jumpOf(expression, timeZone, now);

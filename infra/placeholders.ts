@@ -1,7 +1,7 @@
 import type { Environment } from './environments/environment.ts';
 
 /** Names that are reserved for examples (RFC 2606). */
-const MADE_UP = /(^|\.)(example|invalid|example\.(com|net|org))$/;
+const MADE_UP = /(^|\.)(example|invalid|test|example\.(com|net|org))$/;
 
 /**
  * The values of an environment that are still made up, each with its path. Such an environment can be synthesized and
@@ -11,7 +11,10 @@ export function placeholders(environment: Environment): readonly string[] {
   const { thoughtSpot, issuers, allowedOrigins, alarms, customDomain, deprovisionedEvents } = environment;
   const hosts: readonly (readonly [path: string, value: string, host: string])[] = [
     ['thoughtSpot.host', thoughtSpot.host, new URL(thoughtSpot.host).hostname],
-    ...issuers.map(({ url }, index) => [`issuers.${index}.url`, url, new URL(url).hostname] as const),
+    ...issuers.flatMap(({ url, jwksUri }, index) => [
+      [`issuers.${index}.url`, url, new URL(url).hostname] as const,
+      ...(jwksUri === undefined ? [] : [[`issuers.${index}.jwksUri`, jwksUri, new URL(jwksUri).hostname] as const]),
+    ]),
     ...allowedOrigins.map((origin, index) => [`allowedOrigins.${index}`, origin, new URL(origin).hostname] as const),
     ...('email' in alarms ? [['alarms.email', alarms.email, alarms.email.split('@').at(-1) ?? ''] as const] : []),
     ...(customDomain ? [['customDomain.name', customDomain.name, customDomain.name] as const] : []),

@@ -17,9 +17,12 @@ const PATTERNS: readonly (readonly [RegExp, string])[] = [
   // A JWT, signed or not, also one that was cut off.
   [/eyJ[\w-]{5,}\.[\w-]*(\.[\w-]*){0,3}/g, HIDDEN],
   // Neither here nor below the words of a sentence: "basic authentication failed", "gettoken: no answer", "token: not accepted".
-  [/\b(bearer|basic)\s+(?!(?:tokens?|authentication|credentials?|is|was)\b)[\w.~+/=%-]+/gi, `$1 ${HIDDEN}`],
   [
-    /(["'\\]*(?:secret_?key|password|authorization|cookie|(?<!\b(?:get|revoke))token|digest_?key)["'\\]*\s*[=:]\s*["'\\]*)(?!\[redacted\]|(?:no|not|is|was|the|an?|has|had|must|cannot)\s)[^\s"'\\,;&}]+/gi,
+    /\b(bearer|basic)\s+(?!(?:tokens?|authentication|auth|credentials?|is|was|expired)\b|error=)[\w.~+/=%-]+/gi,
+    `$1 ${HIDDEN}`,
+  ],
+  [
+    /(["'\\]*(?:secret_?key|password|authorization|cookie|(?<!\b(?:get|revoke))token|digest_?key)["'\\]*\s*[=:]\s*["'\\]*)(?!\[redacted\]|(?:no|not|is|was|the|an?|has|had|must|cannot)\s|(?<=: )(?:expired|revoked|missing|absent|invalid|refused|wrong|unknown)(?:[\s.,;)]|$))[^\s"'\\,;&}]+/gi,
     `$1${HIDDEN}`,
   ],
 ];

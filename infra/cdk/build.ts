@@ -79,12 +79,29 @@ function licences(metafiles: readonly Metafile[]): string {
     .join(`\n${'-'.repeat(80)}\n\n`);
 }
 
+/** A link to a file of the project, in a page of docs/. */
+const LINK = /!?\[([^\]]*)\]\((?!https?:|#)([^)#\s]+)([^)\s]*)\)/g;
+
+/** The link in the package, which holds its own README and the pages themselves; of anything else, the words and the place. */
+function packedLink(link: string, [words = '', target = '', anchor = '']: readonly string[]): string {
+  const file = path.join('docs', target);
+  if (file === path.join('infra', 'cdk', 'README.md')) return `[${words}](../README.md${anchor})`;
+  return packed.some((name) => path.join('docs', name) === file) ? link : `${words} (${file} in the project)`;
+}
+
 for (const folder of [DIST, DOCS]) rmSync(folder, { recursive: true, force: true });
 mkdirSync(DIST);
 const functions = await buildFunctions(path.join(DIST, 'functions'), bundleFiles);
 writeFileSync(path.join(DIST, 'LICENCES.txt'), licences([functions, await bundleConstruct()]));
 declare();
 const documents = path.join(PROJECT_ROOT, 'docs');
-for (const name of readdirSync(documents).filter((one) => /\.(md|json|yaml)$/.test(one)))
-  cpSync(path.join(documents, name), path.join(DOCS, name));
+const packed = readdirSync(documents).filter((one) => /\.(md|json|yaml)$/.test(one));
+for (const name of packed) cpSync(path.join(documents, name), path.join(DOCS, name));
+for (const name of packed.filter((one) => one.endsWith('.md'))) {
+  const text = readFileSync(path.join(DOCS, name), 'utf8');
+  writeFileSync(
+    path.join(DOCS, name),
+    text.replace(LINK, (link, ...groups: string[]) => packedLink(link, groups)),
+  );
+}
 cpSync(path.join(PROJECT_ROOT, 'LICENSE'), path.join(HERE, 'LICENSE'));

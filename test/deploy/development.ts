@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { knownEnvironments } from '../../infra/environment-list.ts';
+import { WARNINGS } from './left-out.ts';
 import { fromPage } from './page.ts';
 import type { Ended } from './processes.ts';
 import { expectEnd, expectHealthy, expectThat, type Step } from './steps.ts';
@@ -62,8 +63,8 @@ export function developmentSteps(world: World): readonly Step[] {
           }),
         );
         const templates = known.map((name) => `cdk.out/${name}/thoughtspot-broker-${name}.template.json`);
-        const config = path.join(import.meta.dirname, 'cfnlintrc.yaml');
-        expectEnd(await say(`cfn-lint --config-file ${config} -- ${templates.join(' ')}`), 0);
+        const left = Object.keys(WARNINGS).join(' ');
+        expectEnd(await say(`cfn-lint --ignore-checks ${left} -- ${templates.join(' ')}`), 0);
       },
     },
     {
@@ -179,7 +180,7 @@ export function developmentSteps(world: World): readonly Step[] {
         const here = ['prod', NAME] as const;
         expectEnd(await page('npm run schedules -- next --env prod', [here]), 0, 'minutely: rate(1 minute)');
         const fire = 'npm run schedules -- fire <name> --env prod';
-        expectEnd(await page(fire, [here, ['<name>', 'minutely']]), 0, '"revoked":0');
+        expectEnd(await page(fire, [here, ['<name>', 'minutely']]), 0, '"pending": 0');
       },
     },
     {

@@ -73,8 +73,19 @@ export const LEFT_OUT: readonly LeftOut[] = [
       'here: what production keeps, and --import-existing-resources; test/infra/laws.test.ts: what is retained',
   },
   {
+    what: 'a table that stays where a first deployment of production is undone',
+    reason: 'the emulator deletes it though it has deletion protection; AWS leaves the stack in ROLLBACK_FAILED',
+    coveredBy: 'here: the commands of the page, on the table that production keeps; test/infra/laws.test.ts',
+  },
+  {
     what: 'bundles with the ending .cjs',
     reason: 'Worker init failed: Cannot find module .../index: each bundle gets an index.js that loads its index.cjs',
     coveredBy: 'test/infra/bundles.test.ts: starts and takes its variables',
   },
 ];
+
+/** The warnings of cfn-lint that are left, each with its reason. No error is left. */
+export const WARNINGS: Readonly<Record<string, string>> = {
+  W3005:
+    'a function depends on its role by name and by reference: the CDK writes both, so that the policy of the role is there first',
+};

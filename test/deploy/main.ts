@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import { PROJECT_ROOT } from '../../infra/bundles.ts';
 import { developmentSteps } from './development.ts';
 import { installTools, Unavailable } from './emulator.ts';
-import { LEFT_OUT } from './left-out.ts';
+import { LEFT_OUT, WARNINGS } from './left-out.ts';
 import { COMMANDS, NOT_RUN, taken } from './page.ts';
 import { endAll } from './processes.ts';
 import { productionSteps } from './production.ts';
@@ -35,8 +35,15 @@ const everyCommand: Step = {
 
 /** Resolves with how many steps passed and failed; undefined where the emulator cannot be had. */
 async function drive(): Promise<Tally | undefined> {
-  mkdirSync(CACHE, { recursive: true });
   const folder = mkdtempSync(path.join(CACHE, 'run-'));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => {
+      console.error('\nInterrupted: ending what was started.');
+      void endAll().finally(() => {
+        rmSync(folder, { recursive: true, force: true });
+        process.exit(130);
+      });
+    });
   try {
     const world = await makeWorld(installTools(CACHE), folder);
     return await runSteps([...developmentSteps(world), ...productionSteps(world), everyCommand]);
@@ -57,11 +64,7 @@ const { values } = parseArgs({ options: { help: { type: 'boolean', short: 'h' } 
 if (values.help === true) {
   console.log(HELP);
 } else {
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.once(signal, () => {
-      console.error('\nInterrupted: ending what was started.');
-      void endAll().finally(() => process.exit(130));
-    });
+  mkdirSync(CACHE, { recursive: true });
   await import('./localhost.ts');
   const tally = await drive();
   if (tally !== undefined) {
@@ -71,10 +74,10 @@ if (values.help === true) {
       'Left out, because the emulator lacks it:',
       LEFT_OUT.map(({ what, reason, coveredBy }) => `${what}: ${reason} (instead: ${coveredBy})`),
     );
-    list(
-      'On the page, and not run:',
-      Object.entries(NOT_RUN).map(([command, reason]) => `${command}: ${reason}`),
-    );
+    const reasons = (all: Readonly<Record<string, string>>) =>
+      Object.entries(all).map(([what, reason]) => `${what}: ${reason}`);
+    list('On the page, and not run:', reasons(NOT_RUN));
+    list('Warnings of cfn-lint that are left; it has no errors:', reasons(WARNINGS));
     console.log(`\n${tally.passed} passed, ${tally.failed} failed`);
     process.exitCode = tally.failed === 0 ? 0 : 1;
   }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { unzipSync } from 'fflate';
 import { FUNCTION_NAMES } from '../../functions/contract/functions.ts';
 import manifest from '../../infra/cdk/package.json' with { type: 'json' };
+import { deadLinks } from '../support/links.ts';
 import { installPacked } from '../support/packed.ts';
 import { NO_NETWORK } from '../support/synthesized.ts';
 import type { Resource } from '../support/synthesized.ts';
@@ -71,6 +72,13 @@ test('holds what is built, documents and licences, and no source', () => {
   expect(readFileSync(join(INSTALLED, 'dist/LICENCES.txt'), 'utf8')).toMatch(/^zod \d[^]*MIT License/m);
   const root = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
   expect(manifest.version).toBe(root.version);
+});
+
+test('has no link, in its README or its documents, to anything that it does not hold', () => {
+  const pages = readdirSync(INSTALLED, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.md'));
+  expect(pages.length).toBeGreaterThan(10);
+  expect(pages.flatMap((page) => deadLinks(INSTALLED, page).map((link) => `${page}: ${link}`))).toEqual([]);
+  expect(readFileSync(join(INSTALLED, 'docs/deploy.md'), 'utf8')).toContain('[Its README](../README.md)');
 });
 
 test('has nothing that publint complains of', () => {

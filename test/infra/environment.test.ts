@@ -130,8 +130,13 @@ describe('a file of an environment', () => {
     writeFileSync(path.join(folder, 'first.ts'), source);
     const [said] = load(source, 'second');
     expect(said).toMatch(
-      /^infra\/environments\/second\.ts:\d+ secret\.create: thoughtspot-broker\/dev is the secret of \w+; give second its own$/,
+      /^infra\/environments\/second\.ts:\d+ secret\.create: thoughtspot-broker\/dev is the secret of [\w-]+; give second its own$/,
     );
+    // In another region, too: its zones are no fault of this environment.
+    const egress = "sweepRate: 5, fixedEgress: { cidr: '10.0.0.0/24', zones: ['ap-southeast-1a'] }";
+    const elsewhere = source.replace('broker/dev', 'broker/far').replace('sweepRate: 5', egress);
+    writeFileSync(path.join(folder, 'far.ts'), elsewhere);
+    expect(load(source.replace('broker/dev', 'broker/far'), 'near').join()).toContain('is the secret of far');
     expect(
       load(source.replace("create: 'thoughtspot-broker/dev'", "import: 'thoughtspot-broker/dev'"), 'third'),
     ).toEqual([]);
@@ -146,6 +151,15 @@ test('made-up values are found by their reserved names, and real ones are not', 
     'alarms.email',
     'deprovisionedEvents.source',
   ]);
+  const reserved = {
+    thoughtSpot: { host: 'https://acme.test', dialect: 'auth-2.0' },
+    issuers: [{ ...issuer, url: 'https://login.acme.com', jwksUri: 'https://login.example.org/keys' }],
+  };
+  const found = placeholders(parseEnvironment('prod', { ...prod, ...reserved }, target));
+  expect(found.slice(0, 2)).toEqual([
+    'thoughtSpot.host: https://acme.test',
+    'issuers.0.jwksUri: https://login.example.org/keys',
+  ]);
   const real = {
     thoughtSpot: { host: 'https://acme.thoughtspot.cloud', dialect: 'auth-2.0' },
     issuers: [{ ...issuer, url: 'https://example.acme.com/' }],
@@ -156,7 +170,7 @@ test('made-up values are found by their reserved names, and real ones are not', 
   expect(placeholders(parseEnvironment('prod', { ...prod, ...real }, target))).toEqual([]);
 });
 
-test('a schedule that selects only tokens older than any token can be is warned of', () => {
+test('a schedule that selects what no token can be is warned of', () => {
   const policy = environmentPolicy(loadEnvironment('prod', target));
   const warned = (select: object) =>
     warningsOf(parseEnvironment('prod', { ...prod, revocationSchedules: [{ ...schedule, select }] }, target), policy);
@@ -167,6 +181,13 @@ test('a schedule that selects only tokens older than any token can be is warned 
       expect.stringContaining(
         '"nightly" selects tokens older than 3601 s, and the policy grants none for longer than 3600 s',
       ),
+    ],
+  ]);
+  expect(warned({ orgId: 0 })).toEqual([]);
+  expect(warned({ orgId: 4711 })).toEqual([
+    [
+      'idle-schedule',
+      expect.stringMatching(/"nightly" selects org 4711, and the policy grants tokens in [\d, ]+ only/),
     ],
   ]);
   for (const name of knownEnvironments()) {

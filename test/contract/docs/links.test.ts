@@ -1,5 +1,6 @@
-import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { globSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { deadLinks, readPage, targets } from '../../support/links.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 /** Copies that the package of the construct carries. */
@@ -8,30 +9,10 @@ const pages = globSync('**/*.md', {
   cwd: ROOT,
   exclude: (name) => /^\.|^(node_modules|dist|cdk\.out|reports)$/.test(name),
 }).filter((page) => !PACKED.test(page));
-const readme = read('README.md');
-
-/** The text of a page without its blocks of code. */
-function read(page: string): string {
-  return readFileSync(join(ROOT, page), 'utf8').replace(/^ *```[^]*?^ *```/gm, '');
-}
-const targets = (text: string) =>
-  [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, to = '']) => to).filter((to) => !/^https?:/.test(to));
-/** The anchors of a page, as GitHub makes them of its headings. */
-const anchors = (page: string) =>
-  [...read(page).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
-    heading
-      .toLowerCase()
-      .replace(/[^\p{L}\p{N}\s_-]/gu, '')
-      .replace(/\s/g, '-'),
-  );
+const readme = readPage(join(ROOT, 'README.md'));
 
 test.each(pages)('every link of %s leads somewhere', (page) => {
-  const dead = targets(read(page)).filter((target) => {
-    const [path = '', anchor] = target.split('#');
-    const file = path === '' ? page : join(dirname(page), path).replace(PACKED, 'docs/');
-    return !existsSync(join(ROOT, file)) || (anchor !== undefined && !anchors(file).includes(anchor));
-  });
-  expect(dead).toEqual([]);
+  expect(deadLinks(ROOT, page, (path) => path.replace(PACKED, 'docs/'))).toEqual([]);
 });
 
 test('the README links every document', () => {

@@ -103,6 +103,7 @@ describe('npm run leases', () => {
   test.each([
     [['list', '--url', 'http://127.0.0.1:1', '--jwt', 'x'], 1, /No broker answers/],
     [['list', '--url', 'http://127.0.0.1:1'], 2, /--url needs --jwt/],
+    [['list', '--url', 'broker', '--jwt', 'x'], 2, /broker\/leases\S* is not a URL such as/],
     [['revoke', '--yes'], 2, /Name exactly one/],
     [['revoke', '--user', 'alice', '--all', '--yes'], 2, /Name exactly one/],
     [['revoke', '--user', 'alice'], 2, /nobody to ask: add --yes/],

@@ -32,17 +32,29 @@ describe('what nobody registered', () => {
     'token: not accepted',
     'the password: is missing',
     'basic authentication failed, a bearer token is needed',
+    'sessioninfo: token: expired',
+    'the token: revoked by alice',
+    'authorization: missing, cookie: absent',
+    'Bearer error="invalid_token"',
+    'bearer expired, basic auth is off',
   ])('the words of "%s" stay', (sentence) => {
     expect(redact(sentence)).toBe(sentence);
   });
 
-  test.each(['token: notaword', 'token=no', 'refreshToken: abc', 'password:no1', '"token":"the"', 'Bearer tokenish'])(
-    'what looks like a value in "%s" does not',
-    (text) => {
-      expect(redact(text)).toMatch(/\[redacted\]/);
-      expect(redact(text)).not.toMatch(/notaword|=no$|abc|no1|"the"|ish/);
-    },
-  );
+  test.each([
+    'token: notaword',
+    'token=no',
+    'refreshToken: abc',
+    'password:no1',
+    '"token":"the"',
+    'Bearer tokenish',
+    'token=expired',
+    'token: expired7',
+    '"password":"wrong"',
+  ])('what looks like a value in "%s" does not', (text) => {
+    expect(redact(text)).toMatch(/\[redacted\]/);
+    expect(redact(text)).not.toMatch(/notaword|=no$|abc|no1|"the"|ish|=expired|expired7|"wrong"/);
+  });
 
   test.each([
     ['token'],

@@ -6,13 +6,17 @@ import { policyBenchmark } from './policy.ts';
 import { reloadStormBenchmark } from './reload-storm.ts';
 import { signInStormBenchmark } from './sign-in-storm.ts';
 import { sweepBenchmark } from './sweep.ts';
+import { twoTenantsBenchmark } from './two-tenants.ts';
+import { verificationBenchmark } from './verification.ts';
 import { warmPathBenchmark } from './warm-path.ts';
 
 /** In the order in which they run. */
 export const BENCHMARKS: readonly Benchmark[] = [
   coldStartBenchmark,
+  verificationBenchmark,
   warmPathBenchmark,
   reloadStormBenchmark,
+  twoTenantsBenchmark,
   signInStormBenchmark,
   sweepBenchmark,
   growthBenchmark,

@@ -20,7 +20,7 @@ const LOAD_GOAL = 1.5;
 /** A mint needs the secret first; the other five steps are those of a warm mint. */
 const NECESSARY_TRIPS = 6;
 /** Much longer than any computation here, so that waits can be counted. */
-const LATENCY_MS = 150;
+export const LATENCY_MS = 150;
 
 const FLOORS = {
   gettoken: 'issuing',
@@ -37,17 +37,21 @@ const LOAD =
   'const at = performance.now(); require(process.argv[1]);' +
   'process.stdout.write("\\n" + (performance.now() - at)); process.exit(0)';
 
-interface Yard {
+export interface Yard {
   readonly setup: Setup;
   readonly folder: string;
   readonly bootstrap: string;
+  /** Environment variables that differ. */
+  readonly variables?: Readonly<Record<string, string>>;
 }
 
-const variablesOf = ({ setup }: Yard, name: string) =>
-  setup.variables(FUNCTION_NAMES.find((known) => known === name) ?? 'gettoken');
+const variablesOf = ({ setup, variables }: Yard, name: string) => ({
+  ...setup.variables(FUNCTION_NAMES.find((known) => known === name) ?? 'gettoken'),
+  ...variables,
+});
 
 /** Milliseconds that `require` of the bundle takes in a new process: reading, compiling and running its top level. */
-async function loadMs(yard: Yard, name: string): Promise<number> {
+export async function loadMs(yard: Yard, name: string): Promise<number> {
   const taskRoot = join(yard.folder, name);
   const identity = {
     functionName: name,
@@ -93,7 +97,7 @@ async function ask(one: Sandbox, { setup }: Yard, person: string): Promise<void>
 }
 
 /** ms of a new sandbox with its first mint, and of a mint for another person in the warm sandbox. */
-async function firstAnswers(yard: Yard, nextPerson: () => string): Promise<{ cold: number; warm: number }> {
+export async function firstAnswers(yard: Yard, nextPerson: () => string): Promise<{ cold: number; warm: number }> {
   const one = sandbox(yard, 'gettoken');
   try {
     const cold = await millisecondsOf(async () => {
@@ -107,7 +111,7 @@ async function firstAnswers(yard: Yard, nextPerson: () => string): Promise<{ col
 }
 
 /** Sets the same latency for everything that the sandboxes call. */
-function setLatency({ aws, simulator }: Setup, ms: number): void {
+export function setLatency({ aws, simulator }: Setup, ms: number): void {
   simulator.set({ latencyMs: ms });
   for (const { faults } of [aws.secrets, aws.kms, aws.dynamodb]) {
     faults.clear();

@@ -45,12 +45,13 @@ export interface Peer {
 
 /**
  * Starts everything on free ports, and points the AWS clients of this process there. The policy's limits are as high as they
- * may be where they are not what is measured.
+ * may be where they are not what is measured. `claimsOf`: claims of a person that differ from the crowd's.
  */
 export async function startSetup(
   people: number,
   switches: Partial<Switches>,
   limits: object = HIGHEST_LIMITS,
+  claimsOf: (name: string, index: number) => object = () => ({}),
 ): Promise<Setup> {
   const { names, users, cluster } = crowd(people);
   const issuer = await startIssuer(users);
@@ -75,7 +76,8 @@ export async function startSetup(
   const credentials = { AWS_REGION: REGION, AWS_ACCESS_KEY_ID: 'local', AWS_SECRET_ACCESS_KEY: 'local' };
   Object.assign(process.env, variables('gettoken'), credentials);
   const signed = [...names, 'carol'].map(
-    async (name) => [name, await issuer.accessToken(name, { exp: 4_000_000_000 })] as const,
+    async (name, index) =>
+      [name, await issuer.accessToken(name, { exp: 4_000_000_000, ...claimsOf(name, index) })] as const,
   );
   const jwts = new Map(await Promise.all(signed));
   const peers: Peer[] = [];

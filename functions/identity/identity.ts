@@ -13,6 +13,8 @@ import { readJson } from './read-json.ts';
 const CLOCK_SKEW_MS = 5_000;
 /** Header `typ` of an access token (RFC 9068, 2.1). That of a logout token is `logout+jwt`. */
 const ACCESS_TOKEN = /^((application\/)?at\+)?jwt$/i;
+/** What a claim `typ` says of an access token (Keycloak). */
+const KINDS: readonly unknown[] = [undefined, 'Bearer', 'DPoP'];
 
 export interface IdentityOptions extends Omit<KeySetParts, 'readJson'>, Partial<Pick<KeySetParts, 'readJson'>> {
   readonly issuers: readonly IssuerSettings[];
@@ -81,8 +83,9 @@ function faultIn(header: JwtHeader, payload: JwtPayload, issuer: IssuerSettings,
     [nbf * 1_000 > now + CLOCK_SKEW_MS, 'it is not valid yet'],
     [typeof type !== 'string' || !ACCESS_TOKEN.test(type), 'its type is not that of an access token'],
     [payload['events'] !== undefined, 'it is a logout token'],
-    // Cognito says so in `token_use`, Keycloak in `typ`.
-    [use === 'id' || typ === 'ID', 'it is an ID token'],
+    // Only ID tokens have hashes (OpenID Connect Core, 3.3.2.11). Cognito says in `token_use`, Keycloak in `typ` what it is.
+    [use === 'id' || typ === 'ID' || ['at_hash', 'c_hash'].some((hash) => hash in payload), 'it is an ID token'],
+    [(use ?? 'access') !== 'access' || !KINDS.includes(typ), 'it is no access token'],
     [issuer.refuseNonce === true && payload['nonce'] !== undefined, 'it has a nonce, as ID tokens have'],
   ];
   return faults.find(([found]) => found)?.[1];
@@ -111,6 +114,4 @@ function scopesOf({ scope, scp }: Claims): readonly unknown[] {
   return typeof given === 'string' ? given.split(' ') : Array.isArray(given) ? given : [];
 }
 
-function invalid(reason: string): Failure {
-  return new Failure('invalid-token', { reason });
-}
+const invalid = (reason: string): Failure => new Failure('invalid-token', { reason });

@@ -34,11 +34,12 @@ export function readClaim(claims: Claims, claim: Claim): Read {
  */
 function isHeldBack(claims: Claims, name: string, value: ClaimValue | undefined): boolean {
   const { _claim_names: names, _claim_sources: sources, hasgroups } = claims;
-  if (Object.hasOwn(claims, `${name}:src1`) || (name === 'groups' && (hasgroups ?? false) !== false)) return true;
+  if (name === 'groups' && (hasgroups ?? false) !== false) return true;
+  if (Object.keys(claims).some((mark) => mark.startsWith(`${name}:src`))) return true;
   if (typeof value === 'string' && isObject(sources) && Object.hasOwn(sources, value)) return true;
   if (isObject(names)) return Object.hasOwn(names, name);
-  // Something is held back, and nobody can tell what.
-  return value === undefined && (names ?? sources ?? null) !== null;
+  // Something is held back, and nobody can tell what: of a list it may even be a part that is there.
+  return (names ?? null) !== null || (value === undefined && (sources ?? null) !== null);
 }
 
 /**

@@ -62,7 +62,7 @@ const CHECKS: Readonly<Record<Exclude<WarningName, typeof MAY_DIFFER>, (rule: Ru
       (test) =>
         test.negated && !('present' in test) && !test.absent && !implies(when, { claim: test.claim, present: true }),
     ),
-  'changing-identity': (rule) => identitiesIn(rule).some((claim) => CHANGES.has(wordOf(claim))),
+  'changing-identity': (rule) => identitiesIn(rule).some((claim) => isName(wordOf(claim))),
   'unverified-email': ({ user, when }) =>
     claimsIn(user).some((claim) => isEmail(claim) && !implies(when, { claim: verifiedClaim(claim), equals: true })),
   'names-may-collide': ({ user, org }) =>
@@ -75,9 +75,11 @@ const CHECKS: Readonly<Record<Exclude<WarningName, typeof MAY_DIFFER>, (rule: Ru
 
 /** Names of claims that people, or their administrators, may change, or that somebody else may have later. */
 const CHANGES = new Set(
-  `email mail emailaddress verifiedprimaryemail preferredusername upn userprincipalname nickname name displayname
-   uniquename username user login loginname givenname middlename familyname surname phone phonenumber samaccountname
-   winaccountname`.split(/\s+/),
+  `preferredusername upn userprincipalname nickname name displayname uniquename username user login loginname cn alias
+   loginhint givenname middlename familyname surname firstname lastname fullname commonname handle screenname signinname
+   signinnames phone phonenumber mobile mobilephone samaccountname onpremisessamaccountname winaccountname`.split(
+    /\s+/,
+  ),
 );
 
 /** The last word of a claim's name: of `https://app.example/preferred_username`, `cognito:username`, `["profile", "Name"]`. */
@@ -85,6 +87,10 @@ function wordOf(claim: Claim): string {
   const [word = ''] = /[^/:.]*$/.exec((claim.at(-1) ?? '').toLowerCase()) ?? [];
   return word.replace(/[_-]/g, '');
 }
+
+/** Whatever speaks of mail is an address: `emails`, `work_email`, `mailNickname`; but for whether one was verified. */
+const isName = (word: string) =>
+  CHANGES.has(word) || (/mail|^proxyaddresses$/.test(word) && !word.endsWith('verified'));
 
 /** Claims by which a rule knows a person: those of the user and of entitlements, and those compared with a value. */
 function identitiesIn({ user, when, grants }: Rule): readonly Claim[] {

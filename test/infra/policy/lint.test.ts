@@ -51,6 +51,16 @@ describe('a warning', () => {
 
   it.each<[string | string[]]>([
     ...['email', 'preferred_username', 'upn', 'nickname', 'name', 'unique_name', 'username', 'given_name'].map(ofOne),
+    ...[
+      'emails',
+      'work_email',
+      'mailNickname',
+      'signInNames',
+      'login_hint',
+      'handle',
+      'firstName',
+      'proxyAddresses',
+    ].map(ofOne),
     ...['family_name', 'cognito:username', 'https://app.example/preferred_username', 'Phone_Number', 'login'].map(
       ofOne,
     ),

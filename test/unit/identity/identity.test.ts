@@ -81,6 +81,9 @@ describe('who calls', () => {
     ['type application/at+jwt', { header: { typ: 'application/at+JWT' } }],
     ['a nonce, as older Keycloak puts into access tokens', { claims: { nonce: 'n' } }],
     ['token_use of an access token', { claims: { token_use: 'access' } }],
+    ["Keycloak's word for an access token", { claims: { typ: 'Bearer' } }],
+    ['an end between two seconds', { claims: { exp: NOW + 0.5 } }],
+    ['a begin between two seconds', { claims: { nbf: NOW + 4.999 } }],
   ])('may have a token with %s', async (_name, sent) => {
     expect(await refusalOf(sent)).toBe('a caller');
   });
@@ -139,6 +142,32 @@ describe('who calls', () => {
     ['events, as a logout token has', { claims: { events: {} } }, 'it is a logout token'],
     ['token_use id', { claims: { token_use: 'id' } }, 'it is an ID token'],
     ['typ ID among its claims', { claims: { typ: 'ID' } }, 'it is an ID token'],
+    ['the hash of an access token, as ID tokens of Okta have', { claims: { at_hash: 'x' } }, 'it is an ID token'],
+    ['the hash of a code, as ID tokens of the hybrid flow have', { claims: { c_hash: null } }, 'it is an ID token'],
+    ...['Refresh', 'Offline', 'Logout', 'RegistrationAccessToken', ''].map((typ): [string, Sent, string] => [
+      `typ ${typ} among its claims, as other tokens of Keycloak have`,
+      { claims: { typ } },
+      'it is no access token',
+    ]),
+    ['token_use refresh', { claims: { token_use: 'refresh' } }, 'it is no access token'],
+    ['token_use of another type', { claims: { token_use: ['access'] } }, 'it is no access token'],
+    ['the type of a security event', { header: { typ: 'secevent+jwt' } }, 'its type is not that of an access token'],
+    [
+      'the type of a signed answer of userinfo',
+      { header: { typ: 'application/jwt;x' } },
+      'its type is not that of an access token',
+    ],
+    ['an end before 1970', { claims: { exp: -1 } }, 'it has expired, or never does'],
+    ['an audience within a list', { claims: { aud: [['broker']] } }, 'it is no JWT, or a claim has the wrong type'],
+    ['an audience that only looks alike', { claims: { aud: 'Broker' } }, 'it is for another audience'],
+    ['an algorithm in other letters', { header: { alg: 'rs256' } }, 'its algorithm is not one of its issuer'],
+    ['an algorithm of elliptic curves', { header: { alg: 'ES256' } }, 'its algorithm is not one of its issuer'],
+    ['an algorithm that is no text', { header: { alg: ['RS256'] } }, 'it is no JWT, or a claim has the wrong type'],
+    [
+      'a key of its own in the header',
+      { jwt: makeSigningKeys('k1').sign(CLAIMS, { jwk: makeSigningKeys('k1').jwk }) },
+      'its signature is wrong',
+    ],
     [
       'a nonce, where access tokens have none',
       { claims: { nonce: 'n' }, settings: { refuseNonce: true } },

@@ -33,6 +33,7 @@ const callerOf = (person: string): Caller => ({
     groups: ['analysts'],
     'https://broker.example/tenant': 'acme',
   },
+  issuedAt: 3_999_999_000_000,
   expiresAt: 4_000_000_000_000,
   scopes: ['token'],
 });

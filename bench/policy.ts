@@ -54,6 +54,7 @@ function lastCaller(rules: number): Caller {
     issuer: 'https://issuer.example',
     subject: 'someone',
     claims: { tenant: `tenant-${index}`, groups: ['staff', 'analysts'], email: `a.archer@t${index}.example` },
+    issuedAt: facts.now,
     expiresAt: facts.now + 3_600_000,
     scopes: [],
   };

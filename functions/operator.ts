@@ -1,4 +1,5 @@
 /** Lambda operator: lists and revokes the leases of others, for operators, whom the audit names. */
+import { makeListBlocks, makeReinstate, makeRequireActive } from './broker/admission.ts';
 import { makeListLeases } from './broker/list-leases.ts';
 import { makeRevokeTokens } from './broker/revoke.ts';
 import { httpEntry } from './http/http-entry.ts';
@@ -20,11 +21,11 @@ const { edge, ready, initialised } = start('operator', (config, telemetry, warmU
   const settings = { ratePerSecond: config.SWEEP_RATE };
   const revokeTokens = makeRevokeTokens({ ...telemetry, usersOf, ledger, issuer, clock, randomness, settings });
   const listLeases = makeListLeases({ ledger, clock });
-  return {
-    ...identity,
-    awsCaller,
-    route: operatorRoute({ ...telemetry, listLeases, revokeTokens, ledger, clock }),
-  };
+  const listBlocks = makeListBlocks({ ledger, clock }, identity.longestTokenMs);
+  const reinstate = makeReinstate({ ...telemetry, ledger, clock });
+  const world = { ...telemetry, ledger, clock };
+  const parts = { ...world, requireActive: makeRequireActive(world), listLeases, listBlocks, reinstate, revokeTokens };
+  return { ...identity, awsCaller, route: operatorRoute(parts) };
 });
 
 export const handler = httpEntry(edge, ready);

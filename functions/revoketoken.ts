@@ -27,8 +27,8 @@ const http = httpEntry(edge, ready);
 
 const failed = () => 'schedule-failed' as const;
 const direct = eventEntry(edge, failed, async (event, deadline) => {
-  const { revoker, selection, asOf } = revocationOf(event, clock);
-  return (await ready()).revokeTokens(revoker, selection, asOf, deadline);
+  const { revoker, selection, asOf, how } = revocationOf(event, clock);
+  return (await ready()).revokeTokens(revoker, selection, asOf, deadline, how);
 });
 
 export const handler = (event: unknown, context: Context) =>

@@ -15,7 +15,7 @@ const { edge, ready, initialised } = start('sessioninfo', async (config, telemet
   const issuer = wireThoughtSpot(config, NO_CREDENTIAL, telemetry);
   const identity = wireIdentity(config, telemetry);
   warmUp(dataKeys, digestKey, issuer, identity);
-  const getSessionInfo = makeGetSessionInfo({ ...policy, ledger, issuer, clock });
+  const getSessionInfo = makeGetSessionInfo({ ...telemetry, ...policy, ledger, issuer, clock });
   return { ...identity, route: sessioninfoRoute(getSessionInfo) };
 });
 

@@ -1,74 +1,31 @@
-/** `npm run leases -- list | revoke | users`: who holds tokens, taking them back, and ThoughtSpot users to clean up. */
+/** `npm run leases`: who holds tokens, taking them back, shutting people out, and ThoughtSpot users to clean up. */
 import { createInterface } from 'node:readline/promises';
 import { regionIn } from '../infra/deployed-stack.ts';
-import { demoAccessToken, readArguments, runCommand, UsageError } from './command.ts';
+import { demoAccessToken, runCommand, UsageError } from './command.ts';
 import { LOOPBACK } from './network.ts';
 import {
   brokerInAws,
   brokerOverHttp,
+  type Answer,
   type LeaseFilter,
+  type ListedBlock,
   type ListedLease,
   type ListedUser,
   type OperatorBroker,
   type Selection,
+  type Whom,
 } from './operator/operator-broker.ts';
-import { formatDuration, startProgress } from './progress.ts';
+import { blockTable, holdersOf, leaseTable, table } from './operator/lease-tables.ts';
+import { readLeasesArguments } from './operator/leases-arguments.ts';
+import { startProgress } from './progress.ts';
 import { readBasePort } from './settings.ts';
-
-const HELP = `npm run leases -- list   [--user <name>] [--org <id>] [--state <state>] [--policy <version>] [--rule <name>] [--top] [--json]
-npm run leases -- revoke (--user <name> | --org <id> | --policy <version> | --rule <name> | --all) [--yes] [--no-wait] [--json]
-npm run leases -- users  --stale <30d> [--json]
-
-Lists the leases that have not ended, or revokes them: in the ledger at once, at ThoughtSpot as fast as the sweep may.
-\`users\` lists the ThoughtSpot users that the broker made (perEntitlement in the policy) and that had no token for that
-long. The broker may not delete users: an administrator of ThoughtSpot can.
-
-  --user <name>       leases of one person: all ThoughtSpot users that the broker made for that person are meant
-  --org <id>          leases of one ThoughtSpot organisation
-  --policy <version>  leases that were minted under one version of the policy (\`npm run policy -- check\` prints it)
-  --rule <name>       leases that one rule of the policy gave
-  --state <state>     reserved, live, revoking or orphaned (list only)
-  --top               how many each caller holds, most first, instead of the leases (list only)
-  --all               every lease (revoke only)
-  --stale <time>      how long without a token: 30d, 12h (users only)
-  --json              one JSON document
-  --yes               do not ask for confirmation
-  --no-wait           do not wait until ThoughtSpot has confirmed
-
-Which broker:
-  (nothing)           the one that npm start runs on this machine, as its demo operator
-  --url <url>         another one over HTTP, with --jwt: an access token that holds the revoke scope
-  --env <name>        the one of a deployed environment, with your own AWS credentials, which may invoke
-                      the API's routes for operators (docs/deploy.md)
-  --region <region>   its region (default: AWS_REGION, AWS_DEFAULT_REGION, or that of the AWS profile)
-`;
 
 /** How often the remaining leases are counted while waiting, ms. */
 const POLL_MS = 2_000;
 /** More are not counted one by one. */
 const COUNTED = 5_000;
 
-const { values, positionals } = readArguments(
-  HELP,
-  {
-    user: { type: 'string' },
-    org: { type: 'string' },
-    state: { type: 'string' },
-    top: { type: 'boolean' },
-    policy: { type: 'string' },
-    rule: { type: 'string' },
-    all: { type: 'boolean' },
-    stale: { type: 'string' },
-    json: { type: 'boolean' },
-    yes: { type: 'boolean', short: 'y' },
-    'no-wait': { type: 'boolean' },
-    url: { type: 'string' },
-    jwt: { type: 'string' },
-    env: { type: 'string' },
-    region: { type: 'string' },
-  },
-  1,
-);
+const { values, positionals } = readLeasesArguments();
 
 async function connect(): Promise<OperatorBroker> {
   const { url, jwt, env, region } = values;
@@ -84,43 +41,16 @@ async function connect(): Promise<OperatorBroker> {
   return brokerOverHttp(broker, jwt ?? (await demoAccessToken(broker, 'ops')));
 }
 
-/** Options that the other command has, and this one would not heed. */
-function refuseOthers(command: string, others: Readonly<Record<string, string>>): void {
-  for (const [option, owner] of Object.entries(others))
-    if (option in values && owner !== command) throw new UsageError(`--${option} is for ${owner}.`);
+/** Options that other commands have, and this one would not heed. */
+function refuseOthers(command: string, others: Readonly<Record<string, readonly string[]>>): void {
+  for (const [option, owners] of Object.entries(others))
+    if (option in values && !owners.includes(command)) throw new UsageError(`--${option} is for ${owners.join(', ')}.`);
 }
 
 function orgId(): number | undefined {
   if (values.org === undefined) return undefined;
   if (!/^\d{1,10}$/.test(values.org)) throw new UsageError(`--org ${values.org} is not the number of an organisation.`);
   return Number(values.org);
-}
-
-function leaseTable(leases: readonly ListedLease[]): string {
-  const now = Date.now();
-  const rows = leases.map((lease) => [
-    lease.user,
-    String(lease.orgId),
-    lease.kind,
-    lease.state,
-    `${lease.rule}/${lease.grant}`,
-    lease.expiresAt === undefined ? '' : formatDuration(lease.expiresAt - now),
-    String(lease.attempts),
-    `${lease.leaseId.slice(0, 12)}…`,
-  ]);
-  return table([['user', 'org', 'kind', 'state', 'rule/grant', 'time left', 'tries', 'lease'], ...rows]);
-}
-
-function table(all: readonly (readonly string[])[]): string {
-  const widths = all[0]?.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0))) ?? [];
-  return all
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
 }
 
 async function collect(broker: OperatorBroker, filter: LeaseFilter, most = Infinity): Promise<ListedLease[]> {
@@ -146,14 +76,8 @@ async function list(broker: OperatorBroker): Promise<void> {
   else process.stdout.write(leases.length === 0 ? 'No leases.\n' : `${leaseTable(leases)}\n`);
 }
 
-/** Who holds most, by caller: that is whom the limits of a policy count. */
 function listHolders(leases: readonly ListedLease[]): void {
-  const byCaller = Map.groupBy(leases, ({ caller }) => JSON.stringify([caller.issuer, caller.subject]));
-  const holders = [...byCaller.values()].flatMap((held) => {
-    const users = [...new Set(held.map(({ user }) => user))].sort();
-    return held[0] === undefined ? [] : [{ caller: held[0].caller, leases: held.length, users }];
-  });
-  holders.sort((one, other) => other.leases - one.leases);
+  const holders = holdersOf(leases);
   if (values.json === true) process.stdout.write(`${JSON.stringify({ holders }, null, 2)}\n`);
   else if (holders.length === 0) process.stdout.write('No leases.\n');
   else {
@@ -179,18 +103,40 @@ async function users(broker: OperatorBroker): Promise<void> {
   }
 }
 
-function selection(): { readonly select: Selection; readonly filter: LeaseFilter; readonly words: string } {
-  const org = orgId();
+interface Selected<T> {
+  readonly select: T;
+  /** Finds the leases; absent where there is no filter for them. */
+  readonly filter?: LeaseFilter;
+  readonly words: string;
+}
+
+function selection(): Selected<Selection> {
   const { policy, rule } = values;
-  const given = [values.user, org, policy, rule, values.all].filter((value) => value !== undefined);
-  if (given.length !== 1) throw new UsageError('Name exactly one of --user, --org, --policy, --rule and --all.');
-  if (policy !== undefined) {
-    const select = { policyVersion: policy };
-    return { select, filter: select, words: `of the policy ${policy}` };
-  }
+  if (policy === undefined && rule === undefined) return whom();
+  const others = [values.user, values.org, values.subject, values.all].some((value) => value !== undefined);
+  if (others || (policy !== undefined && rule !== undefined)) throw new UsageError(ONE);
   if (rule !== undefined) return { select: { rule }, filter: { rule }, words: `of the rule ${rule}` };
-  if (values.user !== undefined)
-    return { select: { userName: values.user }, filter: { user: values.user }, words: `of the user ${values.user}` };
+  const select = { policyVersion: policy ?? '' };
+  return { select, filter: select, words: `of the policy ${policy}` };
+}
+
+const ONE =
+  'Name exactly one of --user, --subject, --org and --all, or --user with --org (or --policy or --rule to revoke).';
+
+function whom(): Selected<Whom> {
+  const { user, subject, issuer, all } = values;
+  const org = orgId();
+  const given = [user ?? org, subject, all].filter((value) => value !== undefined);
+  if (given.length !== 1) throw new UsageError(ONE);
+  if ((subject === undefined) !== (issuer === undefined)) throw new UsageError('--subject needs --issuer.');
+  if (subject !== undefined && issuer !== undefined)
+    return { select: { subject: { issuer, sub: subject } }, words: `of the subject ${subject}` };
+  if (user !== undefined) {
+    const there = org === undefined ? {} : { orgId: org };
+    const filter = { user, ...(org === undefined ? {} : { org }) };
+    const where = org === undefined ? '' : ` in the organisation ${org}`;
+    return { select: { userName: user, ...there }, filter, words: `of the user ${user}${where}` };
+  }
   if (org !== undefined) return { select: { orgId: org }, filter: { org }, words: `of the organisation ${org}` };
   return { select: { all: true }, filter: {}, words: 'of everybody' };
 }
@@ -204,23 +150,46 @@ interface Counts {
 }
 
 async function revoke(broker: OperatorBroker): Promise<void> {
-  const { select, filter, words } = selection();
-  const before = (await collect(broker, filter, COUNTED)).length;
+  const keepSignIn = values['keep-sign-in'] === true ? { keepSignIn: true } : {};
+  const selected = selection();
+  await end(broker, 'Revoke', selected, () => broker.revoke(selected.select, { ...keepSignIn, ...endShared() }));
+}
+
+async function suspend(broker: OperatorBroker): Promise<void> {
+  const selected = whom();
+  await end(broker, 'Suspend, and revoke', selected, () => broker.suspend(selected.select, endShared()));
+}
+
+const endShared = () => (values['end-shared'] === true ? { endShared: true } : {});
+
+async function end(
+  broker: OperatorBroker,
+  deed: string,
+  { filter, words }: Selected<unknown>,
+  act: () => Promise<Answer>,
+): Promise<void> {
+  // Of a subject nobody can tell in advance which leases there are.
+  const find = async () => (filter === undefined ? [] : collect(broker, filter, COUNTED));
+  const before = (await find()).length;
   const atLeast = before >= COUNTED ? 'at least ' : '';
   if (values.yes !== true) {
     if (!process.stdin.isTTY) throw new UsageError('There is nobody to ask: add --yes.');
     const prompt = createInterface({ input: process.stdin, output: process.stderr });
-    const answer = await prompt.question(`Revoke ${atLeast}${before} leases ${words}? Type yes: `);
+    const what = filter === undefined ? 'the leases' : `${atLeast}${before} leases`;
+    const answer = await prompt.question(`${deed} ${what} ${words}? Type yes: `);
     prompt.close();
     if (answer.trim() !== 'yes') throw new UsageError('Nothing was revoked.');
   }
   const asOf = Date.now();
-  await broker.revoke(select);
-  const { ended, left, orphaned } = await follow(async () => {
-    const found = (await collect(broker, filter, COUNTED)).filter(({ reservedAt }) => reservedAt <= asOf);
-    const orphans = found.filter(({ state }) => state === 'orphaned').length;
-    return { ended: Math.max(0, before - found.length), left: found.length - orphans, orphaned: orphans };
-  });
+  const { revoked = 0, pending, unmatched, sharedLeft } = await act();
+  const { ended, left, orphaned } =
+    filter === undefined
+      ? { ended: revoked, left: pending ?? 0, orphaned: 0 }
+      : await follow(async () => {
+          const found = (await find()).filter(({ reservedAt }) => reservedAt <= asOf);
+          const orphans = found.filter(({ state }) => state === 'orphaned').length;
+          return { ended: Math.max(0, before - found.length), left: found.length - orphans, orphaned: orphans };
+        });
   const counts = [
     `${atLeast}${ended} ended`,
     ...(left === 0 ? [] : [`${atLeast}${left} left to the sweep`]),
@@ -228,8 +197,28 @@ async function revoke(broker: OperatorBroker): Promise<void> {
   ];
   const rest = left === 0 ? '' : '; none of them is served any more';
   const said = ended + left + orphaned === 0 ? `No leases ${words}.` : `Leases ${words}: ${counts.join(', ')}${rest}.`;
-  const json = JSON.stringify({ revoked: ended, pending: left, orphaned });
+  const shared = sharedLeft === undefined ? {} : { sharedLeft };
+  const json = JSON.stringify({ revoked: ended, pending: left, orphaned, ...shared });
   process.stdout.write(`${values.json === true ? json : said}\n`);
+  if (sharedLeft !== undefined)
+    process.stderr.write(`${sharedLeft} shared with others and left to them; --end-shared ends them too.\n`);
+  if (unmatched !== undefined && filter === undefined)
+    process.stderr.write(`No lease lives ${words}. Is the name right?\n`);
+}
+
+async function reinstate(broker: OperatorBroker): Promise<void> {
+  const { select, words } = whom();
+  const reinstated = await broker.reinstate(select);
+  const said = reinstated === 0 ? `There was no suspension ${words}.` : `The suspension ${words} is lifted.`;
+  process.stdout.write(`${values.json === true ? JSON.stringify({ reinstated }) : said}\n`);
+}
+
+async function blocks(broker: OperatorBroker): Promise<void> {
+  const found: ListedBlock[] = [];
+  for await (const block of broker.blocks()) found.push(block);
+  if (values.json === true) return void process.stdout.write(`${JSON.stringify({ blocks: found }, null, 2)}\n`);
+  if (found.length === 0) return void process.stdout.write('Nobody is shut out.\n');
+  process.stdout.write(`${blockTable(found)}\n`);
 }
 
 /** Counts until nothing is left to the sweep; once with --no-wait. Ctrl-C stops the waiting, not the revocation. */
@@ -246,7 +235,16 @@ async function follow(count: () => Promise<Counts>): Promise<Counts> {
   return counts;
 }
 
-const COMMANDS: Readonly<Record<string, (broker: OperatorBroker) => Promise<void>>> = { list, revoke, users };
+const COMMANDS: Readonly<Record<string, (broker: OperatorBroker) => Promise<void>>> = {
+  list,
+  revoke,
+  suspend,
+  reinstate,
+  blocks,
+  users,
+};
+const ENDING = ['revoke', 'suspend'];
+const WHOM = ['revoke', 'suspend', 'reinstate'];
 
 process.once('SIGINT', () => {
   process.stderr.write('\nNo longer waiting. What was accepted goes on.\n');
@@ -256,16 +254,24 @@ await runCommand(async () => {
   const [command] = positionals;
   const run = command === undefined || !Object.hasOwn(COMMANDS, command) ? undefined : COMMANDS[command];
   if (command === undefined || run === undefined)
-    throw new UsageError(command === undefined ? 'list, revoke or users?' : `There is no command ${command}.`);
+    throw new UsageError(
+      command === undefined ? `${Object.keys(COMMANDS).join(', ')}?` : `There is no command ${command}.`,
+    );
   refuseOthers(command, {
-    state: 'list',
-    top: 'list',
-    all: 'revoke',
-    yes: 'revoke',
-    'no-wait': 'revoke',
-    stale: 'users',
+    state: ['list'],
+    top: ['list'],
+    user: ['list', ...WHOM],
+    org: ['list', ...WHOM],
+    policy: ['list', 'revoke'],
+    rule: ['list', 'revoke'],
+    all: WHOM,
+    subject: WHOM,
+    issuer: WHOM,
+    'keep-sign-in': ['revoke'],
+    'end-shared': ENDING,
+    yes: ENDING,
+    'no-wait': ENDING,
+    stale: ['users'],
   });
-  if (command === 'users' && (values.user ?? values.org ?? values.policy ?? values.rule) !== undefined)
-    throw new UsageError('users takes --stale only, none of --user, --org, --policy and --rule.');
   await run(await connect());
 });

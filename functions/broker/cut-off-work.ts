@@ -1,16 +1,20 @@
 /**
- * Carries out a mass revocation: every unfinished row that a cut-off covers becomes `revoking`, page by page over the due
- * index. The cursor is kept in the ledger after each page, so that any number of runs share the work in bounded memory.
+ * Carries out cut-offs: every unfinished row that one covers becomes `revoking`. Of all and of an org page by page over the
+ * due index, with the cursor in the ledger after each page, so that any number of runs share the work in bounded memory; of
+ * a user, a subject or a session by what is theirs.
  */
+import { type Block, BLOCK_SHARDS, EVER } from './blocks.ts';
 import { inParallel } from './in-parallel.ts';
 import { closesAt, type Lease } from './lease.ts';
-import type { CutOff, World } from './ports.ts';
+import type { TokenLedger, World } from './ports.ts';
 
 export const CUT_OFF_SETTINGS = {
   /** Rows that are read at once. */
   pageSize: 100,
   /** Rows that are written at once. */
   cutOffWidth: 16,
+  /** Blocks on a user, a subject or a session that are worked on at once. */
+  blockWidth: 8,
   /** How long after the cut-off the next pass begins, ms; those after it at twice the time each. */
   settleMs: 120_000,
   /**
@@ -23,9 +27,6 @@ export type CutOffSettings = Readonly<typeof CUT_OFF_SETTINGS>;
 
 type DueWorld = Pick<World, 'ledger' | 'clock' | 'signals'>;
 
-/** Later than any due time. */
-const EVER = Number.MAX_SAFE_INTEGER;
-
 /** Returns whether nothing more can be done for any cut-off now. Throws `Failure` if the ledger fails. */
 export async function workOffCutOffs(
   world: DueWorld,
@@ -34,16 +35,67 @@ export async function workOffCutOffs(
   deadline: number,
 ): Promise<boolean> {
   let complete = true;
-  for (const cutOff of await world.ledger.pendingCutOffs(deadline)) {
-    if (!(await workOff(world, settings, cutOff, until, deadline))) complete = false;
+  for (const block of await world.ledger.widestBlocks(deadline)) {
+    if (block.pending && !(await workOff(world, settings, block, until, deadline))) complete = false;
+  }
+  for (let shard = 0; shard < BLOCK_SHARDS; shard += 1) {
+    let cursor: string | undefined;
+    do {
+      const { ledger, clock } = world;
+      const { blocks, next } = await ledger.dueBlocks(shard, clock.now(), settings.pageSize, cursor, deadline);
+      await inParallel(blocks, settings.blockWidth, async (block) => {
+        if (clock.now() >= until) complete = false;
+        else if (block.pending) await workOffOwn(world, settings, block, deadline);
+      });
+      cursor = next;
+    } while (cursor !== undefined && complete);
   }
   return complete;
+}
+
+/** The unfinished leases of a user (read strongly), a subject or a session (by an index that may lag). */
+export function leasesUnder(
+  ledger: TokenLedger,
+  scope: Exclude<Block['scope'], { kind: 'all' | 'org' }>,
+  deadline: number,
+): AsyncIterable<Lease> {
+  if (scope.kind === 'user') return ledger.unfinishedOfUser(scope.user, deadline);
+  if (scope.kind === 'subject') return ledger.unfinishedOfCaller(scope, deadline);
+  return ledger.unfinishedOfSession(scope.issuer, scope.session, deadline);
+}
+
+/** Once for a user, and at growing pauses for what an index finds. */
+async function workOffOwn(world: DueWorld, settings: CutOffSettings, block: Block, deadline: number): Promise<void> {
+  const { ledger, clock, signals } = world;
+  const { scope } = block;
+  if (scope.kind === 'all' || scope.kind === 'org') return;
+  const { passBeganAt } = positionOf(block.cursor, clock.now());
+  for await (const lease of leasesUnder(ledger, scope, deadline))
+    if (isCovered(lease, block, clock.now()))
+      await take({ ledger, clock, signals }, settings, block, lease, passBeganAt, deadline);
+  const next = scope.kind === 'user' ? undefined : nextPassAt(block, passBeganAt, settings);
+  await ledger.advanceBlock(block, next === undefined ? null : cursorOf(next, 0), next ?? EVER, deadline);
+}
+
+/** Makes a row that a pass has found `revoking`. */
+async function take(
+  { ledger, clock, signals }: DueWorld,
+  settings: CutOffSettings,
+  { before }: Block,
+  lease: Lease,
+  passBeganAt: number,
+  deadline: number,
+): Promise<void> {
+  // An earlier pass has not seen it: the index had hidden it until then.
+  if (passBeganAt >= before + settings.settleMs) signals.emit('index-lag', Math.round((clock.now() - before) / 1_000));
+  const dueAt = lease.state === 'reserved' ? lease.mintDeadlineAt : clock.now();
+  await ledger.transition(lease, { to: 'revoking', from: ['reserved', 'live'], dueAt }, deadline);
 }
 
 async function workOff(
   { ledger, clock, signals }: DueWorld,
   settings: CutOffSettings,
-  cutOff: CutOff,
+  cutOff: Block,
   until: number,
   deadline: number,
 ): Promise<boolean> {
@@ -56,34 +108,30 @@ async function workOff(
     await inParallel(
       leases.filter((lease) => isCovered(lease, cutOff, clock.now())),
       settings.cutOffWidth,
-      async (lease) => {
-        // An earlier pass has not seen it: the index had hidden it until then.
-        if (passBeganAt >= cutOff.before + settings.settleMs)
-          signals.emit('index-lag', Math.round((clock.now() - cutOff.before) / 1_000));
-        const dueAt = lease.state === 'reserved' ? lease.mintDeadlineAt : clock.now();
-        await ledger.transition(lease, { to: 'revoking', from: ['reserved', 'live'], dueAt }, deadline);
-      },
+      (lease) => take({ ledger, clock, signals }, settings, cutOff, lease, passBeganAt, deadline),
     );
     if (next === undefined) shard += 1;
     page = next;
-    if (shard < ledger.shards) await ledger.advanceCutOff(cutOff, cursorOf(passBeganAt, shard, page), deadline);
+    if (shard < ledger.shards) await ledger.advanceBlock(cutOff, cursorOf(passBeganAt, shard, page), EVER, deadline);
   }
   const next = nextPassAt(cutOff, passBeganAt, settings);
-  await ledger.advanceCutOff(cutOff, next === undefined ? null : cursorOf(next, 0), deadline);
+  await ledger.advanceBlock(cutOff, next === undefined ? null : cursorOf(next, 0), EVER, deadline);
   return true;
 }
 
 /** Epoch ms; undefined: the pass was the last. */
-function nextPassAt({ before }: CutOff, passBeganAt: number, settings: CutOffSettings): number | undefined {
+function nextPassAt({ before }: Block, passBeganAt: number, settings: CutOffSettings): number | undefined {
   const after = passBeganAt - before;
   if (after >= settings.longestLifeMs) return undefined;
   return before + Math.min(settings.longestLifeMs, Math.max(settings.settleMs, 2 * after));
 }
 
-function isCovered(lease: Lease, { scope, before }: CutOff, now: number): boolean {
-  const inScope = scope.kind === 'all' || lease.orgId === scope.orgId;
+/** Whether the cut-off of a block ends a lease of its scope. */
+export function isCovered(lease: Lease, { scope, before, endsShared }: Block, now: number): boolean {
+  const inOrg = !('orgId' in scope) || scope.orgId === undefined || lease.orgId === scope.orgId;
+  const own = (scope.kind !== 'subject' && scope.kind !== 'session') || !lease.shared || endsShared === true;
   const open = lease.state === 'reserved' || lease.state === 'live';
-  return inScope && open && lease.reservedAt < before && now < closesAt(lease);
+  return inOrg && own && open && lease.reservedAt < before && now < closesAt(lease);
 }
 
 /** The progress on a cut-off: when the pass began, which shard, and the ledger's cursor in it. */

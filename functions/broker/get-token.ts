@@ -2,11 +2,13 @@
  * Use case gettoken: decide, then serve a live token again, wait for the request that is minting it, or mint it. The
  * newest generation in the ledger is the lock, so identical requests over any number of sandboxes make one mint.
  */
+import { requireAdmitted } from './admission.ts';
+import { cutOffOf } from './blocks.ts';
 import { Failure } from './failure.ts';
 import { type Lease, leaseFacts, personOf } from './lease.ts';
 import { nextStep, refreshAfter } from './lease-choice.ts';
 import { makeMintLimits } from './mint-limits.ts';
-import { isStillServable, mint, MINT_SETTINGS, type MintSettings } from './mint.ts';
+import { mint, MINT_SETTINGS, type MintSettings, stopOf } from './mint.ts';
 import type { Caller, Entitlements, Grant, TokenRequest, World } from './ports.ts';
 import type { GetToken, IssuedToken } from './use-cases.ts';
 
@@ -40,9 +42,10 @@ export function makeGetToken(world: Deciding & { readonly settings?: Partial<Min
     for (let round = 0; ; round += 1) {
       const [leases, standing] = await Promise.all([
         ledger.newest(user, grant.fingerprint, limit, deadline),
-        ledger.standing(caller, grant.orgId, deadline),
+        ledger.standing({ caller, user, orgId: grant.orgId }, deadline),
       ]);
-      const { cutOff } = standing;
+      requireAdmitted(world, caller, standing.blocks);
+      const cutOff = cutOffOf(standing.blocks, grant.share);
       const readable = leases.map((lease) => (unreadable.has(lease.generation) ? { ...lease, sealed: false } : lease));
       const step = nextStep({ grant, caller, leases: readable, cutOff, now: clock.now(), ...wanted }, settings);
 
@@ -55,7 +58,7 @@ export function makeGetToken(world: Deciding & { readonly settings?: Partial<Min
           continue;
         }
         const wasSlow = clock.now() - openedFrom > settings.slowOpenMs;
-        if (wasSlow && !(await isStillServable(world, lease, deadline))) continue;
+        if (wasSlow && (await stopOf(world, lease, caller, deadline))) continue;
         world.signals.emit('reused');
         world.audit.record({ action: 'reuse', ...leaseFacts(lease) });
         return issued(grant, lease, token, true, settings);

@@ -1,9 +1,9 @@
-/** Which leases a request is about, and whether the caller may revoke them. */
+/** Which leases and people a request is about, who asks, and whether he may. */
+import { type BlockScope, EVER } from './blocks.ts';
 import { Failure, OTHERS_LEASE } from './failure.ts';
 import { type Lease, personOf, sameCaller } from './lease.ts';
-import { EVER } from './list-leases.ts';
-import type { Caller, Entitlements, SessionInfo, World } from './ports.ts';
-import type { Revoker, RevokeSelection } from './use-cases.ts';
+import type { AuditEvent, Caller, Entitlements, SessionInfo, World } from './ports.ts';
+import type { Revoker, RevokeSelection, WhoSelection } from './use-cases.ts';
 
 /** Rows of the due index to read at once. */
 const PAGE = 500;
@@ -28,7 +28,7 @@ export type OnUnmatched = () => void;
 export async function selectLeases(
   world: Searched,
   revoker: Revoker,
-  selection: Exclude<RevokeSelection, { kind: 'org' | 'all' }>,
+  selection: Exclude<RevokeSelection, { kind: 'session' | 'org' | 'all' }>,
   asOf: number,
   deadline: number,
   onUnmatched: OnUnmatched,
@@ -43,7 +43,7 @@ export async function selectLeases(
       return leasesOfToken(world, revoker, selection.token, deadline);
     case 'user':
       requireOperator(revoker);
-      return { leases: leasesOfUsers(world, revoker, selection.userNames, asOf, deadline, onUnmatched) };
+      return { leases: leasesOfUsers(world, selection, deadline, onUnmatched) };
     case 'policy':
     case 'rule': {
       requireOperator(revoker);
@@ -136,28 +136,25 @@ async function those(leases: AsyncIterable<Lease>, meant: (lease: Lease) => bool
   return found;
 }
 
-/**
- * An event may be delivered twice, so it covers only what was reserved before it happened. A person asks once and means
- * everything there is.
- */
+/** All that there is, whenever it was reserved: an event, which means what was there before it, begins with a cut-off. */
 async function* leasesOfUsers(
   { ledger }: Searched,
-  revoker: Revoker,
-  userNames: readonly string[],
-  asOf: number,
+  { userNames, orgId }: Extract<RevokeSelection, { kind: 'user' }>,
   deadline: number,
   onUnmatched: OnUnmatched,
 ): AsyncGenerator<Lease> {
   for (const user of new Set(userNames.map(personOf))) {
     let matched = false;
     for await (const lease of ledger.unfinishedOfUser(user, deadline)) {
+      if (orgId !== undefined && lease.orgId !== orgId) continue;
       matched = true;
-      if (isBefore(revoker, lease, asOf)) yield lease;
+      yield lease;
     }
     if (!matched) onUnmatched();
   }
 }
 
+/** An event may be delivered twice, so it covers only what was reserved before it happened. */
 function isBefore(revoker: Revoker, lease: Lease, asOf: number): boolean {
   return revoker.kind !== 'event' || lease.reservedAt < asOf;
 }
@@ -181,4 +178,44 @@ async function* leasesAmongAll(
     } while (cursor !== undefined);
     yield* meant;
   }
+}
+
+/** Who asked: a caller, or the event in words. */
+export function requester(revoker: Revoker): Pick<AuditEvent, 'caller' | 'reasons'> {
+  if (revoker.kind === 'operator') {
+    const { scopes: _, ...caller } = revoker.operator;
+    return { caller };
+  }
+  if (revoker.kind === 'event') return { reasons: [`asked by ${revoker.source} "${revoker.name}"`] };
+  const { issuer, subject } = revoker.caller;
+  return { caller: { issuer, subject } };
+}
+
+/** Each once. */
+export function scopesOf(selection: WhoSelection): readonly BlockScope[] {
+  if (selection.kind !== 'user') return [selection];
+  const { userNames, orgId, subjects = [] } = selection;
+  const users = [...new Set(userNames.map(personOf))];
+  const distinct = new Map(subjects.map((one) => [JSON.stringify([one.issuer, one.subject]), one]));
+  return [
+    ...users.map((user) => ({ kind: 'user', user, ...(orgId !== undefined && { orgId }) }) as const),
+    ...[...distinct.values()].map(({ issuer, subject }) => ({ kind: 'subject', issuer, subject }) as const),
+  ];
+}
+
+/** One line per scope. */
+export function recordBlock(
+  { audit }: Pick<World, 'audit'>,
+  action: Extract<AuditEvent['action'], 'cut-off' | 'sign-out' | 'suspend' | 'reinstate'>,
+  revoker: Revoker,
+  scope: BlockScope,
+): void {
+  const { reasons = [], ...who } = requester(revoker);
+  const named = scope.kind === 'user' ? { user: scope.user } : {};
+  audit.record({ action, ...who, ...named, reasons: [...reasons, `covers ${wordsOf(scope)}`] });
+}
+
+/** As `org 2`, or `subject https://issuer.example 00u1`. */
+function wordsOf({ kind, ...names }: BlockScope): string {
+  return kind === 'all' ? 'all orgs' : [kind, ...Object.values(names)].join(' ');
 }

@@ -1,4 +1,5 @@
 /** Use case leases: unfinished leases for operators, one page at a time. */
+import { EVER } from './blocks.ts';
 import { Failure } from './failure.ts';
 import { type Lease, personOf } from './lease.ts';
 import type { World } from './ports.ts';
@@ -13,8 +14,6 @@ interface Ask {
   readonly deadline: number;
 }
 
-/** Later than any due time: every unfinished row is in the due index. */
-export const EVER = Number.MAX_SAFE_INTEGER;
 /** Kept of the deadline for the answer, ms. */
 const ANSWER_MS = 1_000;
 

@@ -1,4 +1,5 @@
 /** The port of what counts against limits (mint-limits.ts): a part of the ledger. Times are epoch ms. */
+import type { Block, Concerned } from './blocks.ts';
 import type { CallerId, Lease } from './lease.ts';
 
 /** How much of what all share a caller and an org may use up. */
@@ -21,23 +22,23 @@ export interface Ring {
   readonly epoch?: string;
 }
 
-/** What is read before a mint: the highest cut-off of the org, and what counts against the limits. */
+/** What is read before a mint: every block on the caller, and what counts against the limits. */
 export interface Standing {
-  readonly cutOff: number;
+  readonly blocks: readonly Block[];
   readonly ring: Ring;
   /** The org's mints, by number of their span of time. */
   readonly orgMints: ReadonlyMap<number, number>;
 }
 
-/** What is read again after a live write: the row, if it is there, and the highest cut-off of its org. */
+/** What is read again after a live write: the row, if it is there, and every block on it. */
 export interface Rechecked {
   readonly lease: Lease | undefined;
-  readonly cutOff: number;
+  readonly blocks: readonly Block[];
 }
 
 export interface MintCounts {
-  /** As `cutOffFor`, with what counts against the limits of a caller and the org. One read. */
-  standing(caller: CallerId, orgId: number, deadline: number): Promise<Standing>;
+  /** As `blocksOn`, with what counts against the limits of the caller and the org. One read. */
+  standing(concerned: Concerned & { readonly caller: CallerId }, deadline: number): Promise<Standing>;
   /** Adds a mark if the ring is of the same epoch and has fewer than `most`. One write; false: it is not or has not. */
   addMark(caller: CallerId, seen: Ring, mark: Mark, most: number, deadline: number): Promise<boolean>;
   /** Replaces the ring as it was seen; false if it has changed since. */

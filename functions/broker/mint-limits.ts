@@ -130,7 +130,7 @@ export function makeMintLimits(world: World, limits: Limits): MintLimits {
   }
 
   async function countForCaller(asking: Asking, first: Room, reservation: Reservation, deadline: number) {
-    const { caller, orgId } = reservation;
+    const { caller } = reservation;
     const mark = markOf(reservation);
     let room = first;
     for (let round = 0; round < ROUNDS; round += 1) {
@@ -139,7 +139,7 @@ export function makeMintLimits(world: World, limits: Limits): MintLimits {
         ? await ledger.replaceMarks(caller, seen, [...marks, mark], deadline)
         : await ledger.addMark(caller, seen, mark, most, deadline);
       if (counted) return;
-      const { ring } = await ledger.standing(caller, orgId, deadline);
+      const { ring } = await ledger.standing(reservation, deadline);
       // It is there if only the answer to the write was lost.
       if (ring.marks.some(({ id }) => id === mark.id)) return;
       room = await roomIn(asking, ring, deadline);

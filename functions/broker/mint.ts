@@ -3,9 +3,10 @@
  * check the reply -> live -> check the cut-offs -> release. Whatever fails after the mint, the token in hand is revoked
  * and withheld.
  */
+import { type Asker, cutOffOf, refusalOf } from './blocks.ts';
 import { possibleOwners } from './end-at-thoughtspot.ts';
 import { Failure } from './failure.ts';
-import { type CallerId, closesAt, type Lease, leaseFacts } from './lease.ts';
+import { closesAt, type Lease, leaseFacts } from './lease.ts';
 import type { Quota } from './mint-limits.ts';
 import { holdUser } from './user-hold.ts';
 import type { Change, Grant, MintedToken, MintOutcome, Reservation, World } from './ports.ts';
@@ -47,7 +48,7 @@ export const MINT_SETTINGS = {
 export type MintSettings = Readonly<typeof MINT_SETTINGS>;
 
 export interface MintOrder {
-  readonly caller: CallerId;
+  readonly caller: Asker;
   readonly grant: Grant;
   /** Normalised user: the ledger's partition. */
   readonly user: string;
@@ -109,7 +110,8 @@ export async function mint(
     const lease = await ledger.transition(reservation, issued, releaseBy);
     if (!lease) throw superseded('the reservation was taken away while minting');
     // Read after the live write: a revocation before it is seen here, one that comes after it sees the live row.
-    if (!(await isStillServable(world, lease, releaseBy))) throw superseded('a revocation came while minting');
+    const stopped = await stopOf(world, lease, order.caller, releaseBy);
+    if (stopped) throw stopped;
     signals.emit('minted');
     audit.record({ action: 'mint', ...leaseFacts(lease) });
     return { token: minted.token, lease };
@@ -119,14 +121,18 @@ export async function mint(
   }
 }
 
-/** Whether nothing has revoked a live lease since it was read or written. One read. */
-export async function isStillServable(
-  { ledger }: Pick<World, 'ledger'>,
+/** Why a lease that was live must not go to this caller any more, by what is there now; undefined: it may. One read. */
+export async function stopOf(
+  { ledger, clock }: Pick<World, 'ledger' | 'clock'>,
   live: Lease,
+  caller: Asker,
   deadline: number,
-): Promise<boolean> {
-  const { lease, cutOff } = await ledger.recheck(live, deadline);
-  return lease?.state === 'live' && lease.reservedAt >= cutOff;
+): Promise<Failure | undefined> {
+  const { lease, blocks } = await ledger.recheck(live, caller, deadline);
+  const refusal = refusalOf(blocks, caller.issuedAt, clock.now());
+  if (refusal) return refusal;
+  const served = lease?.state === 'live' && lease.reservedAt >= cutOffOf(blocks, lease.shared);
+  return served ? undefined : superseded('a revocation came meanwhile');
 }
 
 /** Cuts the validity to the end of the caller's own token, where the rule binds to it: time has passed since it decided. */
@@ -150,6 +156,7 @@ function reservationFor(
     generation,
     userName: grant.user,
     caller: { issuer: caller.issuer, subject: caller.subject },
+    ...(caller.session === undefined ? {} : { session: caller.session }),
     shared: grant.share,
     orgId: grant.orgId,
     kind: grant.rights.kind,
@@ -264,9 +271,9 @@ async function recordNoToken(
 }
 
 /**
- * Revokes the token in hand at ThoughtSpot; if that is not confirmed, seals it into the row, as `revoking` and due at
- * once. Never throws: the caller gets `why`, the failure that led here. If ThoughtSpot and the ledger both fail, the row
- * stays as it is, and the sweep finishes it as one whose reply was lost. However late it is, one attempt is made.
+ * Revokes the token in hand at ThoughtSpot; if that is not confirmed, seals it into the row, as `revoking` and due at once.
+ * Never throws: the caller gets `why`. If both fail, the sweep finishes the row as one whose reply was lost. However late it
+ * is, one attempt is made.
  */
 async function withhold(
   { ledger, issuer, clock, audit, signals, log }: World,

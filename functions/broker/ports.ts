@@ -5,6 +5,7 @@
  */
 import type { Scope } from '../contract/functions.ts';
 import type { SignalName } from '../contract/signals.ts';
+import type { Asker, BlockLedger } from './blocks.ts';
 import type { FieldError, Failure } from './failure.ts';
 import type { CallerId, Issuance, Lease, LeaseKey, LeaseState } from './lease.ts';
 import type { Limits, MintCounts, Rechecked } from './mint-counts.ts';
@@ -31,6 +32,10 @@ export type Claims = Readonly<Record<string, ClaimValue>>;
 
 /** A caller whose token the function has verified. `claims` are typed as signed, never the gateway's flattened copy. */
 export interface Caller extends CallerId {
+  /** Its `iat`, epoch ms. */
+  readonly issuedAt: number;
+  /** The session at the issuer, where the issuer's `sessionClaim` says which claim names it. */
+  readonly session?: string;
   readonly claims: Claims;
   /** End of the caller's own JWT, epoch ms. */
   readonly expiresAt: number;
@@ -252,7 +257,10 @@ export interface CredentialSource {
 export type Reservation = Omit<
   Lease,
   'leaseId' | 'state' | 'sealed' | 'attempts' | 'dueAt' | 'tokenDigest' | keyof Issuance
->;
+> & {
+  /** The caller's session, for `unfinishedOfSession`. */
+  readonly session?: string;
+};
 
 /** What a transition sets. `token` is sealed by the ledger before it is written; `dueAt` null takes the row off the index. */
 export interface Change extends Issuance {
@@ -266,18 +274,6 @@ export interface Change extends Issuance {
   readonly attempts?: number;
   /** The row's `dueAt` must still be this: how overlapping sweeps claim a row once. */
   readonly ifDueAt?: number;
-}
-
-/** What a cut-off covers. From the moment it is written, nothing it covers that was reserved before `before` is served. */
-export type CutOffScope = { readonly kind: 'all' } | { readonly kind: 'org'; readonly orgId: number };
-
-export interface CutOff {
-  readonly scope: CutOffScope;
-  /** Epoch ms, only ever raised. */
-  readonly before: number;
-  /** Rows it covers may still be unfinished; the sweep continues from `cursor`. */
-  readonly pending: boolean;
-  readonly cursor?: string;
 }
 
 /** A ThoughtSpot user in an org: what entitlements belong to. */
@@ -319,7 +315,7 @@ export interface DuePage {
  * The durable record of every token. Single-item conditional writes only. Reads are strongly consistent unless noted.
  * Throws Failure `ledger-unavailable`, `ledger-denied` or `key-unavailable`.
  */
-export interface TokenLedger extends MintCounts {
+export interface TokenLedger extends MintCounts, BlockLedger {
   /** Newest generations of one fingerprint first, at most `limit`. One read. */
   newest(user: string, fingerprint: string, limit: number, deadline: number): Promise<readonly Lease[]>;
   get(key: LeaseKey, deadline: number): Promise<Lease | undefined>;
@@ -349,19 +345,10 @@ export interface TokenLedger extends MintCounts {
    * since must read again.
    */
   token(key: LeaseKey, deadline: number): Promise<string | undefined>;
-  /** The cut-offs that cover an org: `all` and its own. One read. Returns the highest `before`, 0 if none. */
-  cutOffFor(orgId: number, deadline: number): Promise<number>;
-  /** A row as it is now, with the highest cut-off that covers its org. One read. */
-  recheck(row: Pick<Lease, keyof LeaseKey | 'orgId'>, deadline: number): Promise<Rechecked>;
-  /**
-   * Raises a cut-off; writing the same or an older one changes nothing, unless `always`: then it becomes newer than the one
-   * that there is.
-   */
-  raiseCutOff(scope: CutOffScope, before: number, deadline: number, always?: boolean): Promise<void>;
-  /** Cut-offs whose rows are not all processed yet. */
-  pendingCutOffs(deadline: number): Promise<readonly CutOff[]>;
-  /** Stores the progress on a cut-off; `cursor` null: done. Only if `before` is still the same. */
-  advanceCutOff(cutOff: CutOff, cursor: string | null, deadline: number): Promise<void>;
+  /** Unfinished leases of a session at an issuer, in no order: found by an index that may lag. */
+  unfinishedOfSession(issuer: string, session: string, deadline: number): AsyncIterable<Lease>;
+  /** A row as it is now, with every block on its user and org and on `caller`. One read. */
+  recheck(row: Pick<Lease, keyof LeaseKey | 'orgId'>, caller: Asker, deadline: number): Promise<Rechecked>;
   /**
    * Writes the hold if there is none, or it ended before `endedBefore`, or it has the same digest and subject and ends no
    * later. One write; false: none of that.
@@ -392,6 +379,9 @@ export interface AuditEvent {
     | 'revoke'
     | 'revoke-requested'
     | 'cut-off'
+    | 'sign-out'
+    | 'suspend'
+    | 'reinstate'
     | 'list'
     | 'compensate'
     | 'orphan'

@@ -2,14 +2,17 @@
  * Use case revoketoken. State first: a row that says `revoking` is never served again, and a process that mints its token
  * revokes it, whatever happens afterwards. ThoughtSpot second, within a time budget; the sweep carries on with the rest.
  */
+import { makeRequireActive } from './admission.ts';
+import { type Block, type BlockScope, EVER, isSuspended, type Raising } from './blocks.ts';
+import { leasesUnder } from './cut-off-work.ts';
 import { endAtThoughtSpot, type Ending, openToken } from './end-at-thoughtspot.ts';
 import { Failure } from './failure.ts';
 import { inParallel } from './in-parallel.ts';
 import { closesAt, isUnfinished, type Lease, leaseFacts } from './lease.ts';
-import { requireOperator, selectLeases, type Unledgered } from './lease-selection.ts';
-import type { AuditEvent, Change, CutOffScope, Entitlements, World } from './ports.ts';
+import { recordBlock, requester, requireOperator, scopesOf, selectLeases, type Unledgered } from './lease-selection.ts';
+import type { Change, Entitlements, World } from './ports.ts';
 import { BUDGET_SETTINGS, makeUpstreamBudget, type UpstreamBudget } from './upstream-budget.ts';
-import type { Revoker, RevokeTally, RevokeTokens } from './use-cases.ts';
+import type { Revoker, RevokeSelection, RevokeTally, RevokeTokens, ShutOut, WhoSelection } from './use-cases.ts';
 
 /** Settings of revoketoken; times in ms. */
 export const REVOKE_SETTINGS = {
@@ -22,6 +25,8 @@ export const REVOKE_SETTINGS = {
   writeMs: 2_000,
   /** How far clocks of sandboxes may differ: a cut-off covers rows of clocks that run ahead by this much. */
   clockAllowanceMs: 1_000,
+  /** How far an issuer's clock may be ahead: a sign-out by our clock covers `iat` of up to so much later. */
+  issuerAllowanceMs: 5_000,
   /** An `asOf` further ahead than this is refused: it would cover rows that do not exist yet. */
   futureMs: 300_000,
 };
@@ -31,6 +36,8 @@ export type RevokeSettings = Readonly<typeof REVOKE_SETTINGS>;
 interface Ask {
   readonly revoker: Revoker;
   readonly asOf: number;
+  /** What an event covers was reserved before it: in the second that it names, by a clock that may run ahead. */
+  readonly before: number;
   readonly deadline: number;
   readonly settings: RevokeSettings;
 }
@@ -45,36 +52,102 @@ export function makeRevokeTokens(
 ): RevokeTokens {
   const settings = { ...REVOKE_SETTINGS, ...world.settings };
 
-  return async (revoker, selection, asOf, deadline) => {
-    const ask = { revoker, asOf, deadline, settings };
+  return async (revoker, selection, asOf, deadline, shutOut = {}) => {
     if (!(asOf <= world.clock.now() + settings.futureMs)) {
       throw new Failure('invalid-request', { reason: 'the revocation is dated in the future' });
     }
-    if (selection.kind === 'org' || selection.kind === 'all') {
+    // EventBridge dates events by whole seconds.
+    const wholeSecondMs = revoker.kind === 'event' && asOf % 1_000 === 0 ? 1_000 : 0;
+    const before = asOf + wholeSecondMs + settings.clockAllowanceMs;
+    const ask = { revoker, asOf, before, deadline, settings };
+    if (selection.kind !== 'mine' && revoker.kind === 'caller' && revoker.mayRevokeOthers)
+      await makeRequireActive(world)(revoker.caller, deadline);
+    if (beginsWithBlock(revoker, selection, shutOut)) {
       requireOperator(revoker);
-      return cutOff(world, ask, selection);
+      return block(world, ask, scopesOf(selection), shutOut);
     }
     let unmatched = 0;
     const selected = await selectLeases(world, revoker, selection, asOf, deadline, () => (unmatched += 1));
     if (!('leases' in selected)) return endUnledgered(world, ask, selected);
     const tally = await endLeases(world, ask, selected.leases);
-    if (unmatched === 0) return tally;
-    world.signals.emit('unmatched-name', unmatched);
-    world.log.warn('a revocation names users of whom no token lives', { unmatched, ...requester(revoker) });
-    return { ...tally, unmatched };
+    return { ...tally, ...reportUnmatched(world, ask, unmatched) };
   };
 }
 
-/** One write covers everything at once; the sweep processes the rows. */
-async function cutOff(world: World, ask: Ask, scope: CutOffScope): Promise<RevokeTally> {
-  // An event may come twice, which must change nothing. A person means what there is now, whatever was asked before.
-  const always = ask.revoker.kind !== 'event';
-  // A mint that begins after this is written takes a `reservedAt` that is not covered, whatever its clock says.
-  await world.ledger.raiseCutOff(scope, ask.asOf + ask.settings.clockAllowanceMs, ask.deadline, always);
-  const { reasons = [], ...who } = requester(ask.revoker);
-  const what = scope.kind === 'org' ? `org ${scope.orgId}` : 'all orgs';
-  world.audit.record({ action: 'cut-off', ...who, reasons: [...reasons, `covers ${what}`] });
-  return { revoked: 0, pending: null };
+const isWide = ({ kind }: { readonly kind: string }) => kind === 'org' || kind === 'all';
+
+/**
+ * A person can end leases of users by themselves; whatever else is asked of a `WhoSelection` begins with a block. An event
+ * raises the cut-off, too: what is minted after it lies beyond, so that a second delivery changes nothing.
+ */
+function beginsWithBlock(revoker: Revoker, selection: RevokeSelection, { kind }: ShutOut): selection is WhoSelection {
+  if (selection.kind === 'user')
+    return kind !== undefined || revoker.kind === 'event' || (selection.subjects ?? []).length > 0;
+  return isWide(selection) || selection.kind === 'session';
+}
+
+/**
+ * The blocks first, all of them: from then on nobody gets a token. Then what lives is ended, but for all and for orgs, whose
+ * rows the sweep processes. What is left undone here is left to the sweep.
+ */
+async function block(world: World, ask: Ask, scopes: readonly BlockScope[], shutOut: ShutOut): Promise<RevokeTally> {
+  const { settings, deadline, revoker } = ask;
+  const blocks: Block[] = [];
+  let ignored = 0;
+  await inParallel(scopes, settings.width, async (scope) => {
+    const { block } = await world.ledger.raiseBlock(scope, raisingOf(ask, shutOut), deadline);
+    if (shutOut.kind === 'suspend' && !isSuspended(block)) return void (ignored += 1);
+    blocks.push(block);
+    recordBlock(world, shutOut.kind ?? 'cut-off', revoker, scope);
+  });
+  const rest = { ...(ignored > 0 && { ignored }) };
+  if (scopes.some(isWide)) return { revoked: 0, pending: ignored > 0 ? 0 : null, ...rest };
+  let unmatched = 0;
+  let sharedLeft = 0;
+  async function* covered(): AsyncGenerator<Lease> {
+    for (const one of blocks) {
+      const { scope } = one;
+      if (scope.kind === 'all' || scope.kind === 'org') continue;
+      let matched = false;
+      for await (const lease of leasesUnder(world.ledger, scope, deadline)) {
+        const covers = isOf(scope, lease);
+        matched ||= covers;
+        const stays = lease.shared && scope.kind !== 'user' && shutOut.endShared !== true;
+        if (covers && stays) sharedLeft += 1;
+        else if (covers && (revoker.kind !== 'event' || lease.reservedAt < one.before)) yield lease;
+      }
+      if (!matched) unmatched += 1;
+    }
+  }
+  const tally = await endLeases(world, ask, covered());
+  // Read strongly and to the end: there is nothing left for the sweep to find.
+  const users = blocks.filter(({ scope, pending }) => scope.kind === 'user' && pending);
+  await inParallel(users, settings.width, (one) => world.ledger.advanceBlock(one, null, EVER, deadline));
+  return { ...tally, ...reportUnmatched(world, ask, unmatched), ...(sharedLeft > 0 && { sharedLeft }), ...rest };
+}
+
+/** An event may come twice, which must change nothing. A person means what there is now, whatever was asked before. */
+function raisingOf({ revoker, asOf, before, deadline, settings }: Ask, shutOut: ShutOut): Raising {
+  const { issuerAllowanceMs } = settings;
+  return {
+    // A mint that begins after this is written takes a `reservedAt` that is not covered, whatever its clock says.
+    before,
+    always: revoker.kind !== 'event',
+    dueAt: deadline,
+    ...(shutOut.kind === 'suspend' && { suspendedAt: asOf }),
+    ...(shutOut.kind === 'sign-out' && { signedOut: shutOut.issuedUpTo ?? asOf + issuerAllowanceMs }),
+    ...(shutOut.endShared === true && { endsShared: true }),
+  };
+}
+
+const isOf = (scope: BlockScope, { orgId }: Lease) =>
+  scope.kind !== 'user' || scope.orgId === undefined || scope.orgId === orgId;
+
+function reportUnmatched({ signals, log }: World, { revoker }: Ask, unmatched: number) {
+  if (unmatched === 0) return {};
+  signals.emit('unmatched-name', unmatched);
+  log.warn('a revocation names users of whom no token lives', { unmatched, ...requester(revoker) });
+  return { unmatched };
 }
 
 async function endLeases(world: World, ask: Ask, leases: Iterable<Lease> | AsyncIterable<Lease>): Promise<RevokeTally> {
@@ -158,15 +231,4 @@ async function endUnledgered(world: World, ask: Ask, { token, session }: Unledge
   world.audit.record({ action: 'revoke', ...who, reasons: [...reasons, 'no lease knew the token'] });
   world.signals.emit('revoked');
   return { revoked: 1, pending: 0 };
-}
-
-/** Who asked, for the audit: a caller, or the event in words. */
-function requester(revoker: Revoker): Pick<AuditEvent, 'caller' | 'reasons'> {
-  if (revoker.kind === 'operator') {
-    const { scopes: _, ...caller } = revoker.operator;
-    return { caller };
-  }
-  if (revoker.kind === 'event') return { reasons: [`asked by ${revoker.source} "${revoker.name}"`] };
-  const { issuer, subject } = revoker.caller;
-  return { caller: { issuer, subject } };
 }

@@ -3,6 +3,7 @@
  * row like one: reserved before the login, live with the sealed bearer after it, and revoked when it is over. A sandbox
  * that is killed leaves the row, and the sweep ends the session.
  */
+import { type Asker, cutOffOf } from './blocks.ts';
 import { endAtThoughtSpot } from './end-at-thoughtspot.ts';
 import { Failure } from './failure.ts';
 import { personOf } from './lease.ts';
@@ -25,7 +26,7 @@ const SETTINGS = {
   afterMintMs: 3_500,
 };
 /** No caller: nobody's "all my tokens" means the broker's session. Operators find it under its user. */
-const NO_CALLER = { issuer: 'thoughtspot-token-broker', subject: 'service-session' };
+const NO_CALLER: Asker = { issuer: 'thoughtspot-token-broker', subject: 'service-session', issuedAt: Infinity };
 
 /** Every session has a fingerprint of its own, which no grant has: it is never served. */
 export function makeServiceSessions(world: Omit<World, 'issuer'>): ServiceSessions {
@@ -48,8 +49,9 @@ export function makeServiceSessions(world: Omit<World, 'issuer'>): ServiceSessio
         provisioning: null,
         fingerprint: `service-session-${part()}-${part()}`,
       };
-      const cutOff = await ledger.cutOffFor(orgId, deadline);
-      const order = { caller: NO_CALLER, grant, user: personOf(userName), generation: 1, cutOff };
+      const user = personOf(userName);
+      const cutOff = cutOffOf(await ledger.blocksOn({ orgId }, deadline), true);
+      const order = { caller: NO_CALLER, grant, user, generation: 1, cutOff };
       const opened = await mint({ ...world, issuer }, SETTINGS, order, deadline);
       if (!opened) throw new Failure('internal-error', { reason: 'two sessions of the service account have one name' });
       const { token: bearer, lease } = opened;

@@ -1,11 +1,13 @@
 /** Use case sessioninfo: what ThoughtSpot says of the caller's live token. The token itself never leaves. */
+import { requireAdmitted } from './admission.ts';
+import { type Block, cutOffOf } from './blocks.ts';
 import { Failure } from './failure.ts';
 import { type Lease, personOf } from './lease.ts';
 import { ownLeases } from './lease-selection.ts';
 import type { Caller, Entitlements, World } from './ports.ts';
 import type { GetSessionInfo } from './use-cases.ts';
 
-type AskingWorld = Pick<World, 'ledger' | 'issuer' | 'clock'> & Entitlements;
+type AskingWorld = Omit<World, 'randomness' | 'log'> & Entitlements;
 
 /** Generations of a shared lease that are looked at. */
 const GENERATIONS_READ = 8;
@@ -25,12 +27,15 @@ export function makeGetSessionInfo(world: AskingWorld): GetSessionInfo {
 }
 
 async function* leasesInUse(world: AskingWorld, caller: Caller, deadline: number): AsyncGenerator<Lease> {
-  const cutOffs = new Map<number, number>();
+  const blocksOf = new Map<string, readonly Block[]>();
   for await (const lease of candidates(world, caller, deadline)) {
     if (lease.state !== 'live' || !(world.clock.now() < (lease.expiresAt ?? 0))) continue;
-    const cutOff = cutOffs.get(lease.orgId) ?? (await world.ledger.cutOffFor(lease.orgId, deadline));
-    cutOffs.set(lease.orgId, cutOff);
-    if (lease.reservedAt >= cutOff) yield lease;
+    const { user, orgId } = lease;
+    const key = `${orgId} ${user}`;
+    const blocks = blocksOf.get(key) ?? (await world.ledger.blocksOn({ caller, user, orgId }, deadline));
+    blocksOf.set(key, blocks);
+    requireAdmitted(world, caller, blocks);
+    if (lease.reservedAt >= cutOffOf(blocks, lease.shared)) yield lease;
   }
 }
 

@@ -1,5 +1,6 @@
 /** What the edge may ask of the domain: one function type per use case. Each throws `Failure` and nothing else on purpose. */
-import type { Lease, LeaseState } from './lease.ts';
+import type { BlockScope } from './blocks.ts';
+import type { CallerId, Lease, LeaseState } from './lease.ts';
 import type { AwsCaller, Caller, SessionInfo, TokenRequest } from './ports.ts';
 
 /** A token that may be released: its row is live, and no cut-off covers it. */
@@ -22,12 +23,33 @@ export type RevokeSelection =
   | { readonly kind: 'mine' }
   | { readonly kind: 'lease'; readonly leaseId: string }
   | { readonly kind: 'token'; readonly token: string }
-  | { readonly kind: 'user'; readonly userNames: readonly string[] }
+  | WhoSelection
   /** Of a version of the policy, or of a rule of any version: minted under it, whatever the policy says now. */
   | { readonly kind: 'policy'; readonly policyVersion: string }
-  | { readonly kind: 'rule'; readonly rule: string }
+  | { readonly kind: 'rule'; readonly rule: string };
+
+/** Whom to revoke, or to shut out. `who`: users, in every org or in one, and subjects of issuers. */
+export type WhoSelection =
+  | {
+      readonly kind: 'user';
+      readonly userNames: readonly string[];
+      readonly orgId?: number | undefined;
+      readonly subjects?: readonly CallerId[] | undefined;
+    }
+  | { readonly kind: 'session'; readonly issuer: string; readonly session: string }
   | { readonly kind: 'org'; readonly orgId: number }
   | { readonly kind: 'all' };
+
+/**
+ * How to shut out, besides ending leases. `sign-out`: access tokens that were issued up to now count no more; up to
+ * `issuedUpTo` where the issuer has said until when by its own clock (epoch ms). `suspend`: none counts until `reinstate`.
+ * `endShared`: ends leases of a subject or session too that others share.
+ */
+export interface ShutOut {
+  readonly kind?: 'sign-out' | 'suspend';
+  readonly issuedUpTo?: number;
+  readonly endShared?: boolean;
+}
 
 /**
  * Who revokes: a caller or an operator over HTTP, or the environment itself (schedule, deprovision event). `asOf` (epoch
@@ -36,15 +58,19 @@ export type RevokeSelection =
 export type Revoker =
   | { readonly kind: 'caller'; readonly caller: Caller; readonly mayRevokeOthers: boolean }
   | { readonly kind: 'operator'; readonly operator: AwsCaller }
-  | { readonly kind: 'event'; readonly source: 'schedule' | 'deprovisioned'; readonly name: string };
+  | { readonly kind: 'event'; readonly source: 'schedule' | 'deprovisioned' | 'logout'; readonly name: string };
 
 export interface RevokeTally {
   /** Leases whose token is over, or that ThoughtSpot does not accept now: those the sweep presents again. */
   readonly revoked: number;
   /** Leases that the sweep still has to revoke; null if their number is not known (org and all). */
   readonly pending: number | null;
-  /** User names that no unfinished lease is of; absent if there is none. A misspelt name must not look like success. */
+  /** Names that no unfinished lease is of; absent if there is none. A misspelt name must not look like success. */
   readonly unmatched?: number;
+  /** Shared leases that the subject or session had asked for and that stay, since they are others' too; absent: none. */
+  readonly sharedLeft?: number;
+  /** Suspensions that are older than the last reinstatement: nothing was done; absent: none. */
+  readonly ignored?: number;
 }
 
 export type RevokeTokens = (
@@ -52,7 +78,28 @@ export type RevokeTokens = (
   selection: RevokeSelection,
   asOf: number,
   deadline: number,
+  shutOut?: ShutOut,
 ) => Promise<RevokeTally>;
+
+/** Lifts suspensions. `reinstated`: of how many users, subjects or orgs; 0: none of them was suspended. */
+export type Reinstate = (
+  revoker: Revoker,
+  selection: WhoSelection,
+  deadline: number,
+) => Promise<{ readonly reinstated: number }>;
+
+/** A sign-out or suspension in force. Times are epoch ms. */
+export interface ListedBlock {
+  readonly scope: BlockScope;
+  /** Access tokens that were issued up to then count no more, until `until`, when all of them have ended. */
+  readonly signedOut?: { readonly issuedUpTo: number; readonly until: number };
+  readonly suspendedSince?: number;
+}
+/** One page. `cursor` continues; absent in the answer: that was the last page. */
+export type ListBlocks = (
+  cursor: string | undefined,
+  deadline: number,
+) => Promise<{ readonly blocks: readonly ListedBlock[]; readonly next?: string }>;
 
 export type GetSessionInfo = (caller: Caller, deadline: number) => Promise<SessionInfo>;
 

@@ -1,8 +1,6 @@
 /**
- * The hold on a ThoughtSpot user: whose mints may change its entitlements, and until when. A mint changes the rows behind
- * every live token of its user in its org, so it is sent only after one conditional write has made sure that all tokens
- * that can live there are of one entitlement digest, or of one caller, who may change only his own. The policy keeps
- * people apart already (infra/policy/shared-users.ts); this holds where a policy is wrong.
+ * The hold on a ThoughtSpot user: whose mints may change its entitlements, and until when (docs/adr/0011). One conditional
+ * write before the mint makes sure that all tokens that can live there are of one entitlement digest, or of one caller.
  */
 import { Failure } from './failure.ts';
 import { certainEnd, type Lease, normaliseUser, personOf, sameCaller } from './lease.ts';

@@ -53,6 +53,8 @@ export const CORS_HEADERS = {
 /** Where a route is for the callers of an issuer: at the root for the first one, which has no name. */
 export const pathFor = (path: string, issuer?: string): string => (issuer === undefined ? path : `/i/${issuer}${path}`);
 
+const EVERY_INDEX = ['caller', 'due', 'session', 'token', 'unfinished'] as const;
+
 export const FUNCTIONS = {
   gettoken: {
     entry: 'functions/gettoken.ts',
@@ -68,7 +70,7 @@ export const FUNCTIONS = {
     events: ['schedule', 'deprovisioned'],
     timeoutSeconds: 28,
     memoryMb: 512,
-    may: { ledger: 'write', indexes: ['caller', 'due', 'token', 'unfinished'], seal: true, secret: false },
+    may: { ledger: 'write', indexes: [...EVERY_INDEX], seal: true, secret: false },
   },
   sessioninfo: {
     entry: 'functions/sessioninfo.ts',
@@ -83,13 +85,19 @@ export const FUNCTIONS = {
     triggers: [
       { kind: 'http', method: 'GET', path: '/operator/leases', scope: 'revoke', iam: true },
       { kind: 'http', method: 'POST', path: '/operator/leases/revoke', scope: 'revoke', iam: true },
+      { kind: 'http', method: 'GET', path: '/operator/blocks', scope: 'revoke', iam: true },
+      { kind: 'http', method: 'POST', path: '/operator/suspend', scope: 'revoke', iam: true },
+      { kind: 'http', method: 'POST', path: '/operator/reinstate', scope: 'revoke', iam: true },
       { kind: 'http', method: 'GET', path: '/leases', scope: 'revoke' },
       { kind: 'http', method: 'POST', path: '/leases/revoke', scope: 'revoke' },
+      { kind: 'http', method: 'GET', path: '/blocks', scope: 'revoke' },
+      { kind: 'http', method: 'POST', path: '/suspend', scope: 'revoke' },
+      { kind: 'http', method: 'POST', path: '/reinstate', scope: 'revoke' },
     ],
     events: [],
     timeoutSeconds: 28,
     memoryMb: 512,
-    may: { ledger: 'write', indexes: ['due', 'token', 'unfinished'], seal: true, secret: false },
+    may: { ledger: 'write', indexes: [...EVERY_INDEX], seal: true, secret: false },
   },
   sweep: {
     entry: 'functions/sweep.ts',
@@ -97,7 +105,7 @@ export const FUNCTIONS = {
     events: [],
     timeoutSeconds: 60,
     memoryMb: 1_024,
-    may: { ledger: 'write', indexes: ['due'], seal: true, secret: false },
+    may: { ledger: 'write', indexes: ['caller', 'due', 'session', 'unfinished'], seal: true, secret: false },
   },
   /** Deployed everywhere, scheduled where the environment has `prober`. */
   prober: {

@@ -31,7 +31,8 @@ export const PROBLEMS = {
     'Send the body as application/json, or send no body.',
   ),
   'invalid-token': problem(401, 'Invalid access token', 'The access token is not valid here; sign in again.'),
-  'sign-in-again': problem(401, 'Sign in again', 'Your sign-in is too old for what you asked for; sign in again.'),
+  'sign-in-again': problem(401, 'Sign in again', 'Your sign-in is too old, or was ended; sign in again.'),
+  suspended: problem(403, 'Suspended', 'You are shut out until an operator lets you in again.'),
   'not-entitled': problem(403, 'Not entitled', 'The policy of this broker does not grant you what you asked for.'),
   'insufficient-scope': problem(
     403,

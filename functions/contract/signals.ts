@@ -1,7 +1,6 @@
 /**
- * Metric names, and how people respond to each. A metric is emitted as CloudWatch EMF under namespace `ThoughtSpotBroker`
- * with the dimensions `environment` and `function`. One alarm per paging signal, named `<function>/<signal>`, which is
- * also its heading in docs/runbook.md.
+ * Metric names, and how people respond to each: CloudWatch EMF with the dimensions `environment` and `function`. One alarm
+ * per paging signal, named `<function>/<signal>`, which is also its heading in docs/runbook.md.
  */
 export const METRIC_NAMESPACE = 'ThoughtSpotBroker';
 
@@ -17,7 +16,7 @@ const signal = (response: Response, unit: Signal['unit'], meaning: string): Sign
 export const SIGNALS = {
   minted: signal('none', 'Count', 'a token was minted and released'),
   reused: signal('none', 'Count', 'a live token was served again'),
-  denied: signal('none', 'Count', 'the policy refused a caller'),
+  denied: signal('none', 'Count', 'the policy refused a caller, or the caller is shut out'),
   'mint-limited': signal('page', 'Count', 'a mint was refused: its caller, grant or org had reached a limit'),
   revoked: signal('none', 'Count', 'a lease ended by revocation'),
   expired: signal('none', 'Count', 'a lease ended because its token expired'),

@@ -1,7 +1,6 @@
 /**
- * The ledger's table, except for its name: the stack, the local setup and the tests create it from this, and the ledger
- * reads and writes with these names. One table for leases, cut-offs and data keys; functions/ledger/item.ts documents
- * the rows. Attributes outside keys need no definition in DynamoDB.
+ * The ledger's table, except for its name: stack, local setup and tests create it from this, and the ledger reads and writes
+ * with these names. functions/ledger/item.ts documents the rows.
  */
 export interface KeyAttribute {
   readonly name: string;
@@ -36,7 +35,7 @@ export const LEDGER_TABLE = {
   /** Epoch seconds. Only deletes finished rows: DynamoDB deletes up to days late, so nothing relies on it. */
   timeToLive: 'retention',
   indexes: {
-    /** Sparse: rows that the sweep must process, oldest first within a shard. */
+    /** Sparse: rows that the sweep must process, oldest first within a shard; blocks are in shards of their own. */
     due: {
       name: 'due',
       scope: 'global',
@@ -48,6 +47,12 @@ export const LEDGER_TABLE = {
       name: 'caller',
       scope: 'global',
       partitionKey: { name: 'callerDigest', type: 'S' },
+    },
+    /** Sparse: the same by the session at the issuer, where its tokens name one (`sessionClaim`). */
+    session: {
+      name: 'session',
+      scope: 'global',
+      partitionKey: { name: 'sessionDigest', type: 'S' },
     },
     /** Sparse: rows that have had a token, by its digest, finished ones too. */
     token: {

@@ -12,10 +12,9 @@ export function isHttp(event: unknown): event is APIGatewayProxyEventV2WithJWTAu
 }
 
 /**
- * A Lambda handler for events that did not come through the gateway. A failure is thrown, so that Lambda counts it and,
- * where nobody waits for the result, delivers the event again; the signal that `failedSignal` gives is emitted too. What is
- * thrown says what is wrong with the event and no more: Lambda prints it without our redaction. In the first run, before
- * the secret has a value, a schedule has nothing to do: it ends without a result, which is no failure and no alarm.
+ * A Lambda handler for events that did not come through the gateway. A failure is thrown, so that Lambda counts it and
+ * delivers the event again, with the signal of `failedSignal`; what is thrown says what is wrong with the event and no more,
+ * since Lambda prints it unredacted. Before the secret has its first value, a schedule ends without a result and an alarm.
  */
 export function eventEntry<Result extends object>(
   { telemetry, clock }: Edge,

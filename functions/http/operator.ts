@@ -1,13 +1,13 @@
-/** What operators ask: to list leases and to revoke them, with AWS credentials or with an access token. */
+/** What operators ask: to list and revoke leases, to shut out and to let in again, with AWS credentials or an access token. */
 import * as z from 'zod/mini';
 import { Failure } from '../broker/failure.ts';
 import type { AuditTrail, AwsCaller, Caller, Clock, TokenLedger } from '../broker/ports.ts';
-import type { LeaseFilter, ListLeases, RevokeTokens } from '../broker/use-cases.ts';
+import type { LeaseFilter, ListBlocks, ListLeases, Reinstate, Revoker, RevokeTokens } from '../broker/use-cases.ts';
 import { FUNCTIONS, type Trigger } from '../contract/functions.ts';
 import { json, type Answer } from './answer.ts';
 import { integer, invalid, orgId, readBody, readFields, text, userName } from './fields.ts';
 import type { HttpEvent, HttpRequest, Route } from './http-entry.ts';
-import { SELECTION, selectionOf } from './revoketoken.ts';
+import { REINSTATEMENT, REVOCATION, SUSPENSION, selectionOf, whomOf } from './revoketoken.ts';
 
 const DEFAULT_LIMIT = 50;
 const MOST = 200;
@@ -32,6 +32,10 @@ export type Operator = Caller | AwsCaller;
 export interface OperatorParts {
   readonly listLeases: ListLeases;
   readonly revokeTokens: RevokeTokens;
+  readonly reinstate: Reinstate;
+  readonly listBlocks: ListBlocks;
+  /** Throws where an operator with an access token is shut out. */
+  readonly requireActive: (caller: Caller, deadline: number) => Promise<void>;
   readonly ledger: Pick<TokenLedger, 'usersUnusedSince'>;
   readonly audit: AuditTrail;
   readonly clock: Clock;
@@ -41,9 +45,22 @@ export interface OperatorParts {
 export function operatorRoute(parts: OperatorParts): Route<Operator> {
   return {
     scope: 'revoke',
-    answer: (request) => (request.event.routeKey.endsWith('/revoke') ? revoke(parts, request) : list(parts, request)),
+    async answer(request) {
+      const { caller, deadline } = request;
+      if (!('arn' in caller)) await parts.requireActive(caller, deadline);
+      const [last = ''] = request.event.routeKey.split('/').reverse();
+      return (ROUTES[last] ?? list)(parts, request);
+    },
   };
 }
+
+const ROUTES: Readonly<Record<string, (parts: OperatorParts, request: HttpRequest<Operator>) => Promise<Answer>>> = {
+  leases: list,
+  revoke,
+  blocks,
+  suspend,
+  reinstate,
+};
 
 /**
  * The operator whom the gateway names, on a route of AWS credentials and on no other. He may do what the route is for:
@@ -60,19 +77,40 @@ export function awsCaller({ routeKey, requestContext }: HttpEvent): AwsCaller | 
   return { arn: data.userArn, ...(session !== undefined && { session }), scopes: ['revoke'] };
 }
 
+const revokerOf = (caller: Operator): Revoker =>
+  'arn' in caller ? { kind: 'operator', operator: caller } : { kind: 'caller', caller, mayRevokeOthers: true };
+
 /** As `POST /revoketoken` of a caller who may revoke for others, but never the operator's own by saying nothing. */
 async function revoke({ revokeTokens, clock }: OperatorParts, request: HttpRequest<Operator>): Promise<Answer> {
   const { event, caller, deadline, conceal } = request;
-  const selection = selectionOf(readBody(event, SELECTION));
+  const { selection, how } = selectionOf(readBody(event, REVOCATION));
   if (selection.kind === 'mine')
-    throw invalid('body', `must have exactly one of ${Object.keys(SELECTION.shape).join(', ')}`);
+    throw invalid('body', `must have exactly one of ${Object.keys(REVOCATION.shape).join(', ')}`);
   if (selection.kind === 'token') conceal(selection.token);
-  const revoker =
-    'arn' in caller
-      ? ({ kind: 'operator', operator: caller } as const)
-      : ({ kind: 'caller', caller, mayRevokeOthers: true } as const);
-  const tally = await revokeTokens(revoker, selection, clock.now(), deadline);
+  const tally = await revokeTokens(revokerOf(caller), selection, clock.now(), deadline, how);
   return json(tally.pending === 0 ? 200 : 202, tally);
+}
+
+/** No access token of them counts until they are reinstated, and what lives ends. */
+async function suspend({ revokeTokens, clock }: OperatorParts, request: HttpRequest<Operator>): Promise<Answer> {
+  const { event, caller, deadline } = request;
+  const { endShared, ...whom } = readBody(event, SUSPENSION);
+  const how = { kind: 'suspend', ...(endShared === true && { endShared }) } as const;
+  const tally = await revokeTokens(revokerOf(caller), whomOf(whom), clock.now(), deadline, how);
+  return json(tally.pending === 0 ? 200 : 202, tally);
+}
+
+async function reinstate(parts: OperatorParts, request: HttpRequest<Operator>): Promise<Answer> {
+  const { event, caller, deadline } = request;
+  return json(200, await parts.reinstate(revokerOf(caller), whomOf(readBody(event, REINSTATEMENT)), deadline));
+}
+
+/** Sign-outs and suspensions in force, one page. */
+async function blocks(parts: OperatorParts, { event, deadline }: HttpRequest<Operator>): Promise<Answer> {
+  const { cursor } = readFields(z.strictObject({ cursor: PAGE.shape.cursor }), { ...event.queryStringParameters });
+  const found = await parts.listBlocks(cursor, deadline);
+  parts.audit.record({ action: 'list', reasons: ['listed blocks'] });
+  return json(200, found);
 }
 
 /**

@@ -1,8 +1,9 @@
 import * as z from 'zod/mini';
 import type { Clock } from '../broker/ports.ts';
-import type { Revoker, RevokeSelection } from '../broker/use-cases.ts';
+import type { Revoker, RevokeSelection, ShutOut } from '../broker/use-cases.ts';
 import { isObject } from '../contract/shapes.ts';
 import { integer, invalid, object, orgId, readFields, text, userName } from './fields.ts';
+import { callerIdOf, subject } from './revoketoken.ts';
 
 /** How far the sender's clock may be ahead of ours, ms. A cut-off in the future would stop every mint until then. */
 const AHEAD_MS = 300_000;
@@ -29,35 +30,43 @@ const SELECT = z.strictObject({
 });
 /** Not strict: EventBridge adds its own fields (id, account, region ...); the sender's are in `detail`. */
 const DEPROVISIONED = z.object({ 'detail-type': z.literal('user.deprovisioned'), time: isoTime, detail: object });
-const DETAIL = z.strictObject({
-  userNames: z
-    .array(userName, 'must be a list of names')
-    .check(z.minLength(1, 'is empty'), z.maxLength(1000, 'is too long')),
-});
+const MOST = 1_000;
+const many = <S extends z.ZodMiniType>(one: S, what: string) =>
+  z.optional(
+    z.array(one, `must be a list of ${what}`).check(z.minLength(1, 'is empty'), z.maxLength(MOST, 'is too long')),
+  );
+const DETAIL = z.strictObject({ userNames: many(userName, 'names'), subjects: many(subject, 'subjects') });
 
 export interface Revocation {
   readonly revoker: Extract<Revoker, { readonly kind: 'event' }>;
   readonly selection: RevokeSelection;
+  readonly how: ShutOut;
   /** Epoch ms, from the event itself, so that a second delivery selects the same leases. */
   readonly asOf: number;
 }
 
 /**
- * What an event that did not come through the gateway asks to revoke: a schedule, an identity provider's
- * `user.deprovisioned`. Throws Failure `invalid-request` that names every fault.
+ * What an event that did not come through the gateway asks for: a schedule to revoke, an identity provider's
+ * `user.deprovisioned` (docs/events.md) to suspend. Throws Failure `invalid-request` that names every fault.
  */
 export function revocationOf(event: unknown, clock: Clock): Revocation {
   if (isObject(event) && event['detail-type'] === 'user.deprovisioned') {
     const { time, detail } = readFields(DEPROVISIONED, event);
-    const { userNames } = readFields(DETAIL, detail);
+    const { userNames = [], subjects = [] } = readFields(DETAIL, detail);
+    if (userNames.length + subjects.length === 0) throw invalid('detail', 'must have userNames, subjects, or both');
     return {
       revoker: { kind: 'event', source: 'deprovisioned', name: 'user.deprovisioned' },
-      selection: { kind: 'user', userNames },
+      selection: { kind: 'user', userNames, subjects: subjects.map(callerIdOf) },
+      how: { kind: 'suspend' },
       asOf: asOf(time, clock),
     };
   }
   const { name, scheduledTime, select } = readFields(SCHEDULE, event);
-  return { revoker: { kind: 'event', source: 'schedule', name }, ...selected(select, asOf(scheduledTime, clock)) };
+  return {
+    revoker: { kind: 'event', source: 'schedule', name },
+    how: {},
+    ...selected(select, asOf(scheduledTime, clock)),
+  };
 }
 
 function selected(select: object, at: number): Pick<Revocation, 'selection' | 'asOf'> {

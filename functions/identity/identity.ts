@@ -5,7 +5,7 @@ import type { JwtHeader, JwtPayload } from 'aws-jwt-verify/jwt-model';
 import { verifyJwt } from 'aws-jwt-verify/jwt-verifier';
 import { Failure } from '../broker/failure.ts';
 import type { Caller, Claims } from '../broker/ports.ts';
-import type { IssuerSettings } from './issuers.ts';
+import { type IssuerSettings, longestSecondsOf } from './issuers.ts';
 import { type KeySet, type KeySetParts, makeKeySet } from './key-set.ts';
 import { readJson } from './read-json.ts';
 
@@ -27,6 +27,8 @@ export interface Identity {
    * token without a subject, `issuer-unavailable`, `misconfigured` for an unknown issuer.
    */
   readonly identify: (token: string, issuer: string | undefined) => Promise<Caller>;
+  /** Longest that an access token of any of the issuers may live, ms. */
+  readonly longestTokenMs: number;
   /** Reads the keys of all issuers in advance. */
   readonly warm: () => Promise<unknown>;
 }
@@ -40,6 +42,7 @@ export function makeIdentity({ issuers, ...parts }: IdentityOptions): Identity {
         throw new Failure('misconfigured', { reason: 'the route is of no issuer that is configured' });
       return callerOf(await verified(token, issuer, keys, parts.clock.now()), issuer);
     },
+    longestTokenMs: Math.max(...issuers.map(longestSecondsOf)) * 1_000,
     warm: () => Promise.all([...keySets.values()].map((keys) => keys.warm())),
   };
 }
@@ -70,7 +73,8 @@ async function verified(token: string, issuer: IssuerSettings, keys: KeySet, now
 
 /** What is wrong with a token whatever its signature is; for operators, without a value of it. */
 function faultIn(header: JwtHeader, payload: JwtPayload, issuer: IssuerSettings, now: number): string | undefined {
-  const { iss, aud, exp = 0, nbf = 0, client_id: clientId, token_use: use, typ } = payload;
+  const { iss, aud, exp = 0, nbf = 0, iat, client_id: clientId, token_use: use, typ } = payload;
+  const longest = longestSecondsOf(issuer);
   const { typ: type = 'JWT' } = header;
   const audiences: readonly unknown[] = aud === undefined ? [clientId] : [aud].flat();
   const faults: readonly (readonly [boolean, string])[] = [
@@ -80,7 +84,11 @@ function faultIn(header: JwtHeader, payload: JwtPayload, issuer: IssuerSettings,
     [iss !== issuer.url, 'it is of another issuer'],
     [!issuer.audiences.some((ours) => audiences.includes(ours)), 'it is for another audience'],
     [exp * 1_000 <= now, 'it has expired, or never does'],
+    // A sign-out must be able to tell older tokens from newer ones, and to be forgotten one day.
+    [typeof iat !== 'number' || !Number.isFinite(iat), 'it does not say when it was issued'],
     [nbf * 1_000 > now + CLOCK_SKEW_MS, 'it is not valid yet'],
+    [exp < (iat ?? 0), 'it ended before it was issued'],
+    [exp - (iat ?? 0) > longest, `it lives longer than ${longest} s`],
     [typeof type !== 'string' || !ACCESS_TOKEN.test(type), 'its type is not that of an access token'],
     [payload['events'] !== undefined, 'it is a logout token'],
     // Only ID tokens have hashes (OpenID Connect Core, 3.3.2.11). Cognito says in `token_use`, Keycloak in `typ` what it is.
@@ -91,18 +99,21 @@ function faultIn(header: JwtHeader, payload: JwtPayload, issuer: IssuerSettings,
   return faults.find(([found]) => found)?.[1];
 }
 
-function callerOf(payload: JwtPayload, { url, scopes }: IssuerSettings): Caller {
-  const { sub, exp = 0 } = payload;
+function callerOf(payload: JwtPayload, { url, scopes, sessionClaim }: IssuerSettings): Caller {
+  const { sub, exp = 0, iat = 0 } = payload;
   // The gateway accepts a token without a subject, but it entitles nobody.
   if (sub === undefined || sub === '') throw new Failure('not-entitled', { reason: 'the token has no sub' });
   // Without a prototype no claim can be found that the issuer did not sign.
   const claims: Claims = { __proto__: null, ...payload };
+  const session = sessionClaim === undefined ? undefined : claims[sessionClaim];
   const held = scopesOf(claims);
   const holds = { token: scopes.token === 'none' || held.includes(scopes.token), revoke: held.includes(scopes.revoke) };
   return {
     issuer: url,
     subject: sub,
+    ...(typeof session === 'string' && session !== '' && { session }),
     claims,
+    issuedAt: iat * 1_000,
     expiresAt: exp * 1_000,
     scopes: (['token', 'revoke'] as const).filter((scope) => holds[scope]),
   };

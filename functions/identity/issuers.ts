@@ -19,12 +19,18 @@ const issuer = z.strictObject({
   algorithms: z.array(z.enum(['RS256', 'RS384', 'RS512'])).check(z.minLength(1)),
   /** Where its keys are; left out: where its discovery document says. */
   jwksUri: z.exactOptional(address),
+  /** Longest that its access tokens may live (`exp - iat`), s: for so long a sign-out is kept. Left out: a day. */
+  longestTokenSeconds: z.exactOptional(z.int().check(z.minimum(60), z.maximum(604_800))),
+  /** The claim of its access tokens that names the session there; it is what a logout token has as `sid`. */
+  sessionClaim: z.exactOptional(text),
   /** Its access tokens have no `nonce`, so that a token with one must be an ID token. */
   refuseNonce: z.exactOptional(z.boolean()),
 });
 
 /** An OIDC issuer, and which of its tokens count. */
 export type IssuerSettings = Readonly<z.infer<typeof issuer>>;
+
+export const longestSecondsOf = ({ longestTokenSeconds = 86_400 }: IssuerSettings): number => longestTokenSeconds;
 
 /** The first has no name. A route, and an `iss`, is of one issuer only. */
 const areDistinct = (all: readonly IssuerSettings[]) =>

@@ -1,8 +1,6 @@
 /**
- * Data keys, made by KMS and kept in the table wrapped, so that every sandbox has the same: one per hour, which seals
- * tokens, and one for the table's life, of which handles and digests are made. A sandbox asks KMS once per key that it
- * touches; in between, losing KMS costs nothing, and a key that is disabled there goes on working in warm sandboxes for
- * what they hold.
+ * Data keys, made by KMS and kept in the table wrapped: one per hour, which seals tokens, and one for the table's life, of
+ * which handles and digests are made. A sandbox asks KMS once per key; in between, losing KMS costs nothing.
  */
 import { type KeyObject, createSecretKey } from 'node:crypto';
 import { DecryptCommand, GenerateDataKeyCommand, type KMSClient } from '@aws-sdk/client-kms';

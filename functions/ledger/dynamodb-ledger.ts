@@ -5,7 +5,7 @@ import { Failure } from '../broker/failure.ts';
 import { type Lease, type LeaseKey, isUnfinished, sameCaller } from '../broker/lease.ts';
 import type { Clock, TokenLedger } from '../broker/ports.ts';
 import { LEDGER_TABLE } from '../contract/table.ts';
-import { cutOffKeys, highestOf, makeCutOffs } from './cut-offs.ts';
+import { blockKeys, blocksIn, makeBlocks } from './blocks.ts';
 import type { DataKeys, SealingKey } from './data-keys.ts';
 import { type Handles, type HandlesOptions, makeHandles } from './handles.ts';
 import {
@@ -19,6 +19,7 @@ import {
   leaseItemKey,
   leaseOf,
   parseItem,
+  sessionDigest,
   userPartition,
 } from './item.ts';
 import { makeMintCounts } from './mint-counts.ts';
@@ -39,7 +40,8 @@ export interface DynamoDbLedgerOptions extends HandlesOptions {
 const BATCH = 100;
 /** For a digest outside of any call of the table. */
 const DIGEST_TIMEOUT_MS = 3_000;
-const { due: dueIndex, caller: callerIndex, token: tokenIndex, unfinished: unfinishedIndex } = LEDGER_TABLE.indexes;
+const { due: dueIndex, caller: callerIndex, session: sessionIndex, token: tokenIndex } = LEDGER_TABLE.indexes;
+const { unfinished: unfinishedIndex } = LEDGER_TABLE.indexes;
 
 const rowKey = z.object({ pk: z.string(), sk: z.string() });
 const writtenItem = z.object({ write: z.string() });
@@ -108,7 +110,7 @@ export function makeDynamoDbLedger(options: DynamoDbLedgerOptions): TokenLedger 
 
   return {
     shards,
-    ...makeCutOffs(table),
+    ...makeBlocks(table),
     ...makeMintCounts(table, () => clock.now()),
     ...makeUserHolds(table),
 
@@ -141,14 +143,21 @@ export function makeDynamoDbLedger(options: DynamoDbLedgerOptions): TokenLedger 
       for await (const lease of unfinishedBy(query, deadline, known)) if (sameCaller(lease.caller, caller)) yield lease;
     },
 
-    async recheck(row, deadline) {
+    unfinishedOfSession(issuer, session, deadline) {
+      const where = `#${sessionIndex.partitionKey.name} = :digest`;
+      const values = { digest: sessionDigest(issuer, session) };
+      return unfinishedBy({ index: sessionIndex, where, values }, deadline);
+    },
+
+    async recheck(row, caller, deadline) {
       const key = leaseItemKey(row);
-      const items = await table.getMany([...cutOffKeys(row.orgId), key], deadline);
+      const { user, orgId } = row;
+      const items = await table.getMany([...blockKeys({ caller, user, orgId }), key], deadline);
       const [lease] = await leasesFrom(
         items.filter(({ pk }) => pk === key.pk),
         deadline,
       );
-      return { lease, cutOff: highestOf(items) };
+      return { lease, blocks: blocksIn(items) };
     },
 
     async byLeaseId(leaseId, deadline) {
@@ -194,7 +203,7 @@ export function makeDynamoDbLedger(options: DynamoDbLedgerOptions): TokenLedger 
           index: dueIndex,
           where: `#${dueIndex.partitionKey.name} = :shard AND #${dueIndex.sortKey.name} <= :until`,
           values: { shard: dueShardName(shard), until: Math.min(until, Number.MAX_SAFE_INTEGER) },
-          after: cursor === undefined ? undefined : decodeCursor(cursor, shard),
+          after: cursor === undefined ? undefined : decodeCursor(cursor, dueShardName(shard)),
           limit,
         },
         deadline,

@@ -7,7 +7,8 @@
  * | hold     | `holds`             | `<ThoughtSpot user>#<orgId>`              | user-holds        |
  * | ring     | `ring#<caller>`     | `marks`                                   | mint-counts       |
  * | org      | `org#<orgId>`       | `mints`                                   | mint-counts       |
- * | cut-off  | `cutoffs`           | `all` or `org#<orgId>`                    | cut-offs          |
+ * | block    | `cutoffs`           | `all` or `org#<orgId>`                    | blocks            |
+ * | block    | `block#<digest>`    | `block`: on a user, a subject, a session  | blocks            |
  * | data key | `key#<environment>` | hour, `2026-11-24T10`, or `digest`        | data-keys         |
  *
  * A lease has its fields as attributes of the same or shorter names (SHORT), and also: `token` (sealed, until it is
@@ -50,9 +51,13 @@ export const dueShardName = (shard: number): string => `due#${shard}`;
 
 /** Not keyed by the digest key, so that its loss loses no caller's leases. */
 export function callerDigest({ issuer, subject }: CallerId): string {
-  return createHash('sha256')
-    .update(JSON.stringify([issuer, subject]))
-    .digest('base64url');
+  return digestOf([issuer, subject]);
+}
+
+export const sessionDigest = (issuer: string, session: string): string => digestOf(['session', issuer, session]);
+
+function digestOf(names: readonly string[]): string {
+  return createHash('sha256').update(JSON.stringify(names)).digest('base64url');
 }
 
 // Made once: a schema costs 15 us of a cold start.
@@ -131,10 +136,10 @@ export function encodeCursor(lastKey: Item): string {
 }
 
 /** The key that a page of a shard goes on after. Cursors also come from operators: Failure `invalid-request` for others. */
-export function decodeCursor(cursor: string, shard: number): Item {
+export function decodeCursor(cursor: string, shard: string): Item {
   try {
     const [pk, sk, dueAt] = cursorParts.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString()));
-    return { pk, sk, [due.partitionKey.name]: dueShardName(shard), [due.sortKey.name]: dueAt };
+    return { pk, sk, [due.partitionKey.name]: shard, [due.sortKey.name]: dueAt };
   } catch {
     throw new Failure('invalid-request', { errors: [{ field: 'cursor', detail: 'is not a cursor of the ledger' }] });
   }

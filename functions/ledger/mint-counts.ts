@@ -7,7 +7,7 @@ import * as z from 'zod/mini';
 import type { CallerId } from '../broker/lease.ts';
 import type { Mark, MintCounts, Ring } from '../broker/mint-counts.ts';
 import { LEDGER_TABLE } from '../contract/table.ts';
-import { cutOffKeys, highestOf } from './cut-offs.ts';
+import { blockKeys, blocksIn } from './blocks.ts';
 import { type Item, type ItemKey, callerDigest, parseItem } from './item.ts';
 import type { Table, Update } from './table.ts';
 import { RETENTION_SECONDS } from './writes.ts';
@@ -24,11 +24,11 @@ export function makeMintCounts(table: Table, now: () => number): MintCounts {
   }
 
   return {
-    async standing(caller, orgId, deadline) {
-      const [ring, org] = [ringKey(caller), orgKey(orgId)];
-      const rows = await table.getMany([...cutOffKeys(orgId), ring, org], deadline);
+    async standing(concerned, deadline) {
+      const [ring, org] = [ringKey(concerned.caller), orgKey(concerned.orgId)];
+      const rows = await table.getMany([...blockKeys(concerned), ring, org], deadline);
       const rowOf = (key: ItemKey) => rows.find(({ pk }) => pk === key.pk);
-      return { cutOff: highestOf(rows), ring: ringOf(rowOf(ring)), orgMints: orgMintsOf(rowOf(org)) };
+      return { blocks: blocksIn(rows), ring: ringOf(rowOf(ring)), orgMints: orgMintsOf(rowOf(org)) };
     },
 
     addMark(caller, { epoch }, mark, most, deadline) {

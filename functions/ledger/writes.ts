@@ -2,13 +2,23 @@
 import { type LeaseState, MAY_ENTER_FROM, isUnfinished, mayEnter } from '../broker/lease.ts';
 import type { Change, Reservation } from '../broker/ports.ts';
 import { LEDGER_TABLE } from '../contract/table.ts';
-import { type Item, type ItemKey, attributesOf, callerDigest, dueShardName, dueShardOf, leaseItemKey } from './item.ts';
+import {
+  type Item,
+  type ItemKey,
+  attributesOf,
+  callerDigest,
+  dueShardName,
+  dueShardOf,
+  leaseItemKey,
+  sessionDigest,
+} from './item.ts';
 import type { Update } from './table.ts';
 
-const { due, caller: byCaller } = LEDGER_TABLE.indexes;
+const { due, caller: byCaller, session: bySession } = LEDGER_TABLE.indexes;
 const DUE_SHARD = due.partitionKey.name;
 const DUE_AT = due.sortKey.name;
 const CALLER_DIGEST = byCaller.partitionKey.name;
+const SESSION_DIGEST = bySession.partitionKey.name;
 
 /** How long finished rows are kept for investigations: 30 days. After that DynamoDB may delete them. */
 export const RETENTION_SECONDS = 30 * 86_400;
@@ -27,7 +37,7 @@ export interface SealedToken {
 }
 
 export function reservedItem(reservation: Reservation, { shards, write }: WriteContext): Item & ItemKey {
-  const { user: _user, fingerprint: _fingerprint, generation: _generation, caller, ...facts } = reservation;
+  const { user: _user, fingerprint: _fingerprint, generation: _generation, caller, session, ...facts } = reservation;
   const key = leaseItemKey(reservation);
   const lease = { ...facts, caller: { issuer: caller.issuer, subject: caller.subject }, attempts: 0 };
   return {
@@ -36,6 +46,7 @@ export function reservedItem(reservation: Reservation, { shards, write }: WriteC
     state: 'reserved',
     write,
     [CALLER_DIGEST]: callerDigest(caller),
+    ...(session === undefined ? {} : { [SESSION_DIGEST]: sessionDigest(caller.issuer, session) }),
     [DUE_SHARD]: dueShardName(dueShardOf(key, shards)),
     [DUE_AT]: facts.mintDeadlineAt,
   };
@@ -60,7 +71,7 @@ export function updateOf(
   if (!isUnfinished(to)) {
     const retention = Math.floor(now / 1_000) + RETENTION_SECONDS;
     // Removes the row from the indexes. Nobody needs a dead token, so the ledger does not keep it.
-    const remove = [DUE_SHARD, DUE_AT, CALLER_DIGEST, 'token'];
+    const remove = [DUE_SHARD, DUE_AT, CALLER_DIGEST, SESSION_DIGEST, 'token'];
     return { set: { ...facts, [LEDGER_TABLE.timeToLive]: retention }, remove, ...condition };
   }
   const set = { ...facts, token: token?.sealed };

@@ -1,7 +1,6 @@
 /**
- * The policy document as a function reads it: checked when the stack is synthesized and written there in normal form
- * (infra/policy), known here by its digest. In normal form every default is filled in, a claim is a list of names,
- * patterns match the whole text, object ids are in lower case, and what is only for people is left out.
+ * The policy document as a function reads it: checked and brought into normal form when the stack is synthesized (infra/policy),
+ * known here by its digest. Defaults are filled in, a claim is a list of names, patterns match the whole text.
  */
 import type { Limits } from '../broker/mint-counts.ts';
 import type { PersistOption } from '../broker/ports.ts';

@@ -21,21 +21,19 @@ const SCHEMA = 2;
 export type TokenShape = Pick<Grant, 'user' | 'serviceAccount' | 'orgId' | 'rights' | 'share' | 'provisioning'> & {
   readonly host: string;
   readonly requestedSeconds: number;
-  readonly caller: CallerId;
+  readonly caller: CallerId & { readonly session?: string };
 };
 
 /**
  * A digest over everything that shapes a token, and over the caller unless the rule shares: two grants that differ in
  * any right differ in it, so no lease is ever served for another right, user, org, host or caller.
  *
- * Left out on purpose: the policy's version and the names of rule and grant (whoever gets the very same token after a
- * deployment keeps the one they hold; two names for the same token are the same token), reuse (it says
- * when a token is served again, not what it is), and the cut to the caller's JWT (it changes with every second; code that
- * serves a lease again must compare its end with `Grant.notAfter`).
+ * Left out on purpose: the policy's version and the names of rule and grant (the very same token is kept over a deployment),
+ * reuse (it says when, not what), and the cut to the caller's JWT (whoever serves a lease again compares `Grant.notAfter`).
  */
 export function fingerprint(shape: TokenShape, sha256: Sha256): string {
   const { host, user, serviceAccount, orgId, rights, provisioning, requestedSeconds } = shape;
-  const { issuer, subject } = shape.caller;
+  const { issuer, subject, session } = shape.caller;
   return sha256(
     canonicalJson({
       schema: SCHEMA,
@@ -46,7 +44,7 @@ export function fingerprint(shape: TokenShape, sha256: Sha256): string {
       rights,
       provisioning,
       requestedSeconds,
-      caller: shape.share ? null : { issuer, subject },
+      caller: shape.share ? null : { issuer, subject, session },
     }),
   );
 }

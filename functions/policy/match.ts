@@ -28,9 +28,8 @@ export function readClaim(claims: Claims, claim: Claim): Read {
 }
 
 /**
- * Whether the token says that a claim has more than the token holds: its name is in `_claim_names` (OpenID Connect Core,
- * 5.6.2), or its value is the name of a source. Entra says so of groups that are too many for a token, in the implicit flow
- * by `hasgroups`; its reference also writes of a claim `groups:src1`.
+ * Whether the token says that a claim has more than it holds: by `_claim_names` (OpenID Connect Core, 5.6.2), or by the name of
+ * a source as its value. Entra: too many groups, `hasgroups` in the implicit flow, or a claim `groups:src1`.
  */
 function isHeldBack(claims: Claims, name: string, value: ClaimValue | undefined): boolean {
   const { _claim_names: names, _claim_sources: sources, hasgroups } = claims;

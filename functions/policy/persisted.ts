@@ -1,7 +1,6 @@
 /**
- * What a mint leaves on its ThoughtSpot user in an org. It stays when the token is dead, and it holds for every token of
- * that user in that org, tokens minted before it and `full` tokens included (wire facts 3.8). So two grants may meet in one
- * user only if they leave the same there.
+ * What a mint leaves on its ThoughtSpot user in an org, for every token of that user there, older ones included (wire facts
+ * 3.8). So two grants may meet in one user only if they leave the same.
  */
 import type { Provisioning, Rights, Sha256 } from '../broker/ports.ts';
 import type { GrantOffer, ProvisioningSource, Values } from './document.ts';

@@ -16,10 +16,9 @@ export class AccessDenied extends Failure {
 }
 
 /**
- * Reads one stage of the secret within `timeoutMs`; undefined if there is no version in the stage AWSPENDING. Throws Failure
- * `not-set-up` where AWSCURRENT has none: that label can be moved but not removed, so the secret has never had a value
- * (Secrets Manager API reference, UpdateSecretVersionStage). Throws `misconfigured` where the secret does not exist or holds
- * no text, AccessDenied, or `secret-unavailable`.
+ * Reads one stage of the secret within `timeoutMs`; undefined: AWSPENDING has no version. Throws Failure `not-set-up` where
+ * AWSCURRENT has none (the label cannot be removed, so there never was a value: API reference, UpdateSecretVersionStage),
+ * `misconfigured` where the secret does not exist or holds no text, AccessDenied, or `secret-unavailable`.
  */
 export type ReadSecret = (stage: Stage, timeoutMs: number) => Promise<SecretVersion | undefined>;
 

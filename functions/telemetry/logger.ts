@@ -11,10 +11,8 @@ export interface LogOptions {
 }
 
 /**
- * Diagnostics as JSON lines. Everything is redacted before Powertools sees it. `tag` puts fields (the correlation id)
- * on every line until the next `untag`. All options are explicit; what Powertools still takes from the environment by
- * itself is AWS_LAMBDA_LOG_LEVEL (Lambda's own log control, which wins by design), the id of the X-Ray trace, TZ and
- * POWERTOOLS_DEV.
+ * Diagnostics as JSON lines, redacted before Powertools sees them. `tag` puts fields (the correlation id) on every line until
+ * the next `untag`. Powertools still takes AWS_LAMBDA_LOG_LEVEL, the X-Ray id, TZ and POWERTOOLS_DEV from the environment.
  */
 export function makeLog({ level, environment, function: name, redact }: LogOptions) {
   const logger = new Logger({

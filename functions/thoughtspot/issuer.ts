@@ -45,22 +45,8 @@ const NO_SESSIONS: ServiceSessions = {
 const GOODBYE_MS = 400;
 
 /**
- * ThoughtSpot as the broker's SessionIssuer. Throws Failure `misconfigured` if the host is not one.
- *
- * What becomes of a mint, and whether it is sent again:
- *
- * | what happened | outcome | code | again |
- * |---|---|---|---|
- * | grant or credential that the dialect cannot mint with | not-minted | misconfigured | - |
- * | no credential available | not-minted | the source's | - |
- * | no whole answer | not-minted if nothing was sent, else unknown | by its cause (rejection.ts) | retry.ts |
- * | 2xx with a token, however odd the rest | minted | - | - |
- * | 2xx without one (HTML, JSON of another shape, empty) | unknown | upstream-invalid | no |
- * | 401 of ThoughtSpot | not-minted | upstream-credential-refused | once, with another credential |
- * | 401, 403, 407 of somebody on the way (a page, no error shape of ThoughtSpot) | not-minted | upstream-invalid | no |
- * | 409: a concurrent update of the same variable | not-minted | upstream-conflict | until the deadline |
- * | a refusal of ThoughtSpot for no other reason, for an object of the caller's choice | not-minted | object-not-available | no |
- * | any other answer | not-minted if certain, else unknown (rejection.ts) | by status and text | retry.ts |
+ * ThoughtSpot as the broker's SessionIssuer. Throws Failure `misconfigured` if the host is not one. docs/architecture.md has
+ * the table of what becomes of a mint, by what happened, and whether it is sent again.
  */
 export function makeSessionIssuer(deps: SessionIssuerDeps): ThoughtSpotIssuer {
   const { credentials, clock, signals, log } = deps;

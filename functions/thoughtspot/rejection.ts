@@ -70,16 +70,7 @@ function isFromSomebodyElse({ status, body }: Pick<Answer, 'status' | 'body'>): 
  * Turns an answer that is not a result into a failure. `what` names the call, such as `POST /auth/token/full`. The
  * failure's reason holds the status, ThoughtSpot's numeric code and its incident id, never its text: that may repeat
  * user names or worse.
- *
- * | answer | certain |
- * |---|---|
- * | any 4xx, of ThoughtSpot or of somebody on the way | yes: HTTP says that it was not done |
- * | 301, 307, 308 | yes: the request must be sent to another address |
- * | other 3xx | no: ThoughtSpot's v1 login answers success with 302 |
- * | 5xx in one of ThoughtSpot's error shapes, not 504 | yes |
- * | maintenance page, 503 with Retry-After | yes: the proxy in front did not pass it on |
- * | other 5xx | no: a proxy may have lost ThoughtSpot's answer |
- * | 2xx without a result | no |
+ * Whether it is certain that nothing was done is in the table of docs/architecture.md.
  */
 export function rejectionOf(reply: Reply, what: string, dialect: DialectName, nowMs: number): Rejection {
   const body = errorBodyOf(reply, dialect);

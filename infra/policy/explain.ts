@@ -109,6 +109,7 @@ function callerOf({ claims, issuer, callerTokenSeconds = 3_600 }: Question, now:
     issuer: issuer ?? text('iss', 'https://issuer.invalid'),
     subject: text('sub', 'someone'),
     claims,
+    issuedAt: now,
     expiresAt: now + callerTokenSeconds * 1_000,
     scopes: ['token'],
   };

@@ -32,25 +32,55 @@ export interface ListedUser {
   readonly orgId: number;
   readonly until: number;
 }
-export type Selection =
-  | { readonly userName: string }
-  | { readonly policyVersion: string }
-  | { readonly rule: string }
+export interface Subject {
+  readonly issuer: string;
+  readonly sub: string;
+}
+/** A user, in every org or in one, a subject of an issuer, an org, or all. */
+export type Whom =
+  | { readonly userName: string; readonly orgId?: number }
+  | { readonly subject: Subject }
   | { readonly orgId: number }
   | { readonly all: true };
+export type Selection = Whom | { readonly policyVersion: string } | { readonly rule: string };
+export interface How {
+  readonly keepSignIn?: boolean | undefined;
+  readonly endShared?: boolean | undefined;
+}
+/** What the broker says of a revocation or a suspension, as in docs/openapi.yaml. */
+export interface Answer {
+  readonly revoked?: number;
+  readonly pending?: number | null;
+  readonly unmatched?: number;
+  readonly sharedLeft?: number;
+}
+/** A sign-out or a suspension in force; times are epoch ms. */
+export interface ListedBlock {
+  readonly scope: Readonly<Record<string, string | number>>;
+  readonly signedOut?: { readonly issuedUpTo: number; readonly until: number };
+  readonly suspendedSince?: number;
+}
 
 export interface OperatorBroker {
   /** All leases that match, page after page. */
   leases(filter: LeaseFilter): AsyncIterable<ListedLease>;
   /** Users that the broker made and that had no token since, epoch ms. */
   usersUnusedSince(since: number): AsyncIterable<ListedUser>;
-  revoke(selection: Selection): Promise<void>;
+  revoke(selection: Selection, how?: How): Promise<Answer>;
+  suspend(whom: Whom, how?: How): Promise<Answer>;
+  /** How many suspensions were lifted. */
+  reinstate(whom: Whom): Promise<number>;
+  blocks(): AsyncIterable<ListedBlock>;
 }
 
 const PAGE = 200;
 interface Page {
   readonly leases?: readonly ListedLease[];
   readonly users?: readonly ListedUser[];
+  readonly next?: string;
+}
+interface BlockPage {
+  readonly blocks: readonly ListedBlock[];
   readonly next?: string;
 }
 type Filter = LeaseFilter | { readonly usersUnusedSince: number };
@@ -95,8 +125,18 @@ function operatorBroker(prefix: string, send: Send, cure: string): OperatorBroke
       const query = new URLSearchParams(entries.map(([name, value]) => [name, String(value)]));
       return (await call(`/leases?${query}`, 'GET')) as Page;
     }),
-    async revoke(selection) {
-      await call('/leases/revoke', 'POST', JSON.stringify(selection));
+    revoke: async (selection, how) =>
+      (await call('/leases/revoke', 'POST', JSON.stringify({ ...selection, ...how }))) as Answer,
+    suspend: async (whom, how) => (await call('/suspend', 'POST', JSON.stringify({ ...whom, ...how }))) as Answer,
+    reinstate: async (whom) =>
+      ((await call('/reinstate', 'POST', JSON.stringify(whom))) as { readonly reinstated: number }).reinstated,
+    async *blocks() {
+      let query = '';
+      do {
+        const { blocks, next } = (await call(`/blocks${query}`, 'GET')) as BlockPage;
+        yield* blocks;
+        query = next === undefined ? '' : `?${new URLSearchParams({ cursor: next }).toString()}`;
+      } while (query !== '');
     },
   };
 }

@@ -9,7 +9,10 @@ const read = (path: string) => readFileSync(join(root, path), 'utf8');
 
 /** A route for each thing that the operators' function does: with AWS credentials under its name, with a token without it. */
 const ROUTES: Partial<Record<FunctionName, readonly string[]>> = {
-  operator: ['/operator/leases', '/operator/leases/revoke', '/leases', '/leases/revoke'],
+  operator: ['/leases', '/leases/revoke', '/blocks', '/suspend', '/reinstate'].flatMap((path) => [
+    `/operator${path}`,
+    path,
+  ]),
 };
 
 describe('one name, everywhere', () => {

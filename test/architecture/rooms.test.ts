@@ -6,19 +6,19 @@ const root = join(import.meta.dirname, '../..');
 
 /** Lines at most, of TypeScript with comments and blank lines, by folder. */
 const BUDGETS: Readonly<Record<string, number>> = {
-  'functions/contract': 600,
-  'functions/broker': 2_700,
+  'functions/contract': 620,
+  'functions/broker': 3_150,
   'functions/policy': 1_050,
   'functions/thoughtspot': 1_600,
-  'functions/ledger': 1_300,
+  'functions/ledger': 1_400,
   'functions/secrets': 350,
-  'functions/identity': 300,
+  'functions/identity': 320,
   'functions/http': 900,
   'functions/telemetry': 320,
   'functions/probe': 300,
   'functions/wiring': 310,
-  functions: 9_600,
-  local: 7_800,
+  functions: 10_150,
+  local: 7_950,
   infra: 7_900,
   client: 1_200,
 };

@@ -46,7 +46,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await context.close();
   simulator.set({ outage: 'none', faultScope: 'all' });
-  await broker.invoke('operator', operatorEvent('POST', '/leases/revoke', { userName: user }));
+  await broker.invoke('operator', operatorEvent('POST', '/leases/revoke', { userName: user, keepSignIn: true }));
   expect(heard.dialogs).toEqual([]);
 });
 

@@ -240,7 +240,7 @@ async function run(seed: number, without: Without = {}): Promise<{ released: num
       region: random.pick(REGIONS),
       rule: random.below(document.rules.length),
     };
-    return { issuer: 'i', subject, claims, expiresAt: Infinity, scopes: [] };
+    return { issuer: 'i', subject, claims, issuedAt: 0, expiresAt: Infinity, scopes: [] };
   }
 
   async function act(): Promise<void> {

@@ -75,7 +75,7 @@ async function history(seed: number): Promise<string[]> {
       const outcome = await clock.drive(settled(world.process().getToken(who, { validitySeconds: 100 + n })));
       if ('failure' in outcome) return [JSON.stringify(limits), `${who} stays locked out: ${String(outcome.failure)}`];
     }
-    const { ring } = await world.ledger.standing(caller(who), 1, Infinity);
+    const { ring } = await world.ledger.standing({ caller: caller(who), orgId: 1 }, Infinity);
     if (ring.marks.length > 60) return [`the ring of ${who} has ${ring.marks.length} marks`];
   }
   return [];

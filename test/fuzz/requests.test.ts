@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { makeGetToken } from '../../functions/broker/get-token.ts';
 import { makeListLeases } from '../../functions/broker/list-leases.ts';
 import type { Caller, TokenRequest } from '../../functions/broker/ports.ts';
+import { makeListBlocks, makeReinstate } from '../../functions/broker/admission.ts';
 import { makeRevokeTokens } from '../../functions/broker/revoke.ts';
 import { makeGetSessionInfo } from '../../functions/broker/session-info.ts';
 import { PROBLEMS, type ProblemCode } from '../../functions/contract/problems.ts';
@@ -73,7 +74,14 @@ function handlers() {
     gettoken: gettokenRoute(makeGetToken(deps), clock),
     revoketoken: revoketokenRoute(makeRevokeTokens(deps), clock),
     sessioninfo: sessioninfoRoute(makeGetSessionInfo(deps)),
-    operator: operatorRoute({ ...deps, listLeases: makeListLeases(deps), revokeTokens: makeRevokeTokens(deps) }),
+    operator: operatorRoute({
+      ...deps,
+      requireActive: () => Promise.resolve(),
+      listLeases: makeListLeases(deps),
+      listBlocks: makeListBlocks(deps, 86_400_000),
+      reinstate: makeReinstate(deps),
+      revokeTokens: makeRevokeTokens(deps),
+    }),
   };
   return {
     clock,

@@ -111,7 +111,15 @@ describe.each(environments)('the stack of $name', (synthesized) => {
         });
       }),
     );
-    const signed = ['GET /operator/leases', 'POST /operator/leases/revoke'];
+    const { triggers } = FUNCTIONS.operator;
+    const signed = triggers.filter((one) => 'iam' in one).map(({ method, path }) => `${method} ${path}`);
+    expect(signed).toEqual([
+      'GET /operator/leases',
+      'POST /operator/leases/revoke',
+      'GET /operator/blocks',
+      'POST /operator/suspend',
+      'POST /operator/reinstate',
+    ]);
     expected.push(...signed.map((key): (typeof expected)[0] => [key, 'AWS_IAM', [], undefined as never, 'operator']));
     const integrations = new Map(resources(synthesized, 'AWS::ApiGatewayV2::Integration'));
     const routes = properties(synthesized, 'AWS::ApiGatewayV2::Route').map((route) => [
@@ -128,9 +136,9 @@ describe.each(environments)('the stack of $name', (synthesized) => {
   test('gives every route of operators a throttle of its own, and is staged after them', () => {
     const [[, stage] = []] = resources(synthesized, 'AWS::ApiGatewayV2::Stage');
     const routes = resources(synthesized, 'AWS::ApiGatewayV2::Route').filter(([, { RouteKey }]) =>
-      /leases/.test(String(RouteKey)),
+      /leases|blocks|suspend|reinstate/.test(String(RouteKey)),
     );
-    expect(routes).toHaveLength(2 + 2 * environment.issuers.length);
+    expect(routes).toHaveLength(5 + 5 * environment.issuers.length);
     const own = { ThrottlingRateLimit: 20, ThrottlingBurstLimit: 40, DetailedMetricsEnabled: true };
     expect(stage?.['RouteSettings']).toEqual(Object.fromEntries(routes.map(([, { RouteKey }]) => [RouteKey, own])));
     const template = JSON.parse(JSON.stringify(synthesized.template)) as {

@@ -38,7 +38,7 @@ export async function drain(
   const { clock, ledger, issuer, process, rows } = world;
   for (let run = 0; run < 200; run += 1) {
     const due = (await rows()).flatMap(({ dueAt }) => dueAt ?? []);
-    const waiting = (await ledger.pendingCutOffs(Infinity)).length;
+    const waiting = ledger.pendingBlocks().length;
     if (due.length === 0 && waiting === 0) break;
     const next = due.length === 0 ? 130_000 : Math.max(0, Math.min(...due) - clock.now());
     await clock.advance(Math.min(next, waiting > 0 ? 130_000 : next));

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { makeGetToken } from '../../functions/broker/get-token.ts';
 import { makeListLeases } from '../../functions/broker/list-leases.ts';
+import { makeListBlocks, makeReinstate } from '../../functions/broker/admission.ts';
 import { makeRevokeTokens } from '../../functions/broker/revoke.ts';
 import { makeGetSessionInfo } from '../../functions/broker/session-info.ts';
 import { makeSweep } from '../../functions/broker/sweep.ts';
@@ -19,7 +20,7 @@ import type {
 import type { Limits } from '../../functions/broker/mint-counts.ts';
 import type { Lease } from '../../functions/broker/lease.ts';
 import type { SignalName } from '../../functions/contract/signals.ts';
-import type { RevokeSelection, Revoker } from '../../functions/broker/use-cases.ts';
+import type { RevokeSelection, Revoker, ShutOut, WhoSelection } from '../../functions/broker/use-cases.ts';
 import { type FakeClock, makeFakeClock } from './fake-clock.ts';
 import { type FakeIssuer, makeFakeIssuer } from './fake-issuer.ts';
 import { type MemoryLedger, makeMemoryLedger } from './memory-ledger.ts';
@@ -64,7 +65,8 @@ export type Process = ReturnType<typeof processOver>;
 /** Callers are named `user` or `user/device`: a ThoughtSpot user may have several callers. `shared/x` share an account. */
 export function caller(name: string): Caller {
   const subject = `sub-${name}`;
-  return { issuer: 'https://issuer.example', subject, claims: {}, expiresAt: Infinity, scopes: ['token'] };
+  const issuedAt = Number.MAX_SAFE_INTEGER;
+  return { issuer: 'https://issuer.example', subject, claims: {}, issuedAt, expiresAt: Infinity, scopes: ['token'] };
 }
 
 export function userOf({ subject }: Pick<Caller, 'subject'>): string {
@@ -143,18 +145,30 @@ function processOver(ports: Ports, world: World, options: WorldOptions) {
   const revokeTokens = makeRevokeTokens({ ...deps, settings: options.revoke ?? {} });
   const sweep = makeSweep({ ...deps, settings: options.sweep ?? {} });
   const sessionInfo = makeGetSessionInfo(deps);
+  const reinstate = makeReinstate(deps);
   return {
-    getToken: (who: string, request: TokenRequest = {}, deadline = clock.now() + TIMEOUT_MS) =>
-      getToken(caller(who), request, deadline),
+    getToken: (who: string | Caller, request: TokenRequest = {}, deadline = clock.now() + TIMEOUT_MS) =>
+      getToken(typeof who === 'string' ? caller(who) : who, request, deadline),
     revoke: (
       who: Revoker | string,
       selection: RevokeSelection = { kind: 'mine' },
       asOf = clock.now(),
       deadline = clock.now() + TIMEOUT_MS,
     ) => revokeTokens(typeof who === 'string' ? asCaller(who) : who, selection, asOf, deadline),
+    shutOut: (
+      selection: WhoSelection,
+      how: ShutOut,
+      who: Revoker = asOperator(),
+      asOf = clock.now(),
+      deadline = clock.now() + TIMEOUT_MS,
+    ) => revokeTokens(who, selection, asOf, deadline, how),
+    reinstate: (selection: WhoSelection, deadline = clock.now() + TIMEOUT_MS) =>
+      reinstate(asOperator(), selection, deadline),
     sweep: (deadline = clock.now() + 60_000) => sweep(deadline),
-    sessionInfo: (who: string, deadline = clock.now() + TIMEOUT_MS) => sessionInfo(caller(who), deadline),
+    sessionInfo: (who: string | Caller, deadline = clock.now() + TIMEOUT_MS) =>
+      sessionInfo(typeof who === 'string' ? caller(who) : who, deadline),
     listLeases: makeListLeases(deps),
+    listBlocks: makeListBlocks(deps, 86_400_000),
   };
 }
 

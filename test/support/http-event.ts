@@ -8,6 +8,7 @@ export const CLAIMS = {
   iss: 'https://issuer.example',
   sub: 'user-alice',
   aud: 'broker',
+  iat: 1_799_999_000,
   exp: 1_800_000_000,
   scope: 'openid broker:token',
   preferred_username: 'alice',
@@ -37,9 +38,9 @@ export const identify: Served['identify'] = async (token) => {
   const claims = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString() || 'null') as
     (Claims & Partial<typeof CLAIMS>) | null;
   if (claims === null) throw new Failure('invalid-token');
-  const { iss = '', sub = '', exp = 0, scope = '' } = claims;
+  const { iss = '', sub = '', iat = 0, exp = 0, scope = '' } = claims;
   const scopes = (['token', 'revoke'] as const).filter((name) => scope.split(' ').includes(`broker:${name}`));
-  return { issuer: iss, subject: sub, claims, expiresAt: exp * 1_000, scopes };
+  return { issuer: iss, subject: sub, claims, issuedAt: iat * 1_000, expiresAt: exp * 1_000, scopes };
 };
 
 /** An event as the gateway builds it (payload format 2.0), with its flattened claims. */

@@ -5,6 +5,7 @@
  * nothing was written; a throw in `afterCall`, that it was written and the answer is lost. It is fast with a million rows.
  */
 import { createHash, createSecretKey } from 'node:crypto';
+import { type Block, type BlockScope, EVER, noBlock, raised, scopesOn } from '../../functions/broker/blocks.ts';
 import { Failure } from '../../functions/broker/failure.ts';
 import {
   type CallerId,
@@ -15,16 +16,7 @@ import {
   normaliseUser,
   sameCaller,
 } from '../../functions/broker/lease.ts';
-import type {
-  Change,
-  Clock,
-  CutOff,
-  CutOffScope,
-  HeldUser,
-  Reservation,
-  TokenLedger,
-  UserHold,
-} from '../../functions/broker/ports.ts';
+import type { Change, Clock, HeldUser, Reservation, TokenLedger, UserHold } from '../../functions/broker/ports.ts';
 import { type Handles, makeHandles } from '../../functions/ledger/handles.ts';
 import type { Mark, Ring } from '../../functions/broker/mint-counts.ts';
 import { statesThatAllow } from '../../functions/ledger/writes.ts';
@@ -45,6 +37,8 @@ export interface MemoryLedger extends TokenLedger {
   rows(): AsyncIterable<Lease>;
   /** The token of a row as ThoughtSpot knows it, for assertions; undefined once the row is finished. */
   tokenOf(key: LeaseKey): string | undefined;
+  /** Blocks whose cut-off is not worked off. For assertions. */
+  pendingBlocks(): readonly Block[];
   /** Number of rows in the due index. */
   dueCount(): number;
   /** The hooks may be set at any time. */
@@ -79,7 +73,8 @@ function dueOf(cursor: string): Due {
 }
 const callerKey = ({ issuer, subject }: CallerId) => JSON.stringify([issuer, subject]);
 const sameMark = (one: Mark, other: Mark) => one.id === other.id && one.at === other.at && one.until === other.until;
-const scopeKey = (scope: CutOffScope) => (scope.kind === 'all' ? 'all' : `org#${scope.orgId}`);
+const scopeKey = (scope: BlockScope) => JSON.stringify(Object.entries(scope).sort());
+const isWide = ({ kind }: BlockScope) => kind === 'all' || kind === 'org';
 
 /** More than a sweep of a million rows takes. */
 const MOST_LOOKS_AT_ONE_TIME = 20_000;
@@ -92,7 +87,8 @@ export function makeMemoryLedger(options: MemoryLedgerOptions): MemoryLedger {
   const users = new Map<string, Map<string, Map<number, Row>>>();
   const callers = new Map<string, Set<Row>>();
   const dueShards = Array.from({ length: shards }, () => new SortedList<Due>(byDue));
-  const cutOffs = new Map<string, CutOff>();
+  const sessions = new Map<string, Set<Row>>();
+  const blocks = new Map<string, Block & { readonly dueAt: number }>();
 
   const holds = new Map<string, UserHold & HeldUser>();
   let writes = 0;
@@ -106,8 +102,12 @@ export function makeMemoryLedger(options: MemoryLedgerOptions): MemoryLedger {
 
   const rings = new Map<string, Ring>();
   const orgMints = new Map<number, Map<number, number>>();
-  const highestCutOff = (orgId: number) =>
-    Math.max(cutOffs.get('all')?.before ?? 0, cutOffs.get(`org#${orgId}`)?.before ?? 0);
+  const shown = ({ dueAt: _, ...block }: Block & { readonly dueAt: number }): Block => block;
+  const blocksOn = (concerned: Parameters<typeof scopesOn>[0]) =>
+    scopesOn(concerned).flatMap((scope) => {
+      const block = blocks.get(scopeKey(scope));
+      return block ? [shown(block)] : [];
+    });
 
   const find = (key: LeaseKey) => users.get(key.user)?.get(key.fingerprint)?.get(key.generation);
   const shardOf = (key: LeaseKey) => {
@@ -214,6 +214,13 @@ export function makeMemoryLedger(options: MemoryLedgerOptions): MemoryLedger {
       yield* each(rows);
     },
 
+    async *unfinishedOfSession(issuer, session, deadline) {
+      const rows = await call('unfinishedOfSession', [issuer, session], deadline, () => [
+        ...(sessions.get(JSON.stringify([issuer, session])) ?? []),
+      ]);
+      yield* each(rows);
+    },
+
     byLeaseId: (leaseId, deadline) =>
       call('byLeaseId', [leaseId], deadline, async () => {
         const key = (await handles()).leaseKey(leaseId);
@@ -227,13 +234,18 @@ export function makeMemoryLedger(options: MemoryLedgerOptions): MemoryLedger {
       call('reserve', [reservation], deadline, () => {
         if (find(reservation)) return false;
         const { user, fingerprint, generation } = reservation;
-        const facts = { ...reservation, caller: { ...reservation.caller }, state: 'reserved' as const, attempts: 0 };
+        const { session, ...given } = reservation;
+        const facts = { ...given, caller: { ...reservation.caller }, state: 'reserved' as const, attempts: 0 };
         const row: Row = { facts, dueAt: undefined, token: undefined };
         const fingerprints = users.get(user) ?? new Map<string, Map<number, Row>>();
         const generations = fingerprints.get(fingerprint) ?? new Map<number, Row>();
         users.set(user, fingerprints.set(fingerprint, generations.set(generation, row)));
         setDue(row, facts.mintDeadlineAt);
         setCaller(row);
+        if (session !== undefined) {
+          const key = JSON.stringify([facts.caller.issuer, session]);
+          sessions.set(key, (sessions.get(key) ?? new Set()).add(row));
+        }
         return true;
       }),
 
@@ -250,19 +262,20 @@ export function makeMemoryLedger(options: MemoryLedgerOptions): MemoryLedger {
 
     token: (key, deadline) => call('token', [key], deadline, () => tokenOfRead.get(key) ?? find(key)?.token),
 
-    recheck: (key, deadline) =>
+    recheck: (key, caller, deadline) =>
       call('recheck', [key], deadline, async () => {
         const row = find(key);
-        return { lease: row && (await leaseOf(row)), cutOff: highestCutOff(key.orgId) };
+        const { user, orgId } = key;
+        return { lease: row && (await leaseOf(row)), blocks: blocksOn({ caller, user, orgId }) };
       }),
 
-    cutOffFor: (orgId, deadline) => call('cutOffFor', [orgId], deadline, () => highestCutOff(orgId)),
+    blocksOn: (concerned, deadline) => call('blocksOn', [concerned], deadline, () => blocksOn(concerned)),
 
-    standing: (caller, orgId, deadline) =>
-      call('standing', [caller, orgId], deadline, () => ({
-        cutOff: highestCutOff(orgId),
-        ring: rings.get(callerKey(caller)) ?? { marks: [] },
-        orgMints: new Map(orgMints.get(orgId)),
+    standing: (concerned, deadline) =>
+      call('standing', [concerned], deadline, () => ({
+        blocks: blocksOn(concerned),
+        ring: rings.get(callerKey(concerned.caller)) ?? { marks: [] },
+        orgMints: new Map(orgMints.get(concerned.orgId)),
       })),
 
     addMark: (caller, { epoch }, mark, most, deadline) =>
@@ -291,22 +304,39 @@ export function makeMemoryLedger(options: MemoryLedgerOptions): MemoryLedger {
         orgMints.set(orgId, spans);
       }),
 
-    raiseCutOff: (scope, before, deadline, always = false) =>
-      call('raiseCutOff', [scope, before], deadline, () => {
-        const stored = cutOffs.get(scopeKey(scope))?.before ?? 0;
-        if (!always && before <= stored) return;
-        cutOffs.set(scopeKey(scope), { scope, before: Math.max(before, stored + 1), pending: true });
+    raiseBlock: (scope, raising, deadline) =>
+      call('raiseBlock', [scope, raising], deadline, () => {
+        const old = blocks.get(scopeKey(scope));
+        const was = old ? shown(old) : noBlock(scope);
+        const block = raised(was, raising);
+        if (!block) return { was, block: was };
+        const dueAt = block.before > was.before ? (raising.dueAt ?? EVER) : (old?.dueAt ?? EVER);
+        blocks.set(scopeKey(scope), { ...block, dueAt });
+        return { was, block };
       }),
 
-    pendingCutOffs: (deadline) =>
-      call('pendingCutOffs', [], deadline, () => [...cutOffs.values()].filter((cutOff) => cutOff.pending)),
+    widestBlocks: (deadline) =>
+      call('widestBlocks', [], deadline, () => [...blocks.values()].filter(({ scope }) => isWide(scope)).map(shown)),
 
-    advanceCutOff: ({ scope, before }, cursor, deadline) =>
-      call('advanceCutOff', [scope, cursor], deadline, () => {
-        const old = cutOffs.get(scopeKey(scope));
+    dueBlocks: (shard, until, limit, cursor, deadline) =>
+      call('dueBlocks', [shard, until, limit, cursor], deadline, () => {
+        const all = shard > 0 ? [] : [...blocks].filter(([, { scope, dueAt }]) => !isWide(scope) && dueAt <= until);
+        const keyOf = ([key, { dueAt }]: (typeof all)[number]) => `${String(dueAt).padStart(16, '0')} ${key}`;
+        const rest = all.map((entry) => [keyOf(entry), entry[1]] as const).filter(([key]) => key > (cursor ?? ''));
+        rest.sort(([one], [other]) => (one < other ? -1 : 1));
+        const next = rest.length > limit ? { next: rest[limit - 1]?.[0] ?? '' } : {};
+        return { blocks: rest.slice(0, limit).map(([, block]) => shown(block)), ...next };
+      }),
+
+    advanceBlock: ({ scope, before }, cursor, dueAt, deadline) =>
+      call('advanceBlock', [scope, cursor, dueAt], deadline, () => {
+        const old = blocks.get(scopeKey(scope));
         if (!old?.pending || old.before !== before) return;
-        cutOffs.set(scopeKey(scope), cursor === null ? { scope, before, pending: false } : { ...old, cursor });
+        const progress = cursor === null ? { pending: false } : { cursor };
+        blocks.set(scopeKey(scope), { ...old, ...progress, dueAt });
       }),
+
+    pendingBlocks: () => [...blocks.values()].filter(({ pending }) => pending).map(shown),
 
     holdUser: (user, request, endedBefore, deadline) =>
       call('holdUser', [user, request], deadline, () => {

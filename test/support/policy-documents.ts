@@ -22,6 +22,7 @@ export function callerWith(claims: Claims, secondsLeft = 3_600): Caller {
     issuer: 'https://issuer.example',
     subject: 'someone',
     claims,
+    issuedAt: NOW,
     expiresAt: NOW + secondsLeft * 1_000,
     scopes: [],
   };

@@ -128,7 +128,7 @@ describeHere('the DynamoDB ledger when DynamoDB fails', () => {
 
   it.each<[string, (ledger: TokenLedger, deadline: number) => Promise<unknown>]>([
     ['GetItem', (stuck, deadline) => stuck.get(reservation(), deadline)],
-    ['BatchGetItem', (stuck, deadline) => stuck.cutOffFor(1, deadline)],
+    ['BatchGetItem', (stuck, deadline) => stuck.blocksOn({ orgId: 1 }, deadline)],
     ['Query', (stuck, deadline) => stuck.newest('alice', 'f', 1, deadline)],
     ['PutItem', (stuck, deadline) => stuck.reserve(reservation(), deadline)],
     ['UpdateItem', (stuck, deadline) => stuck.transition(reservation(), { to: 'failed', dueAt: null }, deadline)],
@@ -249,11 +249,11 @@ describeHere('the DynamoDB ledger when DynamoDB fails', () => {
     it('asks again for those that were left out', async () => {
       const caller = { issuer: 'i', subject: 'left-out' };
       for (let i = 1; i <= 3; i += 1) await ledger.reserve(reservation({ caller, generation: i }), far);
-      await ledger.raiseCutOff({ kind: 'org', orgId: 5 }, 77, far);
+      await ledger.raiseBlock({ kind: 'org', orgId: 5 }, { before: 77 }, far);
       const { ledger: patient } = stand.sandbox({ client: leavingKeys(2) });
       expect(await collect(patient.unfinishedOfCaller(caller, far))).toHaveLength(3);
       const { ledger: other } = stand.sandbox({ client: leavingKeys(1) });
-      expect(await other.cutOffFor(5, far)).toBe(77);
+      expect(await other.blocksOn({ orgId: 5 }, far)).toMatchObject([{ before: 77 }]);
     });
 
     it('waits twice as long before each round', async () => {
@@ -385,10 +385,10 @@ describeHere('the DynamoDB ledger when DynamoDB fails', () => {
       get: () => ledger.get(row, far),
       byLeaseId: () => ledger.byLeaseId(leaseId, far),
       token: () => ledger.token(row, far),
-      cutOffFor: () => ledger.cutOffFor(1, far),
-      recheck: () => ledger.recheck(row, far),
-      standing: () => ledger.standing(row.caller, 1, far),
-      pendingCutOffs: () => ledger.pendingCutOffs(far),
+      blocksOn: () => ledger.blocksOn({ orgId: 1 }, far),
+      recheck: () => ledger.recheck(row, { ...row.caller, issuedAt: 0 }, far),
+      standing: () => ledger.standing({ caller: row.caller, orgId: 1 }, far),
+      widestBlocks: () => ledger.widestBlocks(far),
       'data key': () => stand.sandbox().dataKeys.warm(far),
     };
     for (const [name, read] of Object.entries(reads)) {

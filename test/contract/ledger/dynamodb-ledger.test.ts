@@ -1,6 +1,6 @@
 import { startLedgerStand } from '../../support/dynalite.ts';
 import { TestClock } from './fixtures.ts';
-import { describeCutOffs } from './cut-offs-contract.ts';
+import { describeBlocks } from './blocks-contract.ts';
 import { describeLedger } from './ledger-contract.ts';
 import { describeMintCounts } from './mint-counts-contract.ts';
 import { describeUserHolds } from './user-holds-contract.ts';
@@ -15,5 +15,5 @@ const start = async () => {
 };
 describeLedger(`the ledger on DynamoDB's protocol (${where})`, start);
 describeUserHolds(`holds on DynamoDB's protocol (${where})`, start);
-describeCutOffs(`cut-offs on DynamoDB's protocol (${where})`, start);
+describeBlocks(`blocks on DynamoDB's protocol (${where})`, start);
 describeMintCounts(`counts of mints on DynamoDB's protocol (${where})`, start);

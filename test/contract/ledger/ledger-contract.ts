@@ -370,18 +370,20 @@ export function describeLedger(name: string, start: () => Promise<Subject>): voi
         reserve: (past) => ledger.reserve(row, past),
         transition: (past) => ledger.transition(row, { to: 'live', dueAt: null }, past),
         token: (past) => ledger.token(row, past),
-        cutOffFor: (past) => ledger.cutOffFor(1, past),
-        recheck: (past) => ledger.recheck(row, past),
-        raiseCutOff: (past) => ledger.raiseCutOff({ kind: 'org', orgId: 80 }, 9, past),
-        pendingCutOffs: (past) => ledger.pendingCutOffs(past),
-        advanceCutOff: (past) =>
-          ledger.advanceCutOff({ scope: { kind: 'all' }, before: 300, pending: true }, 'x', past),
+        blocksOn: (past) => ledger.blocksOn({ orgId: 1 }, past),
+        recheck: (past) => ledger.recheck(row, { ...row.caller, issuedAt: 0 }, past),
+        raiseBlock: (past) => ledger.raiseBlock({ kind: 'org', orgId: 80 }, { before: 9 }, past),
+        widestBlocks: (past) => ledger.widestBlocks(past),
+        dueBlocks: (past) => ledger.dueBlocks(0, START, 1, undefined, past),
+        unfinishedOfSession: (past) => collect(ledger.unfinishedOfSession('i', 's', past)),
+        advanceBlock: (past) =>
+          ledger.advanceBlock({ scope: { kind: 'all' }, before: 300, pending: true }, 'x', START, past),
         due: (past) => ledger.due(0, START, 1, undefined, past),
       };
       it.each(Object.keys(calls))('ends %s before anything is done', async (name) => {
         await expect(calls[name]?.(clock.now())).rejects.toMatchObject({ code: 'ledger-unavailable' });
         expect(await ledger.get(row, deadline)).toBeUndefined();
-        expect(await ledger.cutOffFor(80, deadline)).toBeLessThan(500);
+        expect(await ledger.blocksOn({ orgId: 80 }, deadline)).toEqual([]);
       });
     });
   });

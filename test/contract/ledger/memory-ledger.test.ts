@@ -1,5 +1,5 @@
 import { makeMemoryLedger } from '../../support/memory-ledger.ts';
-import { describeCutOffs } from './cut-offs-contract.ts';
+import { describeBlocks } from './blocks-contract.ts';
 import { TestClock, reservation } from './fixtures.ts';
 import { describeLedger } from './ledger-contract.ts';
 import { describeMintCounts } from './mint-counts-contract.ts';
@@ -12,7 +12,7 @@ const start = async () => {
 };
 describeLedger('the ledger in memory', start);
 describeUserHolds('holds in memory', start);
-describeCutOffs('cut-offs in memory', start);
+describeBlocks('blocks in memory', start);
 describeMintCounts('counts of mints in memory', start);
 
 describe('the ledger in memory, besides', () => {

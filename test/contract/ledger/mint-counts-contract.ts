@@ -12,7 +12,7 @@ export function describeMintCounts(name: string, start: () => Promise<Subject>):
     let deadline: number;
     const somebody = (): CallerId => ({ issuer: 'https://issuer.example', subject: randomUUID() });
     const mark = (id: string): Mark => ({ id, at: 1_000, until: 301_000 });
-    const ringOf = async (caller: CallerId) => (await ledger.standing(caller, 1, deadline)).ring;
+    const ringOf = async (caller: CallerId) => (await ledger.standing({ caller, orgId: 1 }, deadline)).ring;
     const ids = async (caller: CallerId) => (await ringOf(caller)).marks.map(({ id }) => id).sort();
 
     beforeAll(async () => {
@@ -24,17 +24,21 @@ export function describeMintCounts(name: string, start: () => Promise<Subject>):
 
     it("reads a caller's ring and an org's mints together with its cut-off", async () => {
       const caller = somebody();
-      expect(await ledger.standing(caller, 60, deadline)).toEqual({
-        cutOff: 0,
+      expect(await ledger.standing({ caller, orgId: 60 }, deadline)).toEqual({
+        blocks: [],
         ring: { marks: [] },
         orgMints: new Map(),
       });
-      await ledger.raiseCutOff({ kind: 'org', orgId: 60 }, 500, deadline);
+      await ledger.raiseBlock({ kind: 'org', orgId: 60 }, { before: 500 }, deadline);
       await ledger.addMark(caller, { marks: [] }, mark('a'), 1, deadline);
       await ledger.countOrgMints(60, new Map([[7, 2]]), [], deadline);
-      const standing = { cutOff: 500, ring: { marks: [mark('a')] }, orgMints: new Map([[7, 2]]) };
-      expect(await subject.other().standing(caller, 60, deadline)).toEqual(standing);
-      expect(await ledger.standing(somebody(), 61, deadline)).toMatchObject({ cutOff: 0, orgMints: new Map() });
+      const block = { scope: { kind: 'org', orgId: 60 }, before: 500, pending: true };
+      const standing = { blocks: [block], ring: { marks: [mark('a')] }, orgMints: new Map([[7, 2]]) };
+      expect(await subject.other().standing({ caller, orgId: 60 }, deadline)).toEqual(standing);
+      expect(await ledger.standing({ caller: somebody(), orgId: 61 }, deadline)).toMatchObject({
+        blocks: [],
+        orgMints: new Map(),
+      });
     });
 
     it('adds marks of any number of sandboxes up to the most, without another look', async () => {
@@ -82,14 +86,14 @@ export function describeMintCounts(name: string, start: () => Promise<Subject>):
         [9, 3],
       ]);
       await ledger.countOrgMints(62, next, [7, 3], deadline);
-      expect((await ledger.standing(somebody(), 62, deadline)).orgMints).toEqual(next);
+      expect((await ledger.standing({ caller: somebody(), orgId: 62 }, deadline)).orgMints).toEqual(next);
     });
 
     it('ends at a deadline that has passed, before anything is done', async () => {
       const caller = somebody();
       const past = subject.clock.now();
       const unavailable = { code: 'ledger-unavailable' };
-      await expect(ledger.standing(caller, 1, past)).rejects.toMatchObject(unavailable);
+      await expect(ledger.standing({ caller, orgId: 1 }, past)).rejects.toMatchObject(unavailable);
       await expect(ledger.addMark(caller, { marks: [] }, mark('a'), 9, past)).rejects.toMatchObject(unavailable);
       await expect(ledger.countOrgMints(63, new Map([[7, 2]]), [], past)).rejects.toMatchObject(unavailable);
       expect(await ids(caller)).toEqual([]);

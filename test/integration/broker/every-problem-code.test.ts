@@ -101,6 +101,11 @@ const PROVOKE: Record<ProblemCode, () => Promise<Answered>> = {
     );
     return answer;
   },
+  suspended: async () => {
+    const user = somebody();
+    expect((await seen.ask('ops', '/suspend', { body: { userName: user } })).status).toBe(200);
+    return seen.ask(user);
+  },
   'not-entitled': () => seen.ask('mallory'),
   'insufficient-scope': () => seen.ask('alice', '/revoketoken', { body: { all: true } }),
   'user-not-provisioned': () => seen.ask('erin'),
@@ -131,7 +136,7 @@ const PROVOKE: Record<ProblemCode, () => Promise<Answered>> = {
     const user = somebody();
     const { asked, release } = await heldMint(user);
     // The revocation itself calls nobody: there is no token in the row yet.
-    await broker.invoke('operator', operatorEvent('POST', '/leases/revoke', { userName: user }));
+    await broker.invoke('operator', operatorEvent('POST', '/leases/revoke', { userName: user, keepSignIn: true }));
     release();
     return asked;
   },

@@ -75,7 +75,9 @@ describe('operators', () => {
     const { json } = await call('alice', 'POST', '/gettoken');
     const listed = await call('ops', 'GET', '/leases?user=alice');
     expect(listed.json['leases']).toContainEqual(expect.objectContaining({ leaseId: json['leaseId'], state: 'live' }));
-    expect(await call('ops', 'POST', '/revoketoken', { body: { userName: 'alice' } })).toMatchObject({ status: 200 });
+    expect(await call('ops', 'POST', '/revoketoken', { body: { userName: 'alice', keepSignIn: true } })).toMatchObject({
+      status: 200,
+    });
     expect(liveTokens()).not.toContain(json['token']);
   });
 

@@ -30,7 +30,7 @@ describe('a cluster that speaks the session API of 2021', () => {
     expect(await post('alice', '/revoketoken')).toMatchObject({ json: { revoked: 0, pending: 0 } });
     expect(broker.simulator?.tokens()).toContain(json['token']);
     // The session that the broker has signed in with is the account's too.
-    expect(await post('ops', '/revoketoken', { userName: 'svc-broker' })).toMatchObject({
+    expect(await post('ops', '/revoketoken', { userName: 'svc-broker', keepSignIn: true })).toMatchObject({
       status: 200,
       json: { revoked: 2, pending: 0 },
     });

@@ -79,7 +79,7 @@ describe('npm run leases', () => {
   });
 
   test('revokes a user and counts what has ended', async () => {
-    const { code, stdout } = await here('revoke', '--user', 'alice', '--yes');
+    const { code, stdout } = await here('revoke', '--user', 'alice', '--keep-sign-in', '--yes');
     expect({ code, stdout }).toMatchObject({ code: 0 });
     expect(stdout).toBe('Leases of the user alice: 2 ended.\n');
     expect((await here('list', '--user', 'alice')).stdout).toBe('No leases.\n');
@@ -92,7 +92,7 @@ describe('npm run leases', () => {
   });
 
   test('revokes an organisation: served no more at once, ended by the sweep', async () => {
-    const { code, stdout } = await here('revoke', '--org', '2', '--yes', '--no-wait');
+    const { code, stdout } = await here('revoke', '--org', '2', '--keep-sign-in', '--yes', '--no-wait');
     expect(code).toBe(0);
     expect(stdout).toContain('none of them is served any more');
     expect(stdout).toContain(': 0 ended, 1 left to the sweep');
@@ -110,11 +110,11 @@ describe('npm run leases', () => {
     [['list', '--org', 'acme'], 2, /not the number of an organisation/],
     [['forget'], 2, /There is no command forget/],
     [['list', 'alice'], 2, /Unexpected argument 'alice'/],
-    [['list', '--all'], 2, /--all is for revoke/],
+    [['list', '--all'], 2, /--all is for revoke, suspend, reinstate/],
     [['list', '--stale', '30d'], 2, /--stale is for users/],
     [['users'], 2, /Say for how long without a token: --stale 30d/],
     [['users', '--stale', '30'], 2, /Say for how long without a token: --stale 30d/],
-    [['users', '--stale', '30d', '--user', 'alice'], 2, /users takes --stale only/],
+    [['users', '--stale', '30d', '--user', 'alice'], 2, /--user is for list, revoke, suspend, reinstate/],
     [['revoke', '--all', '--state', 'orphaned', '--yes'], 2, /--state is for list/],
     [['list', '--env', 'dev'], 2, /Name one broker/],
     [['list', '--state', 'gone'], 1, /state: is not a state of a lease/],
@@ -140,7 +140,7 @@ describe('npm run leases', () => {
     const { users } = JSON.parse((await here('users', '--stale', '30d', '--json')).stdout) as { users: object[] };
     expect(users).toContainEqual({ userName: expect.stringMatching(/^alice~/) as string, orgId: 1, until: ended });
     expect((await here('users', '--stale', '41d')).stdout).toBe('No users.\n');
-    for (const user of ['alice', 'bob']) await here('revoke', '--user', user, '--yes');
+    for (const user of ['alice', 'bob']) await here('revoke', '--user', user, '--keep-sign-in', '--yes');
   });
 
   test('tells a caller without the scope what is missing', async () => {
@@ -210,7 +210,7 @@ describe('npm run leases --env', () => {
     await mint('bob');
     const listed = await leases(['list', '--user', 'bob', '--env', 'dev'], env);
     expect([listed.code, listed.stdout]).toEqual([0, expect.stringMatching(/^bob +1 +full +live/m)]);
-    const revoked = await leases(['revoke', '--user', 'bob', '--yes', '--env', 'dev'], env);
+    const revoked = await leases(['revoke', '--user', 'bob', '--keep-sign-in', '--yes', '--env', 'dev'], env);
     expect(revoked).toMatchObject({ code: 0 });
     expect(broker.simulator?.state().tokens).toEqual([]);
     const actor = { arn: 'arn:aws:sts::000000000000:assumed-role/broker-operator/olga', session: 'olga' };

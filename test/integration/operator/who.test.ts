@@ -41,7 +41,7 @@ describe('an operator with AWS credentials', () => {
   test('is named by his ARN and session where he revokes everything, and not called "operator"', async () => {
     await seen.ask('bob');
     const lines = await linesOf(async () => {
-      const answer = await signed('POST', '/leases/revoke', { all: true });
+      const answer = await signed('POST', '/leases/revoke', { all: true, keepSignIn: true });
       expect([answer.status, await answer.json()]).toEqual([202, { revoked: 0, pending: null }]);
     });
     expect(lines).toEqual([
@@ -70,7 +70,7 @@ describe('an operator with AWS credentials', () => {
     const again = await seen.ask('alice');
     expect((await signed('POST', '/leases/revoke', { token: again.json['token'] })).status).toBe(200);
     await seen.ask('alice');
-    const answer = await signed('POST', '/leases/revoke', { userName: 'alice' });
+    const answer = await signed('POST', '/leases/revoke', { userName: 'alice', keepSignIn: true });
     expect([answer.status, await answer.json()]).toEqual([200, { revoked: 1, pending: 0 }]);
     expect(seen.liveTokens('alice')).toEqual([]);
   });
@@ -88,8 +88,9 @@ describe('an operator with an access token', () => {
   test('is named by issuer and subject, with the id, the client and the end of his token', async () => {
     const lines = await linesOf(async () => {
       expect((await seen.ask('ops', '/leases', { method: 'GET' })).status).toBe(200);
-      expect((await seen.ask('ops', '/leases/revoke', { body: { orgId: 2 } })).status).toBe(202);
-      expect((await seen.ask('ops', '/revoketoken', { body: { orgId: 2 } })).status).toBe(202);
+      const body = { orgId: 2, keepSignIn: true };
+      expect((await seen.ask('ops', '/leases/revoke', { body })).status).toBe(202);
+      expect((await seen.ask('ops', '/revoketoken', { body })).status).toBe(202);
     });
     const actor = {
       issuer: broker.issuer.url,

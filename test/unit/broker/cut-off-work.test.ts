@@ -1,10 +1,14 @@
 import { type CutOffSettings, workOffCutOffs } from '../../../functions/broker/cut-off-work.ts';
 import type { SignalName } from '../../../functions/contract/signals.ts';
-import type { Change, CutOffScope } from '../../../functions/broker/ports.ts';
+import { type BlockScope, EVER } from '../../../functions/broker/blocks.ts';
+import type { Change } from '../../../functions/broker/ports.ts';
 import { makeWorld } from '../../support/broker-world.ts';
 import { START } from '../../support/fake-clock.ts';
 
-const SETTINGS: CutOffSettings = { pageSize: 2, cutOffWidth: 2, settleMs: 120_000, longestLifeMs: 3_600_000 };
+const SETTINGS: CutOffSettings = {
+  ...{ pageSize: 2, cutOffWidth: 2, blockWidth: 2 },
+  ...{ settleMs: 120_000, longestLifeMs: 3_600_000 },
+};
 const END = START + 3_600_000;
 const MINT_BY = START + 10_000;
 const LIVE: Change = { to: 'live', dueAt: END, endsAt: END, expiresAt: END, token: 't' };
@@ -16,7 +20,7 @@ interface Row {
   readonly steps?: readonly Change[];
 }
 
-async function worldWith(rows: readonly Row[], scope: CutOffScope = { kind: 'all' }, shards = 3) {
+async function worldWith(rows: readonly Row[], scope: BlockScope = { kind: 'all' }, shards = 3) {
   const world = makeWorld({ shards });
   const { ledger, clock } = world;
   for (const { user, orgId = 1, reservedAt = START, steps = [LIVE] } of rows) {
@@ -26,7 +30,7 @@ async function worldWith(rows: readonly Row[], scope: CutOffScope = { kind: 'all
     await ledger.reserve({ ...key, ...about, ...times, orgId, caller: { issuer: 'i', subject: user } }, Infinity);
     for (const step of steps) await ledger.transition(key, step, Infinity);
   }
-  await ledger.raiseCutOff(scope, START + 1_000, Infinity);
+  await ledger.raiseBlock(scope, { before: START + 1_000 }, Infinity);
   clock.set(START + 2_000);
   const lags: number[] = [];
   const signals = { emit: (name: SignalName, value = 1) => void (name === 'index-lag' && lags.push(value)) };
@@ -94,14 +98,14 @@ test('passes repeat at doubling times until the longest life of a token is over,
   let looks = 0;
   ledger.beforeCall = (call) => void (call === 'due' && (looks += 1));
   for (const afterMs of [120_000, 240_000, 480_000, 960_000, 1_920_000, 3_600_000]) {
-    expect(await ledger.pendingCutOffs(Infinity)).toMatchObject([{ cursor: `${before + afterMs} 0 ` }]);
+    expect(ledger.pendingBlocks()).toMatchObject([{ cursor: `${before + afterMs} 0 ` }]);
     looks = 0;
     clock.set(before + afterMs - 1);
     expect([await work(), looks]).toEqual([true, 0]);
     clock.set(before + afterMs);
     expect([await work(), looks]).toEqual([true, 3]);
   }
-  expect(await ledger.pendingCutOffs(Infinity)).toEqual([]);
+  expect(ledger.pendingBlocks()).toEqual([]);
 });
 
 test('a row that the index hides for 200 s is found by a later pass, and how late is a metric', async () => {
@@ -135,7 +139,7 @@ test('it stops in time, says that it is not complete, and goes on where it stood
   ledger.afterCall = (call) => void (call === 'due' && clock.set(clock.now() + 1_000));
   expect(await work(NOW + 3_000)).toBe(false);
   expect(asked).toHaveLength(3);
-  const [half] = await ledger.pendingCutOffs(Infinity);
+  const [half] = ledger.pendingBlocks();
   const where = /^(\d+) (\d+) (.*)$/s.exec(half?.cursor ?? '');
   expect(where?.[1]).toBe(String(NOW));
   expect(await work()).toBe(true);
@@ -149,7 +153,7 @@ test('one that is not complete does not keep another from being worked off', asy
     kind: 'org',
     orgId: 1,
   });
-  await ledger.raiseCutOff({ kind: 'org', orgId: 2 }, START + 1_000, Infinity);
+  await ledger.raiseBlock({ kind: 'org', orgId: 2 }, { before: START + 1_000 }, Infinity);
   let looks = 0;
   ledger.afterCall = (call) => void (call === 'due' && (looks += 1) === 4 && clock.set(NOW + 10));
   expect(await work(NOW + 5)).toBe(false);
@@ -166,7 +170,7 @@ test('a pass writes down where it stands after each page, and touches no row tha
   const calls: string[] = [];
   ledger.beforeCall = (call) => void calls.push(call);
   await work();
-  expect(calls.filter((call) => call === 'advanceCutOff')).toHaveLength(calls.filter((call) => call === 'due').length);
+  expect(calls.filter((call) => call === 'advanceBlock')).toHaveLength(calls.filter((call) => call === 'due').length);
   expect(calls).not.toContain('transition');
 });
 
@@ -176,7 +180,7 @@ test('a pass goes on in any shard, whatever its number, and at the page that it 
     { kind: 'all' },
     12,
   );
-  const [cutOff] = await ledger.pendingCutOffs(Infinity);
+  const [cutOff] = ledger.pendingBlocks();
   if (!cutOff) throw new Error('there is no cut-off');
   const asked: unknown[] = [];
   const paged = {
@@ -191,10 +195,10 @@ test('a pass goes on in any shard, whatever its number, and at the page that it 
     [`${NOW} 10 a page`, [10, 'a page']],
   ] as const) {
     asked.length = 0;
-    await ledger.advanceCutOff(cutOff, cursor, Infinity);
+    await ledger.advanceBlock(cutOff, cursor, EVER, Infinity);
     await workOffCutOffs({ ledger: paged, clock, signals }, SETTINGS, Infinity, Infinity);
     expect(asked[0]).toEqual(first);
-    await ledger.raiseCutOff({ kind: 'all' }, START + 1_000, Infinity);
+    await ledger.raiseBlock({ kind: 'all' }, { before: START + 1_000 }, Infinity);
   }
   expect(await work()).toBe(true);
 });

@@ -1,6 +1,6 @@
 /* Limits per caller and org: who is charged, when, and what frees a place (docs/adr/0016). */
 import type { Limits } from '../../../functions/broker/mint-counts.ts';
-import { type Process, makeWorld } from '../../support/broker-world.ts';
+import { type Process, caller, makeWorld } from '../../support/broker-world.ts';
 
 const limits = (mintsPerMinute: number, liveLeases: number, org = 6_000): Limits => ({
   caller: { mintsPerMinute, liveLeases },
@@ -142,8 +142,7 @@ test.each([-4_000, 4_000])(
     await clock.advance(60_000 + Math.abs(off));
     await ask(process(), 4);
     await ask(process({ clock: skewed }), 5);
-    const { marks } = (await ledger.standing({ issuer: 'https://issuer.example', subject: 'sub-ann' }, 1, Infinity))
-      .ring;
+    const { marks } = (await ledger.standing({ caller: caller('ann'), orgId: 1 }, Infinity)).ring;
     expect(marks).toHaveLength(5);
   },
 );
@@ -157,7 +156,7 @@ test('a ring of marks that no longer count is written anew, by the same single w
   await ask(process(), 16);
   expect(calls).toEqual(['newest', 'standing', 'reserve', 'replaceMarks', 'transition', 'recheck']);
   ledger.beforeCall = undefined;
-  const { ring } = await ledger.standing({ issuer: 'https://issuer.example', subject: 'sub-ann' }, 1, Infinity);
+  const { ring } = await ledger.standing({ caller: caller('ann'), orgId: 1 }, Infinity);
   expect(ring.marks).toHaveLength(1);
 });
 

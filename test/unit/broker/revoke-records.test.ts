@@ -20,7 +20,7 @@ describe('the audit of a revocation', () => {
       { kind: 'user', userNames: ['ann'] },
       { caller: { issuer: ANN.issuer, subject: 'sub-ops' } },
     ],
-    ['an event', EVENT, { kind: 'user', userNames: ['ann'] }, { reasons: ['asked by schedule "nightly"'] }],
+    ['an event', EVENT, { kind: 'rule', rule: 'rule' }, { reasons: ['asked by schedule "nightly"'] }],
   ])('by %s says who asked, and then that ThoughtSpot confirmed', async (_, revoker, selection, who) => {
     const { audit, clock, process, rows, signals } = makeWorld();
     await process().getToken('ann');
@@ -50,9 +50,7 @@ describe('the audit of a revocation', () => {
     const { audit, clock, ledger, process } = makeWorld();
     expect(await process().revoke(revoker, selection, clock.now() - 5)).toEqual({ revoked: 0, pending: null });
     expect(audit).toEqual([{ action: 'cut-off', ...line }]);
-    expect(await ledger.pendingCutOffs(Infinity)).toEqual([
-      { scope: selection, before: clock.now() + 995, pending: true },
-    ]);
+    expect(ledger.pendingBlocks()).toEqual([{ scope: selection, before: clock.now() + 995, pending: true }]);
   });
 
   test.each<[Revoker, object]>([
@@ -302,13 +300,23 @@ describe('what cannot be finished', () => {
   });
 });
 
-test('an event covers what was reserved before it, not what was reserved at that very moment', async () => {
-  const { clock, process } = makeWorld();
+test('an event covers the second that it names and a clock that runs ahead, and nothing beyond', async () => {
   const deprovisioned: Revoker = { kind: 'event', source: 'deprovisioned', name: 'x' };
-  await process().getToken('ann');
+  const second = makeWorld().clock.now();
   const selection = { kind: 'user', userNames: ['ann'] } as const;
-  expect(await process().revoke(deprovisioned, selection, clock.now())).toEqual({ revoked: 0, pending: 0 });
-  expect(await process().revoke(asOperator(), selection, clock.now())).toEqual({ revoked: 1, pending: 0 });
+  for (const [dated, reservedAfter, revoked] of [
+    [second, 1_999, 1],
+    [second, 2_000, 0],
+    [second + 655, 655 + 999, 1],
+    [second + 655, 655 + 1_000, 0],
+  ] as const) {
+    const { clock, process } = makeWorld();
+    clock.set(second + reservedAfter);
+    await process().getToken('ann');
+    expect(await process().revoke(deprovisioned, selection, dated)).toEqual({ revoked, pending: 0 });
+    const left = 1 - revoked;
+    expect(await process().revoke(asOperator(), selection, dated)).toMatchObject({ revoked: left });
+  }
 });
 
 test('a caller ends leases of a user that the policy no longer names, but shared ones, found by the index of callers', async () => {

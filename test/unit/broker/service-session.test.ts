@@ -35,7 +35,7 @@ test('a session has its row before the login, and a live one with the bearer sea
   world.ledger.beforeCall = (call) => void steps.push(call);
   world.issuer.mintFault = () => void steps.push('login');
   const { bearer, until } = await sandbox(world).open();
-  expect(steps).toEqual(['cutOffFor', 'reserve', 'login', 'transition', 'recheck']);
+  expect(steps).toEqual(['blocksOn', 'reserve', 'login', 'transition', 'recheck']);
   expect(await world.rows()).toMatchObject([
     { user: 'svc', userName: 'Svc', rule: 'service-session', state: 'live', sealed: true, shared: false },
   ]);

@@ -83,7 +83,7 @@ test('the cut-off of an org is read once, however many leases it may cover', asy
   const world = makeWorld();
   for (const grant of ['one', 'two', 'three']) await world.process().getToken('ann', { grant });
   let reads = 0;
-  world.ledger.beforeCall = (call) => void (call === 'cutOffFor' && (reads += 1));
+  world.ledger.beforeCall = (call) => void (call === 'blocksOn' && (reads += 1));
   await askedAbout(world);
   expect(reads).toBe(1);
 });

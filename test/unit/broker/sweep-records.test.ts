@@ -81,7 +81,7 @@ test('a shard that fails is reported with how many there are, and the run is not
 
 test('cut-offs that cannot be worked off are reported, and the due rows are worked all the same', async () => {
   const { process, clock, ledger, lines } = worldWithLog();
-  const failing = { ...ledger, pendingCutOffs: () => Promise.reject(new Failure('ledger-denied')) };
+  const failing = { ...ledger, widestBlocks: () => Promise.reject(new Failure('ledger-denied')) };
   expect(await clock.drive(process({ ledger: failing }).sweep())).toEqual({ ...NOTHING, unfinished: true });
   expect(lines).toEqual([['warn', 'cut-offs could not be worked off', { error: expect.any(Failure) as unknown }]]);
 });
@@ -94,7 +94,7 @@ test('cut-offs have half of the time, so that due rows have the other', async ()
   ledger.afterCall = (call) => (call === 'due' ? clock.sleep(1_000) : undefined);
   const startedAt = clock.now();
   const advanced: number[] = [];
-  ledger.beforeCall = (call) => void (call === 'advanceCutOff' && advanced.push(clock.now() - startedAt));
+  ledger.beforeCall = (call) => void (call === 'advanceBlock' && advanced.push(clock.now() - startedAt));
   await clock.drive(process().sweep(startedAt + 22_000));
   expect(Math.max(...advanced)).toBeGreaterThanOrEqual(9_000);
   expect(Math.max(...advanced)).toBeLessThanOrEqual(11_000);

@@ -320,20 +320,20 @@ describe('a cut-off', () => {
     const tally = await clock.drive(process().sweep(clock.now() + 9_000));
     ledger.afterCall = undefined;
     expect(tally.unfinished).toBe(true);
-    const [half] = await ledger.pendingCutOffs(Infinity);
+    const [half] = ledger.pendingBlocks();
     expect(half?.cursor).toBeDefined();
     expect(new Set(await states(world))).toEqual(new Set(['live', 'revoking']));
     await clock.drive(process().sweep());
     expect((await states(world)).filter((state) => state === 'live')).toHaveLength(1);
-    expect(await ledger.pendingCutOffs(Infinity)).toHaveLength(1);
+    expect(ledger.pendingBlocks()).toHaveLength(1);
     const day = clock.now() + 86_700_000;
     for (let wait = 120_000; clock.now() < day; wait *= 2) {
-      expect(await ledger.pendingCutOffs(Infinity)).toHaveLength(1);
+      expect(ledger.pendingBlocks()).toHaveLength(1);
       await clock.advance(wait);
       await clock.drive(process().sweep());
     }
     await clock.drive(process().sweep());
-    expect(await ledger.pendingCutOffs(Infinity)).toEqual([]);
+    expect(ledger.pendingBlocks()).toEqual([]);
   });
 
   test('takes a row from its minter, so that it cannot become live any more', async () => {

@@ -155,7 +155,7 @@ describe('a token that is withheld', () => {
 
   test.each([
     ['taken from its minter', 'the reservation was taken away while minting', false],
-    ['covered by a cut-off', 'a revocation came while minting', true],
+    ['covered by a cut-off', 'a revocation came meanwhile', true],
   ])('because it was %s is reported with the reason', async (_, reason, byCutOff) => {
     const { clock, issuer, process } = makeWorld();
     issuer.mintMs = 1_000;

@@ -22,7 +22,7 @@ describe('events that do not come through the gateway', () => {
     [{ olderThanSeconds: 0 }, { kind: 'all' }, START - 1_000],
   ])('a schedule selects %j as of its own time', (select, selection, asOf) => {
     const revoker = { kind: 'event', source: 'schedule', name: 'nightly' };
-    expect(read(schedule(select))).toEqual({ revoker, selection, asOf });
+    expect(read(schedule(select))).toEqual({ revoker, selection, asOf, how: {} });
   });
 
   test('a second delivery reads the same, however late', () => {
@@ -44,8 +44,14 @@ describe('events that do not come through the gateway', () => {
     };
     expect(read(event)).toEqual({
       revoker: { kind: 'event', source: 'deprovisioned', name: 'user.deprovisioned' },
-      selection: { kind: 'user', userNames: ['alice', 'bob'] },
+      selection: { kind: 'user', userNames: ['alice', 'bob'], subjects: [] },
+      how: { kind: 'suspend' },
       asOf: START - 5_000,
+    });
+    const subject = { issuer: 'https://issuer.example', sub: 'user-1' };
+    const more = { ...event, detail: { subjects: [subject] } };
+    expect(read(more)).toMatchObject({
+      selection: { userNames: [], subjects: [{ issuer: 'https://issuer.example', subject: 'user-1' }] },
     });
   });
 

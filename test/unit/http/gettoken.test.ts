@@ -8,7 +8,7 @@ import { httpEvent, type EventOptions } from '../../support/http-event.ts';
 import { schemaAt } from '../../support/openapi.ts';
 
 const GUID = '4f1c0d5e-0000-4000-8000-00000000000a';
-const caller: Caller = { issuer: 'i', subject: 's', claims: {}, expiresAt: 0, scopes: [] };
+const caller: Caller = { issuer: 'i', subject: 's', claims: {}, issuedAt: 0, expiresAt: 0, scopes: [] };
 const issued = {
   token: 'dG9rZW4=',
   userName: 'alice',

@@ -35,7 +35,7 @@ async function ask(query: Record<string, string>) {
     calls.push(call);
     return { leases: [lease], next: 'more' };
   };
-  const caller: Caller = { issuer: 'i', subject: 's', claims: {}, expiresAt: 0, scopes: ['revoke'] };
+  const caller: Caller = { issuer: 'i', subject: 's', claims: {}, issuedAt: 0, expiresAt: 0, scopes: ['revoke'] };
   const users: TokenLedger['usersUnusedSince'] = async (...call) => {
     asked.push(call);
     return { users: [{ userName: 'ann~abcdefghijklmnop', orgId: 1, until: 5 }], next: 'more' };
@@ -43,7 +43,10 @@ async function ask(query: Record<string, string>) {
   const audited: AuditEvent[] = [];
   const answer = await operatorRoute({
     listLeases,
+    requireActive: () => Promise.resolve(),
     ledger: { usersUnusedSince: users },
+    reinstate: () => Promise.reject(new Error('it lists')),
+    listBlocks: () => Promise.reject(new Error('it lists leases')),
     revokeTokens: () => Promise.reject(new Error('it lists')),
     audit: { record: (event) => void audited.push(event) },
     clock: makeFakeClock(),

@@ -16,7 +16,7 @@ async function ask(
     calls.push(call);
     return tally;
   };
-  const caller: Caller = { issuer: 'i', subject: 's', claims: {}, expiresAt: 0, scopes };
+  const caller: Caller = { issuer: 'i', subject: 's', claims: {}, issuedAt: 0, expiresAt: 0, scopes };
   const answer = await revoketokenRoute(revokeTokens, makeFakeClock()).answer({
     event: httpEvent(body === undefined ? {} : { body }),
     caller,
@@ -27,20 +27,28 @@ async function ask(
 }
 
 describe('POST /revoketoken', () => {
+  const signOut = { kind: 'sign-out' };
   test.each([
-    [undefined, { kind: 'mine' }],
-    ['{}', { kind: 'mine' }],
-    ['{"leaseId":"l"}', { kind: 'lease', leaseId: 'l' }],
-    ['{"token":"dG9r"}', { kind: 'token', token: 'dG9r' }],
-    ['{"userName":"alice"}', { kind: 'user', userNames: ['alice'] }],
-    ['{"orgId":0}', { kind: 'org', orgId: 0 }],
-    ['{"policyVersion":"JEdOaF95Nzys-_Fh"}', { kind: 'policy', policyVersion: 'JEdOaF95Nzys-_Fh' }],
-    ['{"rule":"members"}', { kind: 'rule', rule: 'members' }],
-    ['{"all":true}', { kind: 'all' }],
-  ])('takes %s', async (body, selection) => {
+    [undefined, { kind: 'mine' }, {}],
+    ['{}', { kind: 'mine' }, {}],
+    ['{"leaseId":"l"}', { kind: 'lease', leaseId: 'l' }, {}],
+    ['{"token":"dG9r"}', { kind: 'token', token: 'dG9r' }, {}],
+    ['{"policyVersion":"JEdOaF95Nzys-_Fh"}', { kind: 'policy', policyVersion: 'JEdOaF95Nzys-_Fh' }, {}],
+    ['{"rule":"members"}', { kind: 'rule', rule: 'members' }, {}],
+    ['{"userName":"alice"}', { kind: 'user', userNames: ['alice'] }, signOut],
+    ['{"userName":"alice","orgId":3}', { kind: 'user', userNames: ['alice'], orgId: 3 }, signOut],
+    [
+      '{"subject":{"issuer":"i","sub":"s"},"endShared":true}',
+      { kind: 'user', userNames: [], subjects: [{ issuer: 'i', subject: 's' }] },
+      { ...signOut, endShared: true },
+    ],
+    ['{"orgId":0}', { kind: 'org', orgId: 0 }, signOut],
+    ['{"all":true}', { kind: 'all' }, signOut],
+    ['{"all":true,"keepSignIn":true}', { kind: 'all' }, {}],
+  ])('takes %s', async (body, selection, how) => {
     const { call } = await ask(body);
     expect(call?.[1]).toEqual(selection);
-    expect(call?.slice(2)).toEqual([START, START + 10_000]);
+    expect(call?.slice(2)).toEqual([START, START + 10_000, how]);
   });
 
   test.each([
@@ -55,6 +63,11 @@ describe('POST /revoketoken', () => {
     ['{"leaseId":""}', ['leaseId']],
     ['{"token":5}', ['token']],
     ['{"userName":["alice"]}', ['userName']],
+    ['{"userName":"a","subject":{"issuer":"i","sub":"s"}}', ['userName', 'subject']],
+    ['{"userName":"a","orgId":1,"all":true}', ['userName', 'orgId', 'all']],
+    ['{"subject":"s"}', ['subject']],
+    ['{"subject":{"issuer":"i"}}', ['subject.sub']],
+    ['{"all":true,"keepSignIn":false}', ['keepSignIn']],
     ['{"user":"alice"}', ['user']],
     ['{"userName":"a\\u0000b"}', ['userName']],
   ])('refuses %s', async (body, fields) => {

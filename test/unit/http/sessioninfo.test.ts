@@ -3,7 +3,7 @@ import { sessioninfoRoute } from '../../../functions/http/sessioninfo.ts';
 import { httpEvent } from '../../support/http-event.ts';
 
 test('GET /sessioninfo shows the session in the names of the session API, without nulls and without any token', async () => {
-  const caller: Caller = { issuer: 'i', subject: 's', claims: {}, expiresAt: 0, scopes: [] };
+  const caller: Caller = { issuer: 'i', subject: 's', claims: {}, issuedAt: 0, expiresAt: 0, scopes: [] };
   const details = {
     locale: 'en',
     timezone: null,

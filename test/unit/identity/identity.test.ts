@@ -15,7 +15,8 @@ const ISSUER: IssuerSettings = {
 };
 const PARTNER_URL = 'https://partner.example/';
 const PARTNER = { ...ISSUER, name: 'partner', url: PARTNER_URL, jwksUri: `${PARTNER_URL}keys` };
-const CLAIMS = { iss: ISSUER_URL, sub: 'user-alice', aud: 'broker', exp: NOW + 300, scope: 'openid broker:token' };
+const TIMES = { iat: NOW - 60, exp: NOW + 300 };
+const CLAIMS = { iss: ISSUER_URL, sub: 'user-alice', aud: 'broker', ...TIMES, scope: 'openid broker:token' };
 
 const keys = makeSigningKeys('k1');
 const partnerKeys = makeSigningKeys('k1');
@@ -56,10 +57,22 @@ describe('who calls', () => {
     expect(caller).toEqual({
       issuer: ISSUER_URL,
       subject: 'user-alice',
+      issuedAt: (NOW - 60) * 1_000,
       expiresAt: (NOW + 300) * 1_000,
       scopes: ['token'],
     });
     expect(claims).toMatchObject({ groups: ['analysts'], level: 3 });
+  });
+
+  test.each<[string, Sent, string | undefined]>([
+    ['where the issuer names the claim', { claims: { sid: 's1' }, settings: { sessionClaim: 'sid' } }, 's1'],
+    ['by a namespaced claim', { claims: { 'https://x/sid': 's2' }, settings: { sessionClaim: 'https://x/sid' } }, 's2'],
+    ['not without the setting', { claims: { sid: 's1' } }, undefined],
+    ['not where the claim is no text', { claims: { sid: 7 }, settings: { sessionClaim: 'sid' } }, undefined],
+    ['not where the claim is empty', { claims: { sid: '' }, settings: { sessionClaim: 'sid' } }, undefined],
+    ['not by what every object has', { settings: { sessionClaim: 'constructor' } }, undefined],
+  ])('has a session %s', async (_name, sent, session) => {
+    expect((await callerOf(sent)).session).toBe(session);
   });
 
   test.each([
@@ -116,6 +129,14 @@ describe('who calls', () => {
       'an algorithm that its key excludes',
       { header: { alg: 'RS512' }, settings: { algorithms: ['RS512'] } },
       'its key is not for its algorithm',
+    ],
+    ['no iat', { claims: { iat: undefined } }, 'it does not say when it was issued'],
+    ['an iat in milliseconds', { claims: { iat: NOW * 1_000 } }, 'it ended before it was issued'],
+    ['a life of more than a day', { claims: { iat: NOW, exp: NOW + 86_401 } }, 'it lives longer than 86400 s'],
+    [
+      'a longer life than its issuer gives',
+      { claims: { iat: NOW, exp: NOW + 301 }, settings: { longestTokenSeconds: 300 } },
+      'it lives longer than 300 s',
     ],
     ['critical extensions', { header: { crit: ['b64'], b64: false } }, 'it has critical extensions'],
     ['another issuer', { claims: { iss: 'https://evil.example/' } }, 'it is of another issuer'],

@@ -52,7 +52,8 @@ test('no claims of one issuer satisfy a rule for another, not even a claim `iss`
   const { policy } = checkPolicy(both, [STAFF, PARTNER]);
   fc.assert(
     fc.property(claims, fc.constantFrom(STAFF, PARTNER, 'https://evil.example/'), (claims, issuer) => {
-      const caller = { issuer, subject: 's', claims, expiresAt: facts.now + 3_600_000, scopes: ['token'] as const };
+      const times = { issuedAt: facts.now, expiresAt: facts.now + 3_600_000 };
+      const caller = { issuer, subject: 's', claims, ...times, scopes: ['token'] as const };
       const decision = decide(policy, caller, {}, facts);
       const orgs: Readonly<Record<string, number>> = { [STAFF]: 1, [PARTNER]: 2 };
       if (decision.allowed) expect(decision.grant.orgId).toBe(orgs[issuer]);

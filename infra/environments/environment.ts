@@ -115,7 +115,9 @@ const environmentSchema = ({ name, development, region }: Surroundings) =>
     name: z.string().regex(/^[a-z][a-z0-9-]{0,19}$/, 'use 1 to 20 of a-z, 0-9 and -; resource names contain it'),
     account: z
       .string(
-        required('is missing; pass -- --account <12 digits>, set CDK_DEFAULT_ACCOUNT, or sign in with the AWS CLI'),
+        required(
+          'is missing; pass -- --account <12 digits> or set CDK_DEFAULT_ACCOUNT; but for synth, signing in with the AWS CLI will do',
+        ),
       )
       .regex(/^\d{12}$/, 'an AWS account has 12 digits'),
     region: z

@@ -15,7 +15,7 @@ import { productionSteps } from './production.ts';
 import { expectThat, runSteps, type Step, type Tally } from './steps.ts';
 import { makeWorld } from './world.ts';
 
-const HELP = `Deploys to an emulator of AWS (MiniStack), and drives it by the commands of docs/deploy.md: about six minutes.
+const HELP = `Deploys to an emulator of AWS (MiniStack), and drives it by the commands of docs/deploy.md: six to ten minutes.
 
   npm run test:deploy
 

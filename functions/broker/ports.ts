@@ -374,7 +374,6 @@ export interface TokenLedger extends MintCounts, BlockLedger {
 
 export interface AuditEvent {
   readonly action:
-    | 'allow'
     | 'deny'
     | 'mint'
     | 'reuse'

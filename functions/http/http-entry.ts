@@ -99,7 +99,7 @@ export function answering(
       report(edge, failure);
       if (isDenied(failure)) telemetry.audit.record({ action: 'deny', code, reasons: [failure.reason] });
     }
-    telemetry.log.info('request', {
+    telemetry.end('request', {
       method: event?.requestContext?.http?.method,
       route: routeOf(edge.name, event),
       status: answer.statusCode,
@@ -107,7 +107,6 @@ export function answering(
       durationMs: clock.now() - startedAt,
       ...(caller === undefined ? {} : { caller: digestOf(caller) }),
     });
-    telemetry.end();
     return { ...answer, headers: { ...answer.headers, 'x-correlation-id': correlationId } };
   };
 }

@@ -192,6 +192,18 @@ export interface IssuerProps {
    */
   readonly jwksUri?: string;
   /**
+   * The claim of its access tokens that names the session, which a logout token calls `sid`.
+   *
+   * @default - none: a logout ends all that its subject holds
+   */
+  readonly sessionClaim?: string;
+  /**
+   * Ids of the front ends' clients there. With them its logout tokens count, at `POST /backchannel-logout`.
+   *
+   * @default - none: there is no such route
+   */
+  readonly logoutClients?: string[];
+  /**
    * Refuses a token with a `nonce`, which is an ID token where access tokens have none.
    *
    * @default false
@@ -203,12 +215,6 @@ export interface IssuerProps {
    * @default 86400
    */
   readonly longestTokenSeconds?: number;
-  /**
-   * The claim of its access tokens that names the session, as `sid` of its logout tokens does.
-   *
-   * @default - sessions are not told apart
-   */
-  readonly sessionClaim?: string;
 }
 
 export interface RevocationSchedule {

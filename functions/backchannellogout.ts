@@ -23,4 +23,4 @@ const { edge, ready, initialised } = start('backchannellogout', (config, telemet
 });
 
 export const handler = logoutEntry(edge, ready);
-export { initialised };
+export { initialised, ready };

@@ -25,6 +25,7 @@ const READY_GOAL: Readonly<Record<FunctionName, number>> = {
   revoketoken: 1.3,
   sessioninfo: 1.3,
   operator: 1.4,
+  backchannellogout: 1.3,
   sweep: 1.2,
   prober: 1.4,
 };

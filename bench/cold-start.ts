@@ -43,6 +43,7 @@ const FLOORS = {
   sessioninfo: 'issuing',
   sweep: 'issuing',
   operator: 'issuing',
+  backchannellogout: 'issuing',
   prober: 'probing',
 } as const satisfies Record<FunctionName, string>;
 const FLOOR_NAMES = [...new Set(Object.values(FLOORS))];

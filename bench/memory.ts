@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { FUNCTION_NAMES, FUNCTIONS, type FunctionName } from '../functions/contract/functions.ts';
 import { startLocalBroker, type LocalBroker } from '../local/local-broker.ts';
 import { crowd } from '../test/support/crowd.ts';
+import { postLogout } from '../test/support/demo-logout.ts';
 import type { Benchmark, Context, Result } from './benchmark.ts';
 import { durationMs, objections, RULE, SIZES_MB, smallestThatServes, type Need, type Waiting } from './memory-rule.ts';
 import { processorMs } from './processor-time.ts';
@@ -65,6 +66,11 @@ function callsOf({ broker, people, calls }: Bench) {
           ask(person, 'POST', '/revoketoken'),
     ),
     prober: some.slice(0, 5).map((): Call => () => invoke('prober', { source: 'schedule', name: 'prober' })),
+    backchannellogout: some.map(
+      (person): Call =>
+        async () =>
+          (await postLogout(broker, person)).ok,
+    ),
     revokeAll: (): Call => () => invoke('operator', operatorEvent('POST', '/leases/revoke', { all: true })),
     sweep: (): Call => async () => (await broker.sweep()).status === 'answered',
   };
@@ -90,6 +96,7 @@ async function needsAt(bench: Bench, sizeMb: number): Promise<Record<FunctionNam
   const operator = await observe(broker, 'operator', use.operator);
   const revoketoken = await observe(broker, 'revoketoken', use.revoketoken);
   const prober = await observe(broker, 'prober', use.prober);
+  const backchannellogout = await observe(broker, 'backchannellogout', use.backchannellogout);
 
   const idle = await observe(
     broker,
@@ -112,7 +119,7 @@ async function needsAt(bench: Bench, sizeMb: number): Promise<Record<FunctionNam
     perRow: (processorMs(local?.pids()[0] ?? 0) - before) / Math.max(1, ended()),
     peakMb: local?.peakMemoryMb() ?? Number.NaN,
   };
-  const seen = { gettoken, revoketoken, sessioninfo, operator, sweep, prober };
+  const seen = { gettoken, revoketoken, sessioninfo, operator, backchannellogout, sweep, prober };
   const needs = FUNCTION_NAMES.map((name) => [name, { sizeMb, waiting: waitingOf(name), ...seen[name] }] as const);
   return Object.fromEntries(needs) as Record<FunctionName, Need>;
 }

@@ -50,6 +50,12 @@ const issuerIn = (development: boolean) =>
       .default(['RS256']),
     /** Where its keys are. Left out, the functions ask its discovery document first, one round trip more. */
     jwksUri: keysUrl(development).optional(),
+    /** Longest that its access tokens may live, s; 86,400 (a day) if left out. Longer ones are refused. */
+    longestTokenSeconds: z.int().min(60).max(604_800).optional(),
+    /** The claim of its access tokens that names the session, which a logout token calls `sid` (docs/front-end.md). */
+    sessionClaim: z.string().min(1).optional(),
+    /** Ids of the front ends' clients there: takes its logout tokens for them, at `POST /backchannel-logout`. */
+    logoutClients: z.array(z.string().min(1)).min(1, 'name a client, or leave it out').optional(),
     /** Set it where its access tokens have no `nonce`: a token with one is an ID token then, and is refused. */
     refuseNonce: z.boolean().optional(),
   });

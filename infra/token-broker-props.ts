@@ -192,11 +192,29 @@ export interface IssuerProps {
    */
   readonly jwksUri?: string;
   /**
+   * The claim of its access tokens that names the session, which a logout token calls `sid`.
+   *
+   * @default - none: a logout ends all that its subject holds
+   */
+  readonly sessionClaim?: string;
+  /**
+   * Ids of the front ends' clients there. With them its logout tokens count, at `POST /backchannel-logout`.
+   *
+   * @default - none: there is no such route
+   */
+  readonly logoutClients?: string[];
+  /**
    * Refuses a token with a `nonce`, which is an ID token where access tokens have none.
    *
    * @default false
    */
   readonly refuseNonce?: boolean;
+  /**
+   * Longest that its access tokens may live, in seconds. Longer ones are refused.
+   *
+   * @default 86400
+   */
+  readonly longestTokenSeconds?: number;
 }
 
 export interface RevocationSchedule {

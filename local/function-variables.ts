@@ -7,6 +7,9 @@ import type { Issuer } from './issuer.ts';
 export interface NamedIssuer {
   readonly name?: string;
   readonly issuer: Pick<Issuer, 'url' | 'audience'>;
+  /** As in an environment. */
+  readonly sessionClaim?: string;
+  readonly logoutClients?: readonly string[];
 }
 
 export interface Backing {
@@ -33,8 +36,9 @@ export function functionVariables(
   backing: Backing,
   overrides: Partial<Record<EnvironmentVariable, string>> = {},
 ): Record<string, string> {
-  const issuers = backing.issuers.map(({ name: path, issuer: { url, audience } }) => ({
-    ...(path !== undefined && { name: path }),
+  // What is undefined is left out of the JSON.
+  const issuers = backing.issuers.map(({ issuer: { url, audience }, ...own }) => ({
+    ...own,
     ...{ url, audiences: [audience], scopes: SCOPES, algorithms: ['RS256'], refuseNonce: true },
   }));
   const values: Partial<Record<EnvironmentVariable, string>> = {

@@ -12,6 +12,9 @@ import {
 import { withoutMark } from '../functions/contract/shapes.ts';
 import { claimPort, LOOPBACK } from './network.ts';
 
+/** The client at the issuer that the access tokens and logout tokens of the demo users are for. */
+export const DEMO_CLIENT = 'demo-app';
+
 export interface DemoUser {
   readonly about: string;
   /** Everything in the access token but iss, aud and the times. */
@@ -86,7 +89,7 @@ export async function startIssuer(demo: DemoUsers, port = 0) {
 
 /** Of each access token: for whom it is, its id, and the app that asked for it. */
 function ownClaims({ audience }: DemoUsers): object {
-  return { aud: audience, jti: randomUUID(), azp: 'demo-app' };
+  return { aud: audience, jti: randomUUID(), azp: DEMO_CLIENT };
 }
 
 function unknownUser({ users }: DemoUsers, name: string): string {

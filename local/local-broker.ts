@@ -19,7 +19,7 @@ import { makeIamAuthorizer, makePrincipal, type Principal } from './gateway/iam.
 import { bindGateway, type Access, type LocalPages, type Route, type ThrottleSettings } from './gateway/gateway.ts';
 import { makeLocalRoutes } from './gateway/local-routes.ts';
 import { makeDemoPages } from './gateway/pages.ts';
-import { readDemoUsers, startIssuer, type DemoUsers, type Issuer } from './issuer.ts';
+import { DEMO_CLIENT, readDemoUsers, startIssuer, type DemoUsers, type Issuer } from './issuer.ts';
 import type { Invocation, LocalFunction } from './lambda/local-function.ts';
 import { OutputLog } from './lambda/output.ts';
 import { claimPort } from './network.ts';
@@ -39,6 +39,8 @@ export interface LocalBrokerOptions {
   readonly users?: DemoUsers;
   /** Users of a second issuer, whose callers have their routes at `/i/partner/...`. */
   readonly partner?: DemoUsers;
+  /** More issuers, which run elsewhere. */
+  readonly issuers?: readonly (NamedIssuer & { readonly name: string })[];
   /** Policy document, or its path, or what makes one of the URLs of the issuers. */
   readonly policy?: string | object | PolicyOf;
   /** Origins that may call the broker from a browser, in addition to its own. */
@@ -120,7 +122,11 @@ async function start(
         );
   const issuer = keep(await startIssuer(options.users ?? readDemoUsers(), port(2)));
   const partner = options.partner && keep(await startIssuer(options.partner));
-  const issuers: readonly NamedIssuer[] = [{ issuer }, ...(partner ? [{ name: 'partner', issuer: partner }] : [])];
+  const issuers: readonly NamedIssuer[] = [
+    { issuer, logoutClients: [DEMO_CLIENT] },
+    ...(partner ? [{ name: 'partner', issuer: partner }] : []),
+    ...(options.issuers ?? []),
+  ];
   const urls = issuers.map(({ issuer: { url } }) => url);
   const aws = keep(await startLocalAws({ secrets: port(3), kms: port(4), dynamodb: port(5) }, TABLE_NAME));
   aws.secrets.put(SECRET_ID, JSON.stringify(secretDocument(thoughtspot, cluster)));
@@ -172,7 +178,9 @@ async function start(
     stranger: makePrincipal('auditor', 'sam', false),
   };
   gateway.open({
-    routes: issuers.flatMap((of) => [...functions].flatMap(([name, local]) => routesOf(name, local, of))),
+    routes: issuers.flatMap((of) =>
+      [...functions].flatMap(([name, local]) => [...routesOf(name, local, of), ...logoutRoutesOf(name, local, of)]),
+    ),
     authorizer: authorizerOf({ issuer }),
     iam: makeIamAuthorizer(Object.values(principals), Date.now),
     cors: {
@@ -224,5 +232,16 @@ function routesOf(name: FunctionName, local: LocalFunction, issuer: NamedIssuer)
     const path = iam ? trigger.path : pathFor(trigger.path, issuer.name);
     const scopes = scope === 'token' ? [SCOPES.token] : [SCOPES.token, SCOPES.revoke];
     return [{ method, path, scopes, iam, authorizer, invoke: (event) => local.invoke(event) }];
+  });
+}
+
+/** Where an issuer posts its logout tokens. */
+function logoutRoutesOf(name: FunctionName, local: LocalFunction, issuer: NamedIssuer): readonly Route[] {
+  const triggers: readonly Trigger[] = FUNCTIONS[name].triggers;
+  if (issuer.logoutClients === undefined) return [];
+  return triggers.flatMap((trigger) => {
+    if (trigger.kind !== 'logout') return [];
+    const path = pathFor(trigger.path, issuer.name);
+    return [{ method: trigger.method, path, scopes: [], open: true, invoke: (event) => local.invoke(event) }];
   });
 }

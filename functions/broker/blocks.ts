@@ -18,6 +18,15 @@ export type BlockScope =
   | { readonly kind: 'subject'; readonly issuer: string; readonly subject: string }
   | { readonly kind: 'session'; readonly issuer: string; readonly session: string };
 
+/** What an issuer has ended: one session, or all of a subject. */
+export interface Logout {
+  readonly scope: Extract<BlockScope, { readonly kind: 'subject' | 'session' }>;
+  /** The app that was told, by its id at the issuer. */
+  readonly client: string;
+  /** When, by the issuer's clock, whole seconds in epoch ms. */
+  readonly at: number;
+}
+
 /** What is in force for a scope. Every time in it is only ever raised, so that whatever comes twice or late does no harm. */
 export interface Block {
   readonly scope: BlockScope;

@@ -45,6 +45,8 @@ export interface Caller extends CallerId {
 /** An operator whose AWS credentials API Gateway has verified. `session` is the name of his session, where he has one. */
 export type AwsCaller = { readonly arn: string; readonly session?: string; readonly scopes: readonly Scope[] };
 
+export type { Logout } from './blocks.ts';
+
 // --- what a caller may have ------------------------------------------------------------------------------------------
 
 export interface NamedValues {

@@ -23,6 +23,8 @@ export const REVOKE_SETTINGS = {
   upstreamMs: 10_000,
   /** Kept of the deadline for writing outcomes. */
   writeMs: 2_000,
+  /** Longest that the answer to an issuer waits, once a logout is on record. */
+  logoutMs: 1_500,
   /** How far clocks of sandboxes may differ: a cut-off covers rows of clocks that run ahead by this much. */
   clockAllowanceMs: 1_000,
   /** How far an issuer's clock may be ahead: a sign-out by our clock covers `iat` of up to so much later. */
@@ -104,7 +106,7 @@ async function block(world: World, ask: Ask, scopes: readonly BlockScope[], shut
   if (scopes.some(isWide)) return { revoked: 0, pending: ignored > 0 ? 0 : null, ...rest };
   let unmatched = 0;
   let sharedLeft = 0;
-  async function* covered(): AsyncGenerator<Lease> {
+  async function* covered(deadline: number): AsyncGenerator<Lease> {
     for (const one of blocks) {
       const { scope } = one;
       if (scope.kind === 'all' || scope.kind === 'org') continue;
@@ -119,11 +121,30 @@ async function block(world: World, ask: Ask, scopes: readonly BlockScope[], shut
       if (!matched) unmatched += 1;
     }
   }
-  const tally = await endLeases(world, ask, covered());
+  const tally = await (isLogout(revoker)
+    ? endWhatOneCan(world, ask, covered)
+    : endLeases(world, ask, covered(deadline)));
   // Read strongly and to the end: there is nothing left for the sweep to find.
   const users = blocks.filter(({ scope, pending }) => scope.kind === 'user' && pending);
   await inParallel(users, settings.width, (one) => world.ledger.advanceBlock(one, null, EVER, deadline));
   return { ...tally, ...reportUnmatched(world, ask, unmatched), ...(sharedLeft > 0 && { sharedLeft }), ...rest };
+}
+
+const isLogout = (revoker: Revoker) => revoker.kind === 'event' && revoker.source === 'logout';
+
+/** An issuer does not ask again, and waits for seconds only: the sweep does what cannot be done in time. */
+async function endWhatOneCan(
+  world: World,
+  ask: Ask,
+  covered: (deadline: number) => AsyncIterable<Lease>,
+): Promise<RevokeTally> {
+  const deadline = Math.min(ask.deadline, world.clock.now() + ask.settings.logoutMs);
+  try {
+    return await endLeases(world, { ...ask, deadline }, covered(deadline));
+  } catch (error) {
+    world.log.warn('what a logout covers is left to the sweep', { error });
+    return { revoked: 0, pending: null };
+  }
 }
 
 /** An event may come twice, which must change nothing. A person means what there is now, whatever was asked before. */
@@ -144,7 +165,8 @@ const isOf = (scope: BlockScope, { orgId }: Lease) =>
   scope.kind !== 'user' || scope.orgId === undefined || scope.orgId === orgId;
 
 function reportUnmatched({ signals, log }: World, { revoker }: Ask, unmatched: number) {
-  if (unmatched === 0) return {};
+  // Many a user signs out who holds nothing here.
+  if (unmatched === 0 || isLogout(revoker)) return {};
   signals.emit('unmatched-name', unmatched);
   log.warn('a revocation names users of whom no token lives', { unmatched, ...requester(revoker) });
   return { unmatched };

@@ -16,10 +16,11 @@ export const SIGNAL_ALARMS = {
   'mint-limited': ['gettoken'],
   'orphan-seen': ['gettoken', 'sweep'],
   'access-denied': FUNCTION_NAMES,
-  'key-unavailable': ['gettoken', 'revoketoken', 'operator', 'sweep'],
+  'key-unavailable': ['gettoken', 'revoketoken', 'operator', 'backchannellogout', 'sweep'],
   misconfigured: FUNCTION_NAMES,
   'internal-error': FUNCTION_NAMES,
   'schedule-failed': ['revoketoken'],
+  'logout-failed': ['backchannellogout'],
   'oldest-due-age': ['sweep'],
   'sweep-failed': ['sweep'],
   'probe-failed': ['prober'],
@@ -27,12 +28,12 @@ export const SIGNAL_ALARMS = {
 
 /** Alarms on AWS's own metrics, each with the functions that it concerns. */
 export const PLATFORM_ALARMS = {
-  /** At least 2 % (and at least 3) of the answers in five minutes are 5xx. */
+  /** At least 2 % (and at least 3) of the answers in five minutes are 5xx. Issuers are answered 400, whatever fails. */
   '5xx-rate': ['gettoken', 'revoketoken', 'sessioninfo', 'operator'],
   /** The slowest percent of answers takes 5 s or more in each of three periods of five minutes. */
   'p99-latency': ['gettoken'],
   /** Lambda rejected invocations: reserved concurrency is used up. A rejected sweep shows as missed. */
-  throttles: ['gettoken', 'revoketoken', 'sessioninfo', 'operator'],
+  throttles: ['gettoken', 'revoketoken', 'sessioninfo', 'operator', 'backchannellogout'],
   /** Invocations that crashed or ran into their timeout. */
   crashes: FUNCTION_NAMES,
   /** Two runs in a row did not happen; missing data counts. */

@@ -17,6 +17,8 @@ export type Trigger =
       /** Opened by AWS credentials that may invoke it, instead of by an access token. */
       readonly iam?: true;
     }
+  /** Opened by the logout token in its body and by nothing else: there for issuers that have `logoutClients`. */
+  | { readonly kind: 'logout'; readonly method: 'POST'; readonly path: string }
   | { readonly kind: 'schedule'; readonly everyMinutes: number };
 
 export interface FunctionContract {
@@ -99,6 +101,15 @@ export const FUNCTIONS = {
     memoryMb: 512,
     may: { ledger: 'write', indexes: [...EVERY_INDEX], seal: true, secret: false },
   },
+  /** Deployed everywhere, with a route for each issuer that has `logoutClients`. */
+  backchannellogout: {
+    entry: 'functions/backchannellogout.ts',
+    triggers: [{ kind: 'logout', method: 'POST', path: '/backchannel-logout' }],
+    events: [],
+    timeoutSeconds: 10,
+    memoryMb: 512,
+    may: { ledger: 'write', indexes: ['caller', 'session'], seal: true, secret: false },
+  },
   sweep: {
     entry: 'functions/sweep.ts',
     triggers: [{ kind: 'schedule', everyMinutes: 1 }],
@@ -124,6 +135,7 @@ export const FUNCTION_NAMES: readonly FunctionName[] = [
   'revoketoken',
   'sessioninfo',
   'operator',
+  'backchannellogout',
   'sweep',
   'prober',
 ];

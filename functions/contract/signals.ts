@@ -51,6 +51,7 @@ export const SIGNALS = {
   misconfigured: signal('page', 'Count', 'the broker is not set up correctly'),
   'internal-error': signal('page', 'Count', 'the broker failed in an unexpected way'),
   'schedule-failed': signal('page', 'Count', 'a revocation schedule or deprovision event could not be processed'),
+  'logout-failed': signal('page', 'Count', 'a logout that an issuer had signed could not be put on record'),
   'oldest-due-age': signal('page', 'Seconds', 'age of the oldest work that the sweep has not done'),
   'sweep-failed': signal('page', 'Count', 'a sweep failed completely'),
   'probe-failed': signal('page', 'Count', 'the broker did not do what it promises to a caller from outside'),

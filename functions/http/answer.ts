@@ -26,6 +26,11 @@ export function problem({ code, retryAfterMs, errors, maxAge }: Failure, correla
   return answer(status, 'application/problem+json', JSON.stringify(body), more);
 }
 
+/** A failure as OAuth tells it (RFC 6749, 5.2): 400, whatever failed (OpenID Connect Back-Channel Logout 1.0, 2.8). */
+export function oauthError(error: string, description: string): Answer {
+  return json(400, { error, error_description: description });
+}
+
 /** A 401 without a challenge is none (RFC 9110, 15.5.2). RFC 6750, 3; for a sign-in that is too old RFC 9470, 3. */
 function challengeOf(code: ProblemCode, maxAge: number | undefined): string {
   if (code !== 'sign-in-again') return 'Bearer error="invalid_token"';

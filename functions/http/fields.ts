@@ -14,16 +14,30 @@ const MOST_FAULTS = 20;
  * value counts. Throws Failure `invalid-request` with all faults at once, or `unsupported-media-type`.
  */
 export function readBody<S extends z.ZodMiniType>(event: APIGatewayProxyEventV2, schema: S): z.output<S> {
-  const bytes = Buffer.from(event.body ?? '', event.isBase64Encoded ? 'base64' : 'utf8');
-  if (bytes.length > LARGEST_BODY) throw invalid('body', `has more than ${LARGEST_BODY} bytes`);
-  const text = attempt(() => new TextDecoder('utf-8', { fatal: true }).decode(bytes), 'is not UTF-8 text');
+  const text = bodyOf(event);
   if (text === '') return readFields(schema, {});
-  const type = event.headers?.['content-type']?.split(';')[0]?.trim().toLowerCase();
-  if (type !== 'application/json') throw new Failure('unsupported-media-type');
+  if (typeOf(event) !== 'application/json') throw new Failure('unsupported-media-type');
   const body = attempt((): unknown => JSON.parse(text), 'is not JSON');
   if (!isObject(body)) throw invalid('body', 'is not a JSON object');
   return readFields(schema, body);
 }
+
+/** The one value that a form has for a name; other names are ignored. Throws Failure `invalid-request`. */
+export function readFormField(event: APIGatewayProxyEventV2, name: string): string {
+  const text = bodyOf(event);
+  if (typeOf(event) !== 'application/x-www-form-urlencoded') throw invalid('body', 'is not a form');
+  const [value = '', ...more] = new URLSearchParams(text).getAll(name);
+  if (value === '' || more.length > 0) throw invalid(name, 'must be there once');
+  return value;
+}
+
+function bodyOf(event: APIGatewayProxyEventV2): string {
+  const bytes = Buffer.from(event.body ?? '', event.isBase64Encoded ? 'base64' : 'utf8');
+  if (bytes.length > LARGEST_BODY) throw invalid('body', `has more than ${LARGEST_BODY} bytes`);
+  return attempt(() => new TextDecoder('utf-8', { fatal: true }).decode(bytes), 'is not UTF-8 text');
+}
+
+const typeOf = ({ headers }: APIGatewayProxyEventV2) => headers?.['content-type']?.split(';')[0]?.trim().toLowerCase();
 
 /**
  * Reads an object that came from outside: what its schema, a strict one unless the sender adds fields of its own, does

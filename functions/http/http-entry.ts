@@ -48,11 +48,35 @@ export interface Edge {
 
 export type HttpHandler = (event: HttpEvent, context: Context) => Promise<Answer>;
 
-/**
- * A Lambda handler for an HTTP route, and the one catch: whatever fails, also the start of the sandbox (`ready`),
- * becomes a problem answer. It never throws: only where Lambda itself fails does the gateway answer in our place.
- */
+/** A Lambda handler for an HTTP route, for whoever the gateway and `identify` know. */
 export function httpEntry<Who extends Caller | AwsCaller>(edge: Edge, ready: () => Promise<Served<Who>>): HttpHandler {
+  const { telemetry, clock } = edge;
+  return answering(edge, problem, async (event, context, identified) => {
+    const token = tokenOf(event);
+    concealJwt(telemetry, token);
+    const { route, identify, awsCaller } = await ready();
+    requireAuthorizer(event);
+    const caller = awsCaller?.(event) ?? (await identify(token, issuerOf(event)));
+    identified(caller);
+    requireScope(route.scope, caller, event);
+    return route.answer({ event, caller, deadline: deadlineOf(clock, context), conceal: telemetry.conceal });
+  });
+}
+
+/** A part of a token is a secret too. */
+export function concealJwt({ conceal }: Telemetry, token: string): void {
+  for (const part of [token, ...token.split('.')]) conceal(part);
+}
+
+/**
+ * The one catch: whatever fails, also the start of the sandbox, becomes the answer that `refusal` makes of it. The handler
+ * never throws: only where Lambda itself fails does the gateway answer in our place.
+ */
+export function answering(
+  edge: Edge,
+  refusal: (failure: Failure, correlationId: string) => Answer,
+  serve: (event: HttpEvent, context: Context, identified: (who: Caller | AwsCaller) => void) => Promise<Answer>,
+): HttpHandler {
   const { telemetry, clock } = edge;
   return async (event, context) => {
     const startedAt = clock.now();
@@ -60,22 +84,18 @@ export function httpEntry<Who extends Caller | AwsCaller>(edge: Edge, ready: () 
     // too; the answer to it is a problem like any other.
     const correlationId = event?.requestContext?.requestId ?? context.awsRequestId;
     telemetry.begin(correlationId);
-    let caller: Who | undefined;
+    let caller: Caller | AwsCaller | undefined;
     let code: string | undefined;
     let answer: Answer;
     try {
-      const token = tokenOf(event);
-      for (const part of [token, ...token.split('.')]) telemetry.conceal(part);
-      const { route, identify, awsCaller } = await ready();
-      requireAuthorizer(event);
-      caller = awsCaller?.(event) ?? (await identify(token, issuerOf(event)));
-      telemetry.identified(actorOf(caller));
-      requireScope(route.scope, caller, event);
-      answer = await route.answer({ event, caller, deadline: deadlineOf(clock, context), conceal: telemetry.conceal });
+      answer = await serve(event, context, (who) => {
+        caller = who;
+        telemetry.identified(actorOf(who));
+      });
     } catch (error) {
       const failure = error instanceof Failure ? error : new Failure('internal-error', { cause: error });
       code = failure.code;
-      answer = problem(failure, correlationId);
+      answer = refusal(failure, correlationId);
       report(edge, failure);
       if (isDenied(failure)) telemetry.audit.record({ action: 'deny', code, reasons: [failure.reason] });
     }
@@ -131,7 +151,7 @@ function requireAuthorizer(event: HttpEvent): void {
  * `partner` of `POST /i/partner/gettoken`, by the gateway's own name of the route: a path can be spelled in many ways. A
  * name that no issuer has is refused.
  */
-function issuerOf({ routeKey }: HttpEvent): string | undefined {
+export function issuerOf({ routeKey }: HttpEvent): string | undefined {
   const [, first, issuer = ''] = String(routeKey).split('/');
   return first === 'i' ? issuer : undefined;
 }
@@ -158,7 +178,7 @@ export function signalOf(code: ProblemCode): (typeof OWN_FAILURES)[number] | und
 
 function routeOf(name: FunctionName, event: HttpEvent): string | undefined {
   const triggers: readonly Trigger[] = FUNCTIONS[name].triggers;
-  const routes = triggers.flatMap((trigger) => (trigger.kind === 'http' ? trigger : []));
+  const routes = triggers.flatMap((trigger) => (trigger.kind === 'schedule' ? [] : trigger));
   return (routes.find(({ method, path }) => event?.routeKey === `${method} ${path}`) ?? routes[0])?.path;
 }
 

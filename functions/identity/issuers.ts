@@ -23,6 +23,8 @@ const issuer = z.strictObject({
   longestTokenSeconds: z.exactOptional(z.int().check(z.minimum(60), z.maximum(604_800))),
   /** The claim of its access tokens that names the session there; it is what a logout token has as `sid`. */
   sessionClaim: z.exactOptional(text),
+  /** Clients whose logout tokens count, by their ids there: the `aud` of those tokens. Left out: it has no such route. */
+  logoutClients: z.exactOptional(z.array(text).check(z.minLength(1))),
   /** Its access tokens have no `nonce`, so that a token with one must be an ID token. */
   refuseNonce: z.exactOptional(z.boolean()),
 });

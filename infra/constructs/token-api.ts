@@ -1,4 +1,4 @@
-import { CfnOutput, Duration } from 'aws-cdk-lib';
+import { CfnOutput, Duration, Validations } from 'aws-cdk-lib';
 import {
   CfnStage,
   CorsHttpMethod,
@@ -37,11 +37,12 @@ const ACCESS_LOG = {
   operator: '$context.identity.userArn',
 };
 
-/** The throttle of each route of operators, which callers cannot use up; as CloudFormation spells it. */
-const OPERATOR_THROTTLE = { ThrottlingRateLimit: 20, ThrottlingBurstLimit: 40, DetailedMetricsEnabled: true };
+/** The throttle of each route of operators and of issuers, which callers cannot use up; as CloudFormation spells it. */
+const OWN_THROTTLE = { ThrottlingRateLimit: 20, ThrottlingBurstLimit: 40, DetailedMetricsEnabled: true };
 
 type HttpTrigger = Extract<Trigger, { kind: 'http' }>;
-type Served = HttpTrigger & { readonly integration: HttpLambdaIntegration };
+type LogoutTrigger = Extract<Trigger, { kind: 'logout' }>;
+type Served<T = HttpTrigger> = T & { readonly integration: HttpLambdaIntegration };
 type Guard = Pick<AddRoutesOptions, 'authorizer' | 'authorizationScopes'>;
 
 export interface TokenApiProps {
@@ -51,8 +52,8 @@ export interface TokenApiProps {
 }
 
 /**
- * The HTTP API: for each issuer the routes of the contract, each behind the issuer's authorizer and its scope; and those of
- * operators behind AWS_IAM.
+ * The HTTP API: for each issuer the routes of the contract, each behind the issuer's authorizer and its scope, and the one
+ * for its logout tokens, which nothing else opens; and those of operators behind AWS_IAM.
  */
 export class TokenApi extends Construct {
   readonly api: HttpApi;
@@ -77,17 +78,28 @@ export class TokenApi extends Construct {
     });
     const routeSettings: Record<string, object> = {};
     const throttled: HttpRoute[] = [];
-    const add = ({ method, scope, integration }: Served, path: string, guard: Guard) => {
+    const add = (
+      { method, integration, ...route }: Served<HttpTrigger | LogoutTrigger>,
+      path: string,
+      guard?: Guard,
+    ) => {
       const routes = this.api.addRoutes({ path, methods: [HttpMethod[method]], integration, ...guard });
-      if (scope !== 'revoke') return;
-      routeSettings[`${method} ${path}`] = OPERATOR_THROTTLE;
+      if (route.kind === 'logout')
+        for (const open of routes)
+          Validations.of(open).acknowledge({
+            id: 'AwsSolutions-APIG4',
+            reason: 'Issuers post logout tokens here, with no other credential; the function verifies each.',
+          });
+      if (route.kind === 'http' && route.scope === 'token') return;
+      routeSettings[`${method} ${path}`] = OWN_THROTTLE;
       throttled.push(...routes);
     };
-    const served = functions.flatMap((broker): Served[] => {
+    const all = functions.flatMap((broker) => {
       const integration = new HttpLambdaIntegration(broker.name, broker.live);
-      return httpTriggers(broker).map((trigger) => ({ ...trigger, integration }));
+      return triggersOf(broker).map((trigger) => ({ ...trigger, integration }));
     });
-    for (const { name, url, audiences, scopes } of issuers) {
+    const served = all.filter((route): route is Served => route.kind === 'http');
+    for (const { name, url, audiences, scopes, logoutClients } of issuers) {
       const authorizer = new HttpJwtAuthorizer(`issuer${name === undefined ? '' : `-${name}`}`, url, {
         jwtAudience: [...audiences],
       });
@@ -98,6 +110,8 @@ export class TokenApi extends Construct {
         const authorizationScopes = token === 'none' ? [] : opening[route.scope];
         add(route, pathFor(route.path, name), { authorizer, authorizationScopes });
       }
+      if (logoutClients === undefined) continue;
+      for (const route of all) if (route.kind === 'logout') add(route, pathFor(route.path, name));
     }
     const authorizer = new HttpIamAuthorizer();
     for (const route of served.filter(({ iam }) => iam === true)) add(route, route.path, { authorizer });
@@ -140,8 +154,9 @@ export class TokenApi extends Construct {
   }
 }
 
+const triggersOf = ({ name }: Pick<BrokerFunction, 'name'>): readonly Trigger[] => FUNCTIONS[name].triggers;
+
 /** The routes of a function. */
-export function httpTriggers({ name }: Pick<BrokerFunction, 'name'>): HttpTrigger[] {
-  const triggers: readonly Trigger[] = FUNCTIONS[name].triggers;
-  return triggers.filter((trigger) => trigger.kind === 'http');
+export function httpTriggers(broker: Pick<BrokerFunction, 'name'>): HttpTrigger[] {
+  return triggersOf(broker).filter((trigger) => trigger.kind === 'http');
 }

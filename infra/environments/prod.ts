@@ -34,6 +34,7 @@ export default {
     revoketoken: { reserved: 20 },
     sessioninfo: { reserved: 20 },
     operator: { reserved: 5 },
+    backchannellogout: { reserved: 5 },
     sweep: { reserved: 1 },
     prober: { reserved: 1 },
   },

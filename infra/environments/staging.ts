@@ -34,6 +34,7 @@ export default {
     revoketoken: { reserved: 10 },
     sessioninfo: { reserved: 10 },
     operator: { reserved: 2 },
+    backchannellogout: { reserved: 2 },
     sweep: { reserved: 1 },
     prober: { reserved: 1 },
   },

@@ -9,8 +9,8 @@ export interface EventInput {
   readonly requestId: string;
   /** Epoch ms. */
   readonly now: number;
-  /** `jwt` or `iam`. */
-  readonly authorizer: object;
+  /** `jwt` or `iam`; undefined where the route has none. */
+  readonly authorizer: object | undefined;
 }
 
 const API_ID = 'local';
@@ -42,7 +42,7 @@ export function buildEvent({ request, body, routeKey, requestId, now, authorizer
     requestContext: {
       accountId: ACCOUNT,
       apiId: API_ID,
-      authorizer,
+      ...(authorizer && { authorizer }),
       domainName: host,
       domainPrefix: host.split('.')[0],
       http: {

@@ -21,6 +21,8 @@ export interface Route {
   readonly authorizer?: Authorizer;
   /** Opened by AWS credentials instead. */
   readonly iam?: boolean;
+  /** Opened by anybody. */
+  readonly open?: boolean;
   /** Its own, instead of the stage's. */
   readonly throttle?: ThrottleSettings;
   invoke(event: object): Promise<Invocation>;
@@ -120,7 +122,7 @@ function makeAnswerer(settings: GatewaySettings) {
     if (route === undefined) return gatewayAnswer(404);
     if (mayPass.get(route)?.() === false) return gatewayAnswer(429);
     const routeKey = `${route.method} ${route.path}`;
-    const invoke = (body: Buffer, authorizer: object) =>
+    const invoke = (body: Buffer, authorizer?: object) =>
       integrate(
         route.invoke(buildEvent({ request, body, routeKey, requestId, now: now(), authorizer })),
         settings.integrationTimeoutMs ?? 30_000,
@@ -130,6 +132,10 @@ function makeAnswerer(settings: GatewaySettings) {
       if (body === undefined) return gatewayAnswer(413);
       const iam = await settings.iam(request, body);
       return iam === undefined ? gatewayAnswer(403) : invoke(body, { iam });
+    }
+    if (route.open === true) {
+      const body = await readBody(request, BODY_LIMIT_BYTES);
+      return body === undefined ? gatewayAnswer(413) : invoke(body);
     }
     const { authorizer = settings.authorizer } = route;
     const verdict = await authorizer(joinHeaders(request.rawHeaders)['authorization'], route.scopes);

@@ -13,6 +13,7 @@ const ROUTES: Partial<Record<FunctionName, readonly string[]>> = {
     `/operator${path}`,
     path,
   ]),
+  backchannellogout: ['/backchannel-logout'],
 };
 
 describe('one name, everywhere', () => {
@@ -29,7 +30,7 @@ describe('one name, everywhere', () => {
     expect(FUNCTIONS[name].entry).toBe(`functions/${name}.ts`);
     expect(existsSync(join(root, FUNCTIONS[name].entry))).toBe(true);
     for (const trigger of FUNCTIONS[name].triggers) {
-      if (trigger.kind === 'http') expect(ROUTES[name] ?? [`/${name}`]).toContain(trigger.path);
+      if (trigger.kind !== 'schedule') expect(ROUTES[name] ?? [`/${name}`]).toContain(trigger.path);
       if ('iam' in trigger) expect(trigger.path).toMatch(/^\/operator\//);
     }
     expect(ENVIRONMENT[name].length).toBeGreaterThan(0);

@@ -6,24 +6,24 @@ const root = join(import.meta.dirname, '../..');
 
 /** Lines at most, of TypeScript with comments and blank lines, by folder. */
 const BUDGETS: Readonly<Record<string, number>> = {
-  'functions/contract': 620,
+  'functions/contract': 630,
   'functions/broker': 3_150,
   'functions/policy': 1_050,
   'functions/thoughtspot': 1_600,
   'functions/ledger': 1_400,
   'functions/secrets': 350,
-  'functions/identity': 320,
+  'functions/identity': 400,
   'functions/http': 900,
   'functions/telemetry': 320,
   'functions/probe': 300,
   'functions/wiring': 310,
-  functions: 10_150,
+  functions: 10_400,
   local: 7_950,
-  infra: 7_930,
+  infra: 7_990,
   client: 1_200,
 };
 /** Files at most. */
-const FILES: Readonly<Record<string, number>> = { functions: 100 };
+const FILES: Readonly<Record<string, number>> = { functions: 104 };
 /** A file in functions/ itself is a Lambda and reads as a recipe. */
 const LONGEST_ENTRY = 40;
 

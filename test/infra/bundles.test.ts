@@ -28,6 +28,10 @@ const [dev] = environments.filter(({ name }) => name === 'dev');
 
 /** An event that gets as far as the configuration; the rest take any. */
 const EVENTS: Partial<Record<FunctionName, object>> = {
+  backchannellogout: {
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    body: 'logout_token=x',
+  },
   revoketoken: {
     source: 'schedule',
     name: 'nightly',
@@ -42,6 +46,7 @@ const BUDGETS: Record<FunctionName, number> = {
   revoketoken: 700_000,
   sessioninfo: 700_000,
   operator: 700_000,
+  backchannellogout: 700_000,
   sweep: 650_000,
   prober: 550_000,
 };

@@ -97,15 +97,19 @@ describe.each(environments)('the stack of $name', (synthesized) => {
       }),
     );
     expect(authorizers.size).toBe(environment.issuers.length);
-    const expected = environment.issuers.flatMap(({ name: issuer, url, audiences, scopes }) =>
+    const expected = environment.issuers.flatMap(({ name: issuer, url, audiences, scopes, logoutClients }) =>
       FUNCTION_NAMES.flatMap((name) => {
         const triggers: readonly Trigger[] = FUNCTIONS[name].triggers;
         return triggers.flatMap((trigger) => {
-          if (trigger.kind !== 'http' || trigger.iam === true) return [];
+          if (trigger.kind === 'schedule' || (trigger.kind === 'http' && trigger.iam === true)) return [];
+          const path = issuer === undefined ? trigger.path : `/i/${issuer}${trigger.path}`;
+          if (trigger.kind === 'logout')
+            return logoutClients === undefined
+              ? []
+              : [[`${trigger.method} ${path}`, 'NONE', [], undefined as never, name]];
           const { token, revoke } = scopes;
           // Whoever lacks the scope of operators is refused by the function, which puts that on record.
           const open = token === 'none' ? [] : trigger.scope === 'token' ? [token] : [token, revoke];
-          const path = issuer === undefined ? trigger.path : `/i/${issuer}${trigger.path}`;
           const behind = { Issuer: url, Audience: audiences };
           return [[`${trigger.method} ${path}`, 'JWT', open, behind, name]];
         });
@@ -133,12 +137,13 @@ describe.each(environments)('the stack of $name', (synthesized) => {
     expect(routes).toEqual(expect.arrayContaining(expected));
   });
 
-  test('gives every route of operators a throttle of its own, and is staged after them', () => {
+  test('gives every route of operators and of issuers a throttle of its own, and is staged after them', () => {
     const [[, stage] = []] = resources(synthesized, 'AWS::ApiGatewayV2::Stage');
     const routes = resources(synthesized, 'AWS::ApiGatewayV2::Route').filter(([, { RouteKey }]) =>
-      /leases|blocks|suspend|reinstate/.test(String(RouteKey)),
+      /leases|blocks|suspend|reinstate|logout/.test(String(RouteKey)),
     );
-    expect(routes).toHaveLength(5 + 5 * environment.issuers.length);
+    const logouts = environment.issuers.filter(({ logoutClients }) => logoutClients !== undefined);
+    expect(routes).toHaveLength(5 + 5 * environment.issuers.length + logouts.length);
     const own = { ThrottlingRateLimit: 20, ThrottlingBurstLimit: 40, DetailedMetricsEnabled: true };
     expect(stage?.['RouteSettings']).toEqual(Object.fromEntries(routes.map(([, { RouteKey }]) => [RouteKey, own])));
     const template = JSON.parse(JSON.stringify(synthesized.template)) as {

@@ -35,8 +35,15 @@ const everyOption = parseEnvironment(
     alarms: { topicArn: 'arn:aws:sns:eu-central-1:111122223333:on-call' },
     allowedHeaders: ['traceparent', 'baggage', 'sentry-trace'],
     issuers: [
-      { ...issuer, jwksUri: 'https://login.example.com/keys', refuseNonce: true },
-      { ...issuer, name: 'partner', url: 'https://login.partner.example/', audiences: ['broker', 'a2'] },
+      { ...issuer, jwksUri: 'https://login.example.com/keys', refuseNonce: true, logoutClients: ['app'] },
+      {
+        ...issuer,
+        name: 'partner',
+        url: 'https://login.partner.example/',
+        audiences: ['broker', 'a2'],
+        sessionClaim: 'sid',
+        logoutClients: ['app'],
+      },
     ],
     customDomain: {
       name: 'tokens.example.com',

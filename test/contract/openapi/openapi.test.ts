@@ -8,9 +8,11 @@ describe('docs/openapi.yaml and the contract', () => {
   test('document the same routes with the same scopes', () => {
     const routes = FUNCTION_NAMES.flatMap((name) =>
       FUNCTIONS[name].triggers.flatMap((trigger) =>
-        trigger.kind === 'http'
-          ? [`${trigger.method} ${trigger.path} ${'iam' in trigger ? 'sigv4' : `broker:${trigger.scope}`}`]
-          : [],
+        trigger.kind === 'logout'
+          ? [`${trigger.method} ${trigger.path} `]
+          : trigger.kind === 'http'
+            ? [`${trigger.method} ${trigger.path} ${'iam' in trigger ? 'sigv4' : `broker:${trigger.scope}`}`]
+            : [],
       ),
     );
     const described = Object.entries(openapi.paths).flatMap(([path, methods]) =>

@@ -1,22 +1,8 @@
 /** Two issuers with the same users, through the gateway and the bundles: who comes from one is nobody at the other. */
-import { readFileSync } from 'node:fs';
 import { startLocalBroker, type LocalBroker } from '../../../local/local-broker.ts';
 import { readDemoUsers, type Issuer } from '../../../local/issuer.ts';
-import { DEFAULT_POLICY } from '../../../local/settings.ts';
+import { demoPolicyFor } from '../../support/demo-policy.ts';
 import { httpEvent } from '../../support/http-event.ts';
-
-interface Document {
-  readonly rules: readonly { readonly name: string }[];
-}
-
-/** The demo policy, once for each issuer. */
-function policyOf(issuers: readonly string[]): object {
-  const document = JSON.parse(readFileSync(DEFAULT_POLICY, 'utf8')) as Document;
-  const rules = issuers.flatMap((issuer, index) =>
-    document.rules.map((rule) => ({ ...rule, name: `${rule.name}-${index}`, issuer })),
-  );
-  return { ...document, rules };
-}
 
 interface Body {
   readonly code?: string;
@@ -30,7 +16,7 @@ let broker: LocalBroker;
 let staff: Issuer;
 let partner: Issuer;
 beforeAll(async () => {
-  broker = await startLocalBroker({ sweepEveryMs: null, partner: readDemoUsers(), policy: policyOf });
+  broker = await startLocalBroker({ sweepEveryMs: null, partner: readDemoUsers(), policy: demoPolicyFor });
   if (broker.partner === undefined) throw new Error('there is no second issuer');
   staff = broker.issuer;
   partner = broker.partner;

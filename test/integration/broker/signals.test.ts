@@ -8,12 +8,13 @@ import { startLocalBroker, type LocalBroker } from '../../../local/local-broker.
 import { witness, type Witness } from '../../support/broker-witness.ts';
 import { leaksIn } from '../../support/canaries.ts';
 import { crowd } from '../../support/crowd.ts';
+import { postLogout } from '../../support/demo-logout.ts';
 import { withOneTeam } from '../../support/one-team.ts';
 
 const PROBER_SECRET = 'thoughtspot-broker/local/prober';
 const PROBER_CLIENT_SECRET = 'the client secret of the prober in this test';
 const HOUR_MS = 3_600_000;
-const { names, ...many } = crowd(60);
+const { names, ...many } = crowd(70);
 const { policy, users, cluster } = withOneTeam(many.users, many.cluster);
 const people = [...names];
 const somebody = () => people.pop() ?? '';
@@ -83,11 +84,12 @@ const call: Record<FunctionName, () => Promise<unknown>> = {
   revoketoken: () => seen.ask(somebody(), '/revoketoken'),
   sessioninfo: () => seen.ask(somebody(), '/sessioninfo', { method: 'GET' }),
   operator: () => seen.ask('ops', '/leases', { method: 'GET' }),
+  backchannellogout: () => postLogout(broker, somebody()),
   sweep: () => broker.sweep(),
   prober: () => broker.invoke('prober', { source: 'schedule', name: 'prober' }),
 };
 const afresh = (name: FunctionName) => broker.functions.get(name)?.replace({});
-const LEDGER_FUNCTIONS = ['gettoken', 'revoketoken', 'sessioninfo', 'operator', 'sweep'] as const;
+const LEDGER_FUNCTIONS = ['gettoken', 'revoketoken', 'sessioninfo', 'operator', 'backchannellogout', 'sweep'] as const;
 
 interface Trial {
   readonly alarm: string;
@@ -109,13 +111,16 @@ const duringFault =
   };
 
 /** KMS is away while a new sandbox has a token of somebody to open. */
-const duringLostKey = (name: 'revoketoken' | 'operator' | 'sweep'): Pick<Trial, 'make' | 'mend'> => ({
+const duringLostKey = (
+  name: 'revoketoken' | 'operator' | 'backchannellogout' | 'sweep',
+): Pick<Trial, 'make' | 'mend'> => ({
   make: async () => {
     const user = somebody();
     await seen.ask(user);
     broker.aws.kms.faults.inject(() => ({ kind: 'error', type: 'KMSInternalException' }));
-    for (const used of ['revoketoken', 'operator'] as const) afresh(used);
+    for (const used of ['revoketoken', 'operator', 'backchannellogout'] as const) afresh(used);
     if (name === 'operator') await seen.ask('ops', '/leases/revoke', { body: { userName: user } });
+    else if (name === 'backchannellogout') await postLogout(broker, user);
     else await seen.ask(user, '/revoketoken');
     if (name === 'sweep') {
       afresh('sweep');
@@ -123,7 +128,7 @@ const duringLostKey = (name: 'revoketoken' | 'operator' | 'sweep'): Pick<Trial, 
       await call.sweep();
     }
     broker.aws.kms.faults.clear();
-    for (const used of ['revoketoken', 'operator', 'sweep'] as const) afresh(used);
+    for (const used of ['revoketoken', 'operator', 'backchannellogout', 'sweep'] as const) afresh(used);
   },
   mend: async () => {
     later(60_000);
@@ -232,6 +237,11 @@ const TRIALS: readonly Trial[] = [
   { alarm: 'gettoken/key-unavailable', make: duringFault('gettoken', 'kms', 'KMSInternalException') },
   { alarm: 'revoketoken/key-unavailable', ...duringLostKey('revoketoken') },
   { alarm: 'operator/key-unavailable', ...duringLostKey('operator') },
+  { alarm: 'backchannellogout/key-unavailable', ...duringLostKey('backchannellogout') },
+  {
+    alarm: 'backchannellogout/logout-failed',
+    make: duringFault('backchannellogout', 'dynamodb', 'InternalServerError'),
+  },
   { alarm: 'sweep/key-unavailable', ...duringLostKey('sweep') },
   { alarm: 'sweep/sweep-failed', make: duringFault('sweep', 'dynamodb', 'AccessDeniedException') },
   {

@@ -323,9 +323,10 @@ describeHere('the DynamoDB ledger when DynamoDB fails', () => {
       const found = LEDGER_INDEXES.map(async ({ name, partitionKey, sortKey }) => {
         const { Items = [] } = await stand.dynamodb.send(new ScanCommand({ TableName: stand.table, IndexName: name }));
         const keys = new Set(['pk', 'sk', partitionKey.name, sortKey?.name]);
-        return [Items.length > 0, Items.flatMap(Object.keys).filter((attribute) => !keys.has(attribute))];
+        if (name === 'due') expect(Items.length).toBeGreaterThan(0);
+        return Items.flatMap(Object.keys).filter((attribute) => !keys.has(attribute));
       });
-      expect(await Promise.all(found)).toEqual(LEDGER_INDEXES.map(() => [true, []]));
+      expect((await Promise.all(found)).flat()).toEqual([]);
     });
 
     it('reads on until the last page', async () => {

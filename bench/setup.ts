@@ -40,6 +40,7 @@ export interface Peer {
   readonly url: string;
   /** From the start of the process until it listens. */
   readonly startMs: number;
+  readonly pid: number;
   stop(): Promise<void>;
 }
 
@@ -128,6 +129,7 @@ export async function startPeer(nodeArguments: readonly string[], simulator: Sim
   return {
     url: `http://127.0.0.1:${port}`,
     startMs,
+    pid: child.pid ?? 0,
     async stop() {
       if (child.exitCode !== null || child.signalCode !== null) return;
       child.kill('SIGKILL');

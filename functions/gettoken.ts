@@ -25,4 +25,4 @@ const { edge, ready, initialised } = start('gettoken', async (config, telemetry,
 });
 
 export const handler = httpEntry(edge, ready);
-export { initialised };
+export { initialised, ready };

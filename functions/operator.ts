@@ -29,4 +29,4 @@ const { edge, ready, initialised } = start('operator', (config, telemetry, warmU
 });
 
 export const handler = httpEntry(edge, ready);
-export { initialised };
+export { initialised, ready };

@@ -30,4 +30,4 @@ export const handler = eventEntry(
   () => 'probe-failed',
   async (_event, deadline) => (await ready())(deadline),
 );
-export { initialised };
+export { initialised, ready };

@@ -33,4 +33,4 @@ const direct = eventEntry(edge, failed, async (event, deadline) => {
 
 export const handler = (event: unknown, context: Context) =>
   isHttp(event) ? http(event, context) : direct(event, context);
-export { initialised };
+export { initialised, ready };

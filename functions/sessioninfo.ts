@@ -20,4 +20,4 @@ const { edge, ready, initialised } = start('sessioninfo', async (config, telemet
 });
 
 export const handler = httpEntry(edge, ready);
-export { initialised };
+export { initialised, ready };

@@ -9,7 +9,7 @@ import { NO_CREDENTIAL, wireThoughtSpot } from './wiring/thoughtspot.ts';
 const { edge, ready, initialised } = start('sweep', (config, telemetry, warmUp) => {
   const { dataKeys, digestKey, ledger } = wireLedger(config, telemetry, { makesKeys: true });
   const issuer = wireThoughtSpot(config, NO_CREDENTIAL, telemetry);
-  warmUp(dataKeys, digestKey);
+  warmUp(dataKeys, digestKey, issuer);
   const settings = { ratePerSecond: config.SWEEP_RATE };
   return makeSweep({ ...telemetry, ledger, issuer, clock, randomness, settings });
 });
@@ -19,4 +19,4 @@ export const handler = eventEntry(
   () => 'sweep-failed',
   async (_event, deadline) => (await ready())(deadline),
 );
-export { initialised };
+export { initialised, ready };

@@ -88,15 +88,13 @@ export function makeGetToken(world: Deciding & { readonly settings?: Partial<Min
 
 function authorise(world: Deciding, caller: Caller, request: TokenRequest, now: number): Grant {
   const decision = world.decide(caller, request, now);
-  const who = { caller: { issuer: caller.issuer, subject: caller.subject }, reasons: decision.reasons };
   if (!decision.allowed) {
-    const { rule, code, errors, maxAge } = decision;
-    world.audit.record({ action: 'deny', ...who, code, ...(rule === undefined ? {} : { rule }) });
+    const { rule, code, errors, maxAge, reasons } = decision;
+    const who = { issuer: caller.issuer, subject: caller.subject };
+    world.audit.record({ action: 'deny', caller: who, reasons, code, ...(rule === undefined ? {} : { rule }) });
     world.signals.emit('denied');
-    throw new Failure(code, { reason: decision.reasons.join('; '), errors, ...(maxAge !== undefined && { maxAge }) });
+    throw new Failure(code, { reason: reasons.join('; '), errors, ...(maxAge !== undefined && { maxAge }) });
   }
-  const { user, rule, name: grant, policyVersion } = decision.grant;
-  world.audit.record({ action: 'allow', ...who, user, rule, grant, policyVersion });
   return decision.grant;
 }
 

@@ -372,7 +372,6 @@ export interface TokenLedger extends MintCounts, BlockLedger {
 
 export interface AuditEvent {
   readonly action:
-    | 'allow'
     | 'deny'
     | 'mint'
     | 'reuse'

@@ -20,8 +20,8 @@ export const SWEEP_SETTINGS = {
   callTimeoutMs: 5_000,
   /** How long a claimed row is left alone by other sweeps: longer than one call may take. */
   claimMs: 30_000,
-  /** Rows of one shard that are worked at once. */
-  shardWidth: 8,
+  /** Rows that are worked at once: so many tokens are open at most, which telemetry knows all (known-secrets.ts). */
+  width: 64,
   /** Failed attempts from which a revocation counts as stuck. It goes on all the same. */
   stuckAfter: 5,
 };
@@ -30,6 +30,8 @@ export type SweepSettings = Readonly<typeof SWEEP_SETTINGS>;
 /** What the rows of one run share. */
 interface RowWorld extends Ender, Pick<SweepSettings, 'claimMs' | 'callTimeoutMs'> {
   readonly budget: UpstreamBudget;
+  /** When the run began, epoch ms. */
+  readonly startedAt: number;
 }
 
 interface Run extends RowWorld, SweepSettings {
@@ -67,15 +69,16 @@ export function makeSweep(world: World & { readonly settings?: Partial<SweepSett
     );
     const budget = makeUpstreamBudget(clock, world.randomness, settings);
     const tally = { ...NOTHING, unfinished: !complete };
-    const run: Run = { ...world, ...settings, budget, dueBy: clock.now(), stopAt, deadline, tally };
+    const run: Run = { ...world, ...settings, budget, startedAt: now, dueBy: clock.now(), stopAt, deadline, tally };
     const shards = shuffled(ledger.shards, world.randomness);
-    const failed = (await Promise.allSettled(shards.map((shard) => sweepShard(run, shard)))).filter(
-      (end) => end.status === 'rejected',
+    const failed: unknown[] = [];
+    await inParallel(shards, settings.width, (shard) =>
+      sweepShard(run, shard).catch((error: unknown) => void failed.push(error)),
     );
     emitTally(world.signals, tally);
     if (failed.length > 0) {
       tally.unfinished = true;
-      const error: unknown = failed[0]?.reason;
+      const [error] = failed;
       log.error('shards of the ledger could not be worked', { failed: failed.length, of: ledger.shards, error });
       if (failed.length === ledger.shards) throw error;
     }
@@ -103,11 +106,12 @@ function shuffled(count: number, randomness: Randomness): number[] {
 
 async function sweepShard(run: Run, shard: number): Promise<void> {
   const { ledger, clock, stopAt, deadline } = run;
+  const width = Math.max(1, Math.floor(run.width / ledger.shards));
   let cursor: string | undefined;
   do {
     const { leases, next } = await ledger.due(shard, run.dueBy, run.pageSize, cursor, deadline);
     let done = 0;
-    await inParallel(leases, run.shardWidth, async (lease) => {
+    await inParallel(leases, width, async (lease) => {
       const end = clock.now() >= stopAt ? 'left' : await sweepRow(run, lease, stopAt, deadline);
       if (count(run, lease, end)) done += 1;
     });
@@ -211,7 +215,10 @@ function rowEnd(end: Ending): RowEnd {
   return end.confirmed ? 'revoked' : 'not-accepted';
 }
 
-/** Claims only once the turn has come, so that a claim never runs out while its row waits. */
+/**
+ * Claims only once the turn has come, so that a claim never runs out while its row waits. A row that a cut-off has marked in
+ * this very run needs none at the first attempt: a run that overlaps could at most revoke the token too, which is harmless.
+ */
 async function claimAndEnd(
   world: RowWorld,
   lease: Lease,
@@ -220,7 +227,9 @@ async function claimAndEnd(
 ): Promise<Ending | undefined> {
   const now = world.clock.now();
   const change = { to: 'revoking', from: [lease.state], ...asSeen(lease), dueAt: now + world.claimMs } as const;
-  const claimed = await world.ledger.transition(lease, change, deadline);
+  const { state, attempts, dueAt = 0 } = lease;
+  const justMarked = state === 'revoking' && attempts === 0 && dueAt >= world.startedAt;
+  const claimed = justMarked ? lease : await world.ledger.transition(lease, change, deadline);
   if (!claimed) return undefined;
   return endAtThoughtSpot(world, claimed, opened, Math.min(now + world.callTimeoutMs, deadline), deadline);
 }

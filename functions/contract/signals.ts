@@ -28,7 +28,7 @@ export const SIGNALS = {
   retried: signal('none', 'Count', 'a revocation was not confirmed and will be retried'),
   compensated: signal('none', 'Count', 'a token was withheld and revoked because a step after the mint failed'),
   'mint-latency': signal('none', 'Milliseconds', 'time ThoughtSpot took to mint'),
-  'upstream-clock-offset': signal('none', 'Seconds', "ThoughtSpot's clock minus ours, seen at a mint"),
+  'upstream-clock-offset': signal('none', 'Seconds', "ThoughtSpot's clock minus ours, seen at a mint, from one second"),
   'upstream-busy': signal('ticket', 'Count', 'ThoughtSpot answered 429'),
   'upstream-unavailable': signal('ticket', 'Count', 'ThoughtSpot could not be reached or failed'),
   'credential-reloaded': signal('none', 'Count', 'the secret was read again after a refusal'),

@@ -24,9 +24,10 @@ export function eventEntry<Result extends object>(
   return async (event, context) => {
     const startedAt = clock.now();
     telemetry.begin(context.awsRequestId);
+    let said: Parameters<typeof telemetry.end> = [];
     try {
       const result = await handle(event, deadlineOf(clock, context));
-      telemetry.log.info('event', { ...result, durationMs: clock.now() - startedAt });
+      said = ['event', { ...result, durationMs: clock.now() - startedAt }];
       return result;
     } catch (error) {
       const code = error instanceof Failure ? error.code : 'internal-error';
@@ -40,7 +41,7 @@ export function eventEntry<Result extends object>(
       telemetry.log.error('event failed', { error, durationMs: clock.now() - startedAt });
       throw new Error(sentence(error));
     } finally {
-      telemetry.end();
+      telemetry.end(...said);
     }
   };
 }

@@ -79,7 +79,7 @@ export function httpEntry<Who extends Caller | AwsCaller>(edge: Edge, ready: () 
       report(edge, failure);
       if (isDenied(failure)) telemetry.audit.record({ action: 'deny', code, reasons: [failure.reason] });
     }
-    telemetry.log.info('request', {
+    telemetry.end('request', {
       method: event?.requestContext?.http?.method,
       route: routeOf(edge.name, event),
       status: answer.statusCode,
@@ -87,7 +87,6 @@ export function httpEntry<Who extends Caller | AwsCaller>(edge: Edge, ready: () 
       durationMs: clock.now() - startedAt,
       ...(caller === undefined ? {} : { caller: digestOf(caller) }),
     });
-    telemetry.end();
     return { ...answer, headers: { ...answer.headers, 'x-correlation-id': correlationId } };
   };
 }

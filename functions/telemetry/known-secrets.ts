@@ -12,9 +12,10 @@ export interface KnownSecrets {
 
 /**
  * Patterns cannot distinguish a GUID that is a key from a request id, so the code that holds a secret registers it.
- * At most `limit` secrets of one invocation are remembered, the newest ones (a sweep opens hundreds of tokens).
+ * At most `limit` secrets of one invocation are remembered, the newest ones: every line is searched for each. No run has
+ * more tokens open at once (broker/sweep.ts).
  */
-export function makeKnownSecrets(limit = 256): KnownSecrets {
+export function makeKnownSecrets(limit = 64): KnownSecrets {
   const kept = new Map<string, readonly string[]>();
   const passing = new Map<string, readonly string[]>();
 

@@ -36,5 +36,7 @@ export function makeLog({ level, environment, function: name, redact }: LogOptio
     error: print('error'),
     tag: (tags: Readonly<Record<string, string>>) => logger.appendKeys({ ...tags }),
     untag: () => logger.resetKeys(),
+    /** Whether what is no warning is written. */
+    saysAll: () => ['TRACE', 'DEBUG', 'INFO'].includes(logger.getLevelName()),
   };
 }

@@ -1,7 +1,7 @@
 import { Metrics } from '@aws-lambda-powertools/metrics';
 import { METRIC_NAMESPACE, SIGNALS, type SignalName } from '../contract/signals.ts';
 
-/** Signals as CloudWatch metrics in the embedded format (EMF): one line per `flush`, at the end of an invocation. */
+/** Signals as CloudWatch metrics in the embedded format (EMF): one object per `take`, at the end of an invocation. */
 export function makeSignals(options: { readonly environment: string; readonly function: string }) {
   const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
   // Powertools' own warnings (nothing to publish) are no concern of an operator.
@@ -15,8 +15,12 @@ export function makeSignals(options: { readonly environment: string; readonly fu
     emit(signal: SignalName, value = 1): void {
       metrics.addMetric(signal, SIGNALS[signal].unit, value);
     },
-    flush(): void {
-      if (metrics.hasStoredMetrics()) metrics.publishStoredMetrics();
+    /** All since the last time, as the members of a line; undefined where there are none. */
+    take(): object | undefined {
+      if (!metrics.hasStoredMetrics()) return undefined;
+      const stored = metrics.serializeMetrics();
+      metrics.clearMetrics();
+      return stored;
     },
   };
 }

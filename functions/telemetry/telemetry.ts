@@ -9,7 +9,7 @@ export interface TelemetryOptions {
   readonly function: string;
   /** Epoch ms. */
   readonly now: () => number;
-  /** Writes one line of the audit; the newline is part of it. */
+  /** Writes one line of the audit, or of an invocation; the newline is part of it. */
   readonly write: (line: string) => void;
 }
 
@@ -18,14 +18,14 @@ export function makeTelemetry(options: TelemetryOptions) {
   const { environment, function: name, now, write } = options;
   const known = makeKnownSecrets();
   const redact = makeRedact(known);
-  const { tag, untag, ...log } = makeLog({ ...options, redact });
+  const { tag, untag, saysAll, ...log } = makeLog({ ...options, redact });
   const signals = makeSignals(options);
   let correlationId: string | undefined;
   let actor: object | undefined;
 
   return {
     log,
-    signals,
+    signals: { emit: (...signal: Parameters<typeof signals.emit>) => signals.emit(...signal) },
     conceal: known.conceal,
     audit: {
       /**
@@ -47,9 +47,16 @@ export function makeTelemetry(options: TelemetryOptions) {
     identified(who: object): void {
       actor = who;
     },
-    /** Ends an invocation: metrics go out, and what was concealed for it alone is forgotten. */
-    end(): void {
-      signals.flush();
+    /**
+     * Ends an invocation with its one line: what is to be said of it, if the level lets it be said, and its metrics.
+     * What was concealed for it alone is forgotten.
+     */
+    end(message?: string, fields: object = {}): void {
+      const said = message !== undefined &&
+        saysAll() && { level: 'INFO', message, correlationId, fields: redact(fields) };
+      const metrics = signals.take();
+      const line = { ...metrics, environment, function: name, ...said };
+      if (said || metrics) write(`${JSON.stringify(line)}\n`);
       untag();
       correlationId = undefined;
       actor = undefined;

@@ -76,8 +76,9 @@ export function makeSessionIssuer(deps: SessionIssuerDeps): ThoughtSpotIssuer {
     const outcome = await perform(dialect.gettoken, input, writes(input) ? 'mint-writes' : 'mint', deadline);
     if (!outcome.ok) return { outcome: outcome.certain ? 'not-minted' : 'unknown', failure: failureOf(outcome, input) };
     const minted = outcome.value;
-    if (minted.createdAt !== undefined)
-      signals.emit('upstream-clock-offset', (minted.createdAt - (startedAt + clock.now()) / 2) / 1_000);
+    const offsetMs = (minted.createdAt ?? 0) - (startedAt + clock.now()) / 2;
+    if (minted.createdAt !== undefined && Math.abs(offsetMs) >= 1_000)
+      signals.emit('upstream-clock-offset', offsetMs / 1_000);
     return { outcome: 'minted', minted };
   }
 

@@ -1,5 +1,4 @@
-import type { Socket } from 'node:net';
-import type { buildConnector, Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
 import makeUndiciConnector from 'undici/lib/core/connect.js';
 import Pool from 'undici/lib/dispatcher/pool.js';
 import { Failure } from '../broker/failure.ts';
@@ -40,6 +39,7 @@ export interface Transport {
   readonly origin: URL;
   /** One request, one answer. `timeoutMs` bounds connecting, head and body together. Never throws. */
   exchange(parts: RequestParts, timeoutMs: number, signal?: AbortSignal): Promise<Exchange>;
+  /** Opens one connection ahead of need, on which nothing is sent. Never throws: a failure shows at the call. */
   warm(): Promise<void>;
   close(): Promise<void>;
 }
@@ -68,14 +68,15 @@ const misconfigured = (why: string): Failure => new Failure('misconfigured', { r
 
 /** A keep-alive pool to one origin. `now` is epoch ms by the wall clock, which a frozen sandbox wakes up to. */
 export function makeTransport(origin: URL, now: () => number): Transport {
-  const connector = makeConnector(now);
+  // Certificates are always verified: NODE_TLS_REJECT_UNAUTHORIZED in the environment cannot turn this off.
+  const connect = makeUndiciConnector({ rejectUnauthorized: true, allowH2: false, timeout: CONNECT_TIMEOUT_MS });
   let pool = openPool();
   let inFlight = 0;
   let lastUsedAt = now();
 
   function openPool(): Pool {
     return new Pool(origin, {
-      connect: connector.connect,
+      connect,
       connections: CONNECTIONS,
       allowH2: false,
       pipelining: 1,
@@ -104,63 +105,21 @@ export function makeTransport(origin: URL, now: () => number): Transport {
       lastUsedAt = now();
       return exchange;
     },
-    warm: () => connector.warm(origin),
+    warm() {
+      lastUsedAt = now();
+      const { promise, resolve } = Promise.withResolvers<void>();
+      // undici calls this once it is connected, right before it writes: what throws here leaves the connection open.
+      const onRequestStart = () => {
+        throw new Error('only a connection was wanted');
+      };
+      pool.dispatch({ method: 'GET', path: '/' }, { onRequestStart, onResponseError: () => resolve() });
+      return promise;
+    },
     async close() {
-      connector.close();
       await pool.destroy().catch(() => undefined);
     },
   };
 }
-
-/**
- * Opens sockets for the pool. Certificates are always verified: `rejectUnauthorized` is set here, so that
- * NODE_TLS_REJECT_UNAUTHORIZED in the environment cannot turn it off. A warmed socket older than the idle limit is
- * not used, since the other side may have closed it while the sandbox was frozen.
- */
-function makeConnector(now: () => number) {
-  const open = makeUndiciConnector({ rejectUnauthorized: true, allowH2: false, timeout: CONNECT_TIMEOUT_MS });
-  let spare: { readonly socket: Socket; readonly openedAt: number } | undefined;
-
-  const connect: buildConnector.connector = (options, callback) => {
-    const ready = spare;
-    if (ready === undefined || ready.socket.destroyed || now() - ready.openedAt > IDLE_LIMIT_MS) {
-      close();
-      open(options, callback);
-      return;
-    }
-    spare = undefined;
-    ready.socket.ref();
-    // Never at once: undici expects the answer after its own call has returned, and else waits for ever.
-    queueMicrotask(() => {
-      callback(null, ready.socket);
-      ready.socket.off('error', ignore);
-    });
-  };
-
-  /** Opens one connection ahead of need, without a request; the next `connect` takes it. A failure shows at the call. */
-  const warm = ({ hostname, host, protocol, port }: URL): Promise<void> =>
-    new Promise((resolve) => {
-      open({ hostname: hostname.replace(/^\[|\]$/g, ''), host, protocol, port }, (...[error, socket]) => {
-        if (error === null) {
-          close();
-          // Until the pool takes it over nobody else listens: an error event would end the process.
-          socket.on('error', ignore);
-          socket.unref();
-          spare = { socket, openedAt: now() };
-        }
-        resolve();
-      });
-    });
-
-  const close = (): void => {
-    spare?.socket.destroy();
-    spare = undefined;
-  };
-
-  return { connect, warm, close };
-}
-
-const ignore = (): void => undefined;
 
 interface SendLimits {
   readonly now: () => number;

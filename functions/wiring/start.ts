@@ -6,7 +6,10 @@ import { clock } from './system.ts';
 
 /** `warm` does in advance what a request would wait for. `deadline`: epoch ms. */
 export type Warmable = { readonly warm: (deadline: number) => Promise<unknown> };
-/** Begins all at once. A request shares what is under way, and what failed here fails there with its proper code. */
+/**
+ * Has all begun at once, when the function is ready. A request shares what is under way, and what failed here fails there
+ * with its proper code.
+ */
 export type WarmUp = (...parts: readonly Warmable[]) => void;
 
 const WARM_UP_MS = 5_000;
@@ -27,11 +30,9 @@ export function start<F extends FunctionName, App>(
   const startedAt = clock.now();
   const write = (line: string) => void process.stdout.write(line);
   const telemetry = makeTelemetry({ ...readTelemetryConfig(), function: name, now: () => clock.now(), write });
-  let warming: Promise<unknown> = Promise.resolve();
+  let cold: readonly Warmable[] = [];
   const warmUp: WarmUp = (...parts) => {
-    const deadline = clock.now() + WARM_UP_MS;
-    const missed = (error: unknown) => telemetry.log.warn('warm-up failed', { error });
-    warming = Promise.all(parts.map((part) => part.warm(deadline).catch(missed)));
+    cold = parts;
   };
   const ready = lazy(async () => {
     const app = await wire(readConfig(name), telemetry, warmUp);
@@ -41,7 +42,9 @@ export function start<F extends FunctionName, App>(
   const begin = async (): Promise<void> => {
     // What is wrong with it the first invocation reports, which awaits the same promise.
     await ready().catch(() => undefined);
-    await warming;
+    const deadline = clock.now() + WARM_UP_MS;
+    const missed = (error: unknown) => telemetry.log.warn('warm-up failed', { error });
+    await Promise.all(cold.map((part) => part.warm(deadline).catch(missed)));
   };
   return { edge: { name, telemetry, clock } satisfies Edge, ready, initialised: atMost(INIT_MS, begin()) };
 }

@@ -14,8 +14,9 @@ import { policyJsonSchema } from './schema.ts';
 const USAGE = `Checks, explains and tests policy documents, which say who may have which token (docs/policy.md).
 
   npm run policy -- check [<file> ...]            check and lint
-  npm run policy -- explain <file> --claims <claims.json> [--request <request.json>] [--at <seconds>]
-                                                  what this caller would get, and why (--at: seconds since 1970; now)
+  npm run policy -- explain <file> --claims <claims.json> [--request <request.json>] [--issuer <url>] [--at <seconds>]
+                                                  what this caller would get, and why
+                                                  (--issuer: whose caller, the claim \`iss\`; --at: seconds since 1970, now)
   npm run policy -- test [<file> [<cases.json>]]  run the cases of a policy (policy.dev.json: policy.dev.cases.json)
   npm run policy -- schema [--write]              print docs/policy.schema.json, or update it
 
@@ -75,7 +76,13 @@ export function policyCli(argv: readonly string[], print: (text: string) => void
         const { policy } = checkPolicyText(read(file));
         const at = values.at === undefined ? Math.floor(Date.now() / 1_000) : Number(values.at);
         if (!Number.isSafeInteger(at)) throw new UsageError('--at is a number of seconds since 1970');
-        const explanation = explain(policy, { ...parseQuestion(readJson(values.claims), request), at });
+        const { issuer } = values;
+        const question = {
+          ...parseQuestion(readJson(values.claims), request),
+          at,
+          ...(issuer !== undefined && { issuer }),
+        };
+        const explanation = explain(policy, question);
         return answer(
           true,
           show(explanation, () => explainLines(explanation)),
@@ -112,6 +119,7 @@ function parseCommand(argv: readonly string[]) {
       options: {
         claims: { type: 'string' },
         request: { type: 'string' },
+        issuer: { type: 'string' },
         at: { type: 'string' },
         json: { type: 'boolean', default: false },
         strict: { type: 'boolean', default: false },

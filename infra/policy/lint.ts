@@ -3,7 +3,7 @@ import { firstFailure } from '../../functions/policy/match.ts';
 import type { CheckedPolicy } from './check.ts';
 import { implies } from './reachability.ts';
 import { type Authored, type WarningName, WARNINGS } from './schema.ts';
-import { MAY_DIFFER, meetings } from './shared-users.ts';
+import { MAY_DIFFER, meetingIssuers, meetings } from './shared-users.ts';
 
 /** Something that is allowed but often a mistake. If it is intended, the rule lists it in `accept`. */
 export interface Warning {
@@ -12,6 +12,7 @@ export interface Warning {
   readonly problem: string;
 }
 
+const ISSUERS = 'issuers-may-meet';
 const PROBLEMS: Readonly<Record<WarningName, string>> = {
   'matches-anyone': 'holds for a caller without any claim: everybody who can sign in gets its grants',
   'absent-undecided':
@@ -22,6 +23,8 @@ const PROBLEMS: Readonly<Record<WarningName, string>> = {
     'takes the user from `email` without requiring `email_verified` to be true: some issuers let people type any address',
   'names-may-collide':
     'takes the org from a tenant but the user name from a claim alone: the same name in two tenants is one ThoughtSpot user',
+  'issuers-may-meet':
+    'may name the ThoughtSpot user of somebody else at another issuer: begin the names of each issuer with a text of its own',
   'any-object': 'lets the request name any object',
   'append-accumulates': 'persists with APPEND: a user keeps former values even if the claims no longer contain them',
   [MAY_DIFFER]: 'may leave other entitlements than another rule on one ThoughtSpot user',
@@ -34,14 +37,18 @@ export function lintPolicy({ authored, policy }: Pick<CheckedPolicy, 'authored' 
       .flat()
       .map((index) => policy.rules[index]),
   );
+  const issuers = meetingIssuers(policy.rules, policy.tables);
   return policy.rules.flatMap((rule, index) => {
     const source = authored.rules[index];
-    return source === undefined ? [] : lintRule(rule, source, meeting.has(rule));
+    const met = { [MAY_DIFFER]: meeting.has(rule), [ISSUERS]: issuers.has(rule) };
+    return source === undefined ? [] : lintRule(rule, source, met);
   });
 }
 
-function lintRule(rule: Rule, document: Authored['rule'], meets: boolean): readonly Warning[] {
-  const names = WARNINGS.filter((name) => (name === MAY_DIFFER ? meets : CHECKS[name](rule)));
+type Met = Readonly<Record<typeof MAY_DIFFER | typeof ISSUERS, boolean>>;
+
+function lintRule(rule: Rule, document: Authored['rule'], met: Met): readonly Warning[] {
+  const names = WARNINGS.filter((name) => (name === MAY_DIFFER || name === ISSUERS ? met[name] : CHECKS[name](rule)));
   // Where two rules meet, one of them has accepted it, or it would be a fault.
   const open = names.filter((name) => name !== MAY_DIFFER && !document.accept.includes(name));
   const stale = document.accept.filter((name) => !names.includes(name));
@@ -55,7 +62,7 @@ function lintRule(rule: Rule, document: Authored['rule'], meets: boolean): reado
   ];
 }
 
-const CHECKS: Readonly<Record<Exclude<WarningName, typeof MAY_DIFFER>, (rule: Rule) => boolean>> = {
+const CHECKS: Readonly<Record<Exclude<WarningName, keyof Met>, (rule: Rule) => boolean>> = {
   'matches-anyone': ({ when }) => firstFailure(when, {}, () => undefined) === undefined,
   'absent-undecided': ({ when }) =>
     testsIn(when).some(

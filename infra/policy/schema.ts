@@ -181,6 +181,7 @@ export const WARNINGS = [
   'changing-identity',
   'unverified-email',
   'names-may-collide',
+  'issuers-may-meet',
   'any-object',
   'append-accumulates',
   'being-retired',

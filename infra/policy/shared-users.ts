@@ -91,6 +91,21 @@ export function checkMeetings(
   }
 }
 
+/**
+ * Rules that may name a user whom an earlier rule names for another issuer. A name, and a subject too, is somebody's only
+ * within one issuer (OpenID Connect Core, 2); a user of ThoughtSpot is one in all of its orgs.
+ */
+export function meetingIssuers(rules: readonly Rule[], tables: Tables): ReadonlySet<Rule> {
+  const minting = rules.flatMap((rule) =>
+    rule.mode === 'audit' || rule.issuer === undefined || 'serviceAccount' in rule.user
+      ? []
+      : [{ rule, names: namesOf(rule, tables) }],
+  );
+  const meets = (later: (typeof minting)[number], at: number) =>
+    minting.slice(0, at).some((one) => one.rule.issuer !== later.rule.issuer && mayBeOneUser(later, one));
+  return new Set(minting.filter(meets).map(({ rule }) => rule));
+}
+
 function leftBy({ grants, provision }: Rule): readonly Left[] {
   return grants.map((offer) => {
     const source = persistedSource(offer, provision);

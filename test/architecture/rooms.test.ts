@@ -19,7 +19,7 @@ const BUDGETS: Readonly<Record<string, number>> = {
   'functions/wiring': 310,
   functions: 10_150,
   local: 7_950,
-  infra: 7_900,
+  infra: 7_930,
   client: 1_200,
 };
 /** Files at most. */

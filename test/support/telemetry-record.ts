@@ -16,11 +16,14 @@ export function recordTelemetry() {
   const telemetry: Telemetry = {
     log: { info: write('info'), warn: write('warn'), error: write('error') },
     audit: { record: (event) => void audited.push(event) },
-    signals: { emit: (signal, value = 1) => void signals.push([signal, value]), flush: () => {} },
+    signals: { emit: (signal, value = 1) => void signals.push([signal, value]) },
     conceal: (secret) => void concealed.push(secret),
     identified: (who) => void actors.push(who),
     begin: (id) => void life.push(`begin ${id}`),
-    end: () => void life.push('end'),
+    end(message, fields) {
+      if (message !== undefined) write('info')(message, { ...fields });
+      life.push('end');
+    },
   };
   const counted = (name: SignalName) => signals.filter(([signal]) => signal === name).length;
   return { telemetry, lines, signals, audited, concealed, life, actors, counted };

@@ -43,6 +43,17 @@ describe('npm run policy', () => {
     });
   });
 
+  it('explain says what a caller of one issuer would get, whatever his claims say of another', () => {
+    const [members] = policy.rules;
+    const issuer = 'https://partner.example';
+    const file = write('partner.json', { ...policy, rules: [{ ...members, issuer }] });
+    const claims = write('of-partner.json', { ...alice, iss: 'https://own.example' });
+    const decided = (...more: string[]) => run('explain', file, '--claims', claims, '--json', ...more).text;
+    expect(JSON.parse(decided('--issuer', issuer))).toMatchObject({ decision: { allowed: true } });
+    expect(JSON.parse(decided('--issuer', 'https://own.example'))).toMatchObject({ decision: { allowed: false } });
+    expect(JSON.parse(decided())).toMatchObject({ decision: { allowed: false } });
+  });
+
   it('check names every fault with its path, and fails', () => {
     const { code, text } = run('check', write('faulty.json', policyWith({ org: -1, mode: 'x' })));
     expect(code).toBe(1);

@@ -113,6 +113,59 @@ describe('a warning', () => {
   });
 });
 
+describe('people of two issuers', () => {
+  const rules = (one: object, other: object) =>
+    checkPolicy({
+      ...policyWith({}, tables),
+      rules: [
+        { ...rule, issuer: 'https://own.example', ...one },
+        { ...rule, name: 'partners', issuer: 'https://partner.example', ...other },
+      ],
+    });
+  const warned = (one: object, other: object) =>
+    lintPolicy(rules(one, other)).flatMap(({ rule: name, name: warning }) =>
+      warning === 'issuers-may-meet' ? [name] : [],
+    );
+  const sub = { claim: 'sub' };
+  const from = (text: string) => ({ template: `${text}{p}`, parts: { p: sub } });
+
+  it.each<[string, object, object]>([
+    ['the same claim', { user: sub }, { user: sub }],
+    ['different claims', { user: sub }, { user: { claim: 'login' } }],
+    ['a claim, and a text before it', { user: sub }, { user: from('partner.') }],
+    ['texts of which one begins the other', { user: from('p') }, { user: from('partner.') }],
+    ['texts that differ in case', { user: from('P.') }, { user: from('p.') }],
+    [
+      'a list that has one name of the other',
+      { user: { claim: 'a', table: 'users' } },
+      { user: { claim: 'b', allow: ['BO'] } },
+    ],
+    ['different orgs, as a user is in several', { user: sub, org: 1 }, { user: sub, org: 2 }],
+    [
+      'users per entitlement',
+      { user: sub },
+      { user: { ...sub, perEntitlement: true }, provision: { displayName: sub } },
+    ],
+  ])('may be one user by %s', (_name, one, other) => {
+    expect(warned(one, other)).toEqual(['partners']);
+    expect(warned(one, { ...other, accept: ['issuers-may-meet', 'names-may-collide'] })).toEqual([]);
+  });
+
+  it.each<[string, object, object]>([
+    ['texts of their own', { user: from('own.') }, { user: from('partner.') }],
+    ['lists without a common name', { user: { claim: 'a', table: 'users' } }, { user: { claim: 'b', allow: ['cy'] } }],
+    [
+      'one issuer',
+      { user: sub },
+      { user: sub, issuer: 'https://own.example', when: { claim: 'tenant', equals: 'globex' } },
+    ],
+    ['a rule that only reports', { user: sub }, { user: sub, mode: 'audit' }],
+    ['a service account', { user: sub }, { user: { serviceAccount: 'svc' } }],
+  ])('are apart by %s', (_name, one, other) => {
+    expect(warned(one, other)).toEqual([]);
+  });
+});
+
 function ofOne(claim: string): [string] {
   return [claim];
 }

@@ -5,7 +5,7 @@ import { makeWorld, type World } from '../../support/broker-world.ts';
 const PAGE = 5;
 
 /** One shard with so many rows that are due for revocation, and the pages of it that are asked for. */
-async function shardOf(rows: number, sweep: { readonly shardWidth?: number } = {}) {
+async function shardOf(rows: number, sweep: { readonly width?: number } = {}) {
   const world = makeWorld({ shards: 1, sweep: { pageSize: PAGE, openAfter: 3, stopBeforeMs: 2_000, ...sweep } });
   const { process, clock, issuer, ledger } = world;
   for (let n = 0; n < rows; n += 1) await process().getToken(`user${n}`, { validitySeconds: 3_000 });
@@ -45,7 +45,7 @@ test('a run goes through all pages, and the last one is no reason to call it unf
 });
 
 test('with the circuit open it looks at one more page, finds nothing to do without a call, and leaves the rest', async () => {
-  const shard = await shardOf(6 * PAGE, { shardWidth: 1 });
+  const shard = await shardOf(6 * PAGE, { width: 1 });
   const { run, pages, issuer } = shard;
   issuer.revokeFault = () => 'down';
   const tally = await run();
@@ -56,7 +56,7 @@ test('with the circuit open it looks at one more page, finds nothing to do witho
 });
 
 test('with the circuit open it goes on for as long as pages hold rows that need no call', async () => {
-  const { run, pages, issuer, clock } = await shardOf(3 * PAGE, { shardWidth: 1 });
+  const { run, pages, issuer, clock } = await shardOf(3 * PAGE, { width: 1 });
   issuer.revokeFault = () => 'down';
   await clock.advance(3_000_000);
   expect(await run()).toMatchObject({ due: 15, expired: 15, unfinished: false });
@@ -64,7 +64,7 @@ test('with the circuit open it goes on for as long as pages hold rows that need 
 });
 
 test('a run whose time is over in the midst of a page leaves the rest of it and all other pages', async () => {
-  const shard = await shardOf(3 * PAGE, { shardWidth: 1 });
+  const shard = await shardOf(3 * PAGE, { width: 1 });
   const { run, pages, issuer } = shard;
   issuer.revokeMs = 1_000;
   const tally = await run(2_000 + 2_500);
@@ -76,7 +76,7 @@ test('a run whose time is over in the midst of a page leaves the rest of it and 
 });
 
 test('a run whose time is over with the last page done has left nothing', async () => {
-  const { run, issuer } = await shardOf(2, { shardWidth: 1 });
+  const { run, issuer } = await shardOf(2, { width: 1 });
   issuer.revokeMs = 1_000;
   expect(await run(2_000 + 1_500)).toMatchObject({ due: 2, revoked: 2, unfinished: false, oldestDueAgeMs: 0 });
 });
@@ -85,7 +85,7 @@ const NOTHING = { revoked: 0, expired: 0, retried: 0, stuck: 0, orphaned: 0, old
 
 /** The index lags: it still shows rows that another run has ended, in pages before `fresh` of those that are due. */
 async function laggingShard(stale: number, fresh: number) {
-  const shard = await shardOf(stale + fresh, { shardWidth: 1 });
+  const shard = await shardOf(stale + fresh, { width: 1 });
   const { ledger, process, clock } = shard;
   const leases = [...(await ledger.due(0, clock.now(), 100, undefined, Infinity)).leases];
   const pageOf = (from: number) => ({ leases: leases.slice(from, from + PAGE), next: String(from + PAGE) });
@@ -126,7 +126,7 @@ test('nor do they count as something done once the circuit is open', async () =>
 
 describe('rows that only have to be closed, while every write takes a second,', () => {
   async function expiredShard(rows: number) {
-    const shard = await shardOf(rows, { shardWidth: 1 });
+    const shard = await shardOf(rows, { width: 1 });
     await shard.clock.advance(3_000_000);
     shard.ledger.afterCall = (call) => (call === 'transition' ? shard.clock.sleep(1_000) : undefined);
     return shard;

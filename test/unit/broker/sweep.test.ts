@@ -16,6 +16,31 @@ async function revokingRows(world: World, count: number): Promise<void> {
   issuer.calls.revoke.length = 0;
 }
 
+test.each([1, 4, 16, 100])('no run has more than 64 tokens open at once, over %d shards', async (shards) => {
+  const world = makeWorld({ shards, sweep: { ratePerSecond: 10_000, maxInFlight: 1_000 } });
+  const { process, issuer, clock, ledger } = world;
+  for (let n = 0; n < 300; n += 1) await process().getToken(`user${n}`);
+  await clock.advance(5_000);
+  await process().revoke(EVENT, { kind: 'all' });
+  issuer.revokeMs = 100;
+  const open = new Set<string>();
+  let most = 0;
+  const token: typeof ledger.token = async (key, deadline) => {
+    const opened = await ledger.token(key, deadline);
+    if (opened !== undefined) most = Math.max(most, open.add(opened).size);
+    return opened;
+  };
+  const revoke: typeof issuer.revoke = async (presented, ...rest) => {
+    const outcome = await issuer.revoke(presented, ...rest);
+    open.delete(presented);
+    return outcome;
+  };
+  const swept = process({ ledger: { ...ledger, token }, issuer: { ...issuer, revoke } }).sweep(clock.now() + 60_000);
+  expect(await clock.drive(swept)).toMatchObject({ revoked: 300 });
+  expect(most).toBeGreaterThan(shards === 100 ? 32 : 60);
+  expect(most).toBeLessThanOrEqual(64);
+});
+
 describe('a due row', () => {
   test('reserved by a minter that died becomes an orphan, and expires a minute after its latest possible end', async () => {
     const world = makeWorld();

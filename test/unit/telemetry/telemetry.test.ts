@@ -103,6 +103,35 @@ describe('telemetry', () => {
     });
   });
 
+  test('says in one line what there is to say of an invocation, and its metrics', () => {
+    const { lines } = linesOf((telemetry) => {
+      telemetry.begin('request-1');
+      telemetry.signals.emit('minted');
+      telemetry.end('request', { status: 200, token: 'anything' });
+      telemetry.begin('request-2');
+      telemetry.end('request', { status: 404 });
+    });
+    const common = { environment: 'test', function: 'gettoken', level: 'INFO', message: 'request' };
+    expect(lines).toEqual([
+      {
+        ...{ ...common, correlationId: 'request-1', fields: { status: 200, token: '[redacted]' } },
+        ...{ minted: 1, _aws: expect.objectContaining({ CloudWatchMetrics: expect.any(Array) as object }) as object },
+      },
+      { ...common, correlationId: 'request-2', fields: { status: 404 } },
+    ]);
+  });
+
+  test('sends the metrics, and nothing more, where the level lets only warnings be said', () => {
+    const say = (telemetry: ReturnType<typeof makeTelemetry>) => {
+      telemetry.signals.emit('minted');
+      telemetry.end('request', { status: 200 });
+      telemetry.end('request', { status: 404 });
+    };
+    const { lines } = linesOf(say, { level: 'WARN' });
+    expect(lines).toMatchObject([{ function: 'gettoken', minted: 1 }]);
+    expect(lines[0]).not.toHaveProperty('message');
+  });
+
   test('can send every signal of the contract, in later invocations too', () => {
     const names = Object.keys(SIGNALS) as (keyof typeof SIGNALS)[];
     const { lines } = linesOf((telemetry) => {

@@ -22,7 +22,7 @@ test('the first call goes out on the connection that was opened ahead of it', as
   await transport.warm();
   const exchange = await transport.exchange({ method: 'POST', path: '/', headers: {}, body: '{}' }, 10_000);
   expect(exchange).toMatchObject({ kind: 'reply', reply: { status: 200 } });
-  expect(connections).toBe(1);
+  expect({ connections, requests }).toEqual({ connections: 1, requests: 1 });
   await transport.close();
 });
 
@@ -39,5 +39,26 @@ test('nothing is sent after its time, even if the timer stood still in a frozen 
     kind: 'reply',
   });
   expect(requests - before).toBe(1);
+  await transport.close();
+});
+
+test('a connection that grew old while the sandbox was frozen is not used', async () => {
+  const { port } = server.address() as AddressInfo;
+  let now = 0;
+  const transport = makeTransport(new URL(`http://127.0.0.1:${port}`), () => now);
+  await transport.warm();
+  const before = connections;
+  now = 4_001;
+  const parts = { method: 'POST', path: '/', headers: {}, body: '{}' } as const;
+  expect(await transport.exchange(parts, 10_000)).toMatchObject({ kind: 'reply' });
+  expect(connections).toBe(before + 1);
+  await transport.close();
+});
+
+test('nothing is thrown where nobody listens', async () => {
+  const transport = makeTransport(new URL('http://127.0.0.1:9'), () => 0);
+  await transport.warm();
+  const parts = { method: 'POST', path: '/', headers: {}, body: '{}' } as const;
+  expect(await transport.exchange(parts, 10_000)).toMatchObject({ kind: 'lost', cause: 'unreachable', sent: false });
   await transport.close();
 });

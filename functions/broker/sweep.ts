@@ -30,8 +30,6 @@ export type SweepSettings = Readonly<typeof SWEEP_SETTINGS>;
 /** What the rows of one run share. */
 interface RowWorld extends Ender, Pick<SweepSettings, 'claimMs' | 'callTimeoutMs'> {
   readonly budget: UpstreamBudget;
-  /** When the run began, epoch ms. */
-  readonly startedAt: number;
 }
 
 interface Run extends RowWorld, SweepSettings {
@@ -69,7 +67,7 @@ export function makeSweep(world: World & { readonly settings?: Partial<SweepSett
     );
     const budget = makeUpstreamBudget(clock, world.randomness, settings);
     const tally = { ...NOTHING, unfinished: !complete };
-    const run: Run = { ...world, ...settings, budget, startedAt: now, dueBy: clock.now(), stopAt, deadline, tally };
+    const run: Run = { ...world, ...settings, budget, dueBy: clock.now(), stopAt, deadline, tally };
     const shards = shuffled(ledger.shards, world.randomness);
     const failed: unknown[] = [];
     await inParallel(shards, settings.width, (shard) =>
@@ -215,10 +213,7 @@ function rowEnd(end: Ending): RowEnd {
   return end.confirmed ? 'revoked' : 'not-accepted';
 }
 
-/**
- * Claims only once the turn has come, so that a claim never runs out while its row waits. A row that a cut-off has marked in
- * this very run needs none at the first attempt: a run that overlaps could at most revoke the token too, which is harmless.
- */
+/** Claims only once the turn has come, so that a claim never runs out while its row waits. */
 async function claimAndEnd(
   world: RowWorld,
   lease: Lease,
@@ -227,9 +222,7 @@ async function claimAndEnd(
 ): Promise<Ending | undefined> {
   const now = world.clock.now();
   const change = { to: 'revoking', from: [lease.state], ...asSeen(lease), dueAt: now + world.claimMs } as const;
-  const { state, attempts, dueAt = 0 } = lease;
-  const justMarked = state === 'revoking' && attempts === 0 && dueAt >= world.startedAt;
-  const claimed = justMarked ? lease : await world.ledger.transition(lease, change, deadline);
+  const claimed = await world.ledger.transition(lease, change, deadline);
   if (!claimed) return undefined;
   return endAtThoughtSpot(world, claimed, opened, Math.min(now + world.callTimeoutMs, deadline), deadline);
 }

@@ -42,7 +42,6 @@ async function rowIn(state: LeaseState, steps: readonly Change[]) {
     signals: { emit: (name: SignalName) => void signals.push(name) },
     log: { info: () => undefined, warn: () => undefined, error: () => undefined },
     budget: makeUpstreamBudget(clock, () => 0, BUDGET_SETTINGS),
-    startedAt: START + 1,
     claimMs: CLAIM_MS,
     callTimeoutMs: CALL_MS,
   };
@@ -116,28 +115,6 @@ test('the token is presented within the time of a call, while the row is claimed
   expect(await now()).toMatchObject({ state: 'revoking', dueAt: START + CLAIM_MS });
   expect(await clock.drive(swept)).toBe('revoked');
   expect(calls).toEqual([{ token: 'the token', user: 'ann', deadline: START + CALL_MS }]);
-});
-
-test('a row that the same run has marked is not claimed at its first attempt, and every other is', async () => {
-  const PUT_OFF: Change = { ...REVOKING, attempts: 1 };
-  const cases: [readonly Change[], number, number][] = [
-    [[LIVE, REVOKING], START, 0],
-    [[LIVE, REVOKING], START + 1, 1],
-    [[LIVE, PUT_OFF], START, 1],
-    [[LIVE], START, 1],
-  ];
-  for (const [steps, startedAt, claims] of cases) {
-    const { clock, deps, row, ledger, calls } = await rowIn(steps.length > 1 ? 'revoking' : 'live', steps);
-    const written: (number | null)[] = [];
-    const transition: typeof ledger.transition = (key, change, deadline) => {
-      written.push(change.dueAt);
-      return ledger.transition(key, change, deadline);
-    };
-    const world = { ...deps, ledger: { ...ledger, transition }, startedAt };
-    expect(await clock.drive(sweepRow(world, row, START + 20_000, START + 50_000))).toBe('revoked');
-    expect(written).toEqual([...Array.from({ length: claims }, () => START + CLAIM_MS), null]);
-    expect(calls).toHaveLength(1);
-  }
 });
 
 test('a call ends with the deadline where that comes first', async () => {

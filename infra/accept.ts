@@ -17,7 +17,7 @@ sweep, CORS for strangers and, if you ask for it, throttling.
 BROKER_JWT (or --jwt) is an access token of a caller whose ThoughtSpot user is nobody else's, such as the prober's: every token
 of that user is revoked, and no other. You need AWS credentials that may invoke the operators' routes of the API, invoke the
 functions' alias live and put events.
-Suspensions are not tried yet: the broker has none.
+That user is suspended on the way, and reinstated whatever happens.
 Exit code: 0 no check failed, 1 a check failed, 2 wrong usage.`;
 
 /** `npm run accept`: what a platform engineer runs after the first deployment. Resolves with the exit code. */

@@ -119,7 +119,8 @@ export async function examineAcceptance(examine: Examine, accepted: Accepted): P
   });
   await examine('an operator revokes', async () => {
     const { userName } = needed(lease, 'a live token is served again');
-    await operate('POST', 'leases/revoke', { userName });
+    // Who revokes without that signs the caller out too, and the access token would count no more.
+    await operate('POST', 'leases/revoke', { userName, keepSignIn: true });
     return [await untilRevoked(), undefined];
   });
   await examine('a scheduled revocation revokes', async () => {
@@ -128,20 +129,44 @@ export async function examineAcceptance(examine: Examine, accepted: Accepted): P
     await invoke('revoketoken', event);
     return [await untilRevoked(), undefined];
   });
-  await examine('user.deprovisioned revokes', async () => {
+  /** Whatever comes of it, the user is let in again. */
+  const suspending = async (suspend: (userName: string) => Promise<unknown>): Promise<string> => {
+    const { userName } = await mint();
+    try {
+      await suspend(userName);
+      const started = performance.now();
+      for (let status = 0; status !== 403; status = (await call('POST', '/gettoken')).status) {
+        if (performance.now() - started > WORKED_OFF_WITHIN_MS)
+          throw new Finding(
+            `a suspended caller is still served (${status})`,
+            'See docs/runbook.md: Somebody has left.',
+          );
+        if (status !== 0) await sleep(LOOK_EVERY_MS);
+      }
+    } finally {
+      await operate('POST', 'reinstate', { userName });
+    }
+    await mint();
+    return 'refused, and served again once reinstated';
+  };
+  await examine('an operator suspends and reinstates', async () => [
+    await suspending((userName) => operate('POST', 'suspend', { userName })),
+    undefined,
+  ]);
+  await examine('user.deprovisioned suspends', async () => {
     const { deprovisionedEvents } = environment;
     if (deprovisionedEvents === undefined) throw new Skipped(`${name} has no deprovisionedEvents`);
-    const { userName } = await mint();
-    // The time of an event has whole seconds, and covers nothing that was minted after it.
+    // An event is dated by whole seconds, and does nothing if it is not later than the last reinstatement.
     await sleep(1_000);
     const client = new EventBridgeClient({ region, maxAttempts: 2 });
     const { source: Source, eventBusName: EventBusName } = deprovisionedEvents;
-    const Detail = JSON.stringify({ userNames: [userName] });
-    const entry = { Source, DetailType: 'user.deprovisioned', Detail, ...(EventBusName && { EventBusName }) };
-    const { FailedEntryCount = 0 } = await client.send(new PutEventsCommand({ Entries: [entry] }));
-    client.destroy();
-    if (FailedEntryCount > 0) throw new Finding('EventBridge did not take the event', 'You need events:PutEvents.');
-    return [await untilRevoked(), undefined];
+    const report = await suspending(async (userName) => {
+      const Detail = JSON.stringify({ userNames: [userName] });
+      const entry = { Source, DetailType: 'user.deprovisioned', Detail, ...(EventBusName && { EventBusName }) };
+      const { FailedEntryCount = 0 } = await client.send(new PutEventsCommand({ Entries: [entry] }));
+      if (FailedEntryCount > 0) throw new Finding('EventBridge did not take the event', 'You need events:PutEvents.');
+    }).finally(() => client.destroy());
+    return [report, undefined];
   });
   await examine('the sweep runs', async () => {
     const tally = await invoke('sweep', { source: 'schedule', name: 'sweep', scheduledTime: now() });

@@ -168,7 +168,12 @@ export function developmentSteps(world: World): readonly Step[] {
         ] as const;
         const command = 'BROKER_JWT=... BROKER_UNENTITLED_JWT=... npm run accept -- --env dev';
         const ended = await page(command, [...callers, ['--env', '--throttling --env']], operator);
-        const ways = ['a scheduled revocation revokes', 'user.deprovisioned revokes', 'an operator revokes'];
+        const ways = [
+          'a scheduled revocation revokes',
+          'user.deprovisioned suspends',
+          'an operator revokes',
+          'an operator suspends and reinstates',
+        ];
         const all = [...ways, 'an operator sees the lease', 'the sweep runs'];
         expectHealthy(ended, ...all.map((way) => new RegExp(`ok +${way}`)), /FAIL +too many requests are refused/);
         console.log(ended.text.replace(/^/gm, '        '));

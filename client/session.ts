@@ -206,18 +206,16 @@ export function makeSession(identity: string, accessToken: string, world: Sessio
         return void (await tabs.alone(attempt));
       } catch (problem) {
         if (!(problem instanceof TokenError) || (stop && ended)) throw problem;
-        if (wantsNewAccessToken(problem) && !renewed) {
-          renewed = true;
-          await world.enter(true).catch((error: TokenError) => {
+        const renews = wantsNewAccessToken(problem);
+        // After a sign-out an access token that is issued at once does not count yet.
+        const delay = renews ? (problem.retryAfterMs ?? 0) : backOff(problem, attempts, 8_000);
+        if (renews ? renewed : !isBrief(problem) || Date.now() + delay > giveUpAt) throw problem;
+        if (delay) await Promise.race([sleep(delay), stop ?? sleep(delay)]);
+        if (renews)
+          await world.enter((renewed = true)).catch((error: TokenError) => {
             // No newer access token: what the broker said of the last one stands.
             throw error.code === 'access-token' ? problem : error;
           });
-          continue;
-        }
-        const delay = backOff(problem, attempts, 8_000);
-        if (!isBrief(problem) || Date.now() + delay > giveUpAt) throw problem;
-        const slept = sleep(delay);
-        await Promise.race([slept, stop ?? slept]);
       }
     }
   }

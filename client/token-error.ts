@@ -138,7 +138,7 @@ export function wantsNewAccessToken({ status, errors }: TokenError): boolean {
 /** Whether the same request may succeed later. */
 export function mayPass({ code, status, retryAfterMs }: TokenError): boolean {
   if (status === undefined) return /^(network|timeout|invalid-answer|access-token)$/.test(code);
-  return retryAfterMs !== undefined || status === 429 || status >= 500;
+  return status !== 401 && (retryAfterMs !== undefined || status >= 429);
 }
 
 /**

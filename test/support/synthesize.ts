@@ -35,7 +35,13 @@ const everyOption = parseEnvironment(
     alarms: { topicArn: 'arn:aws:sns:eu-central-1:111122223333:on-call' },
     allowedHeaders: ['traceparent', 'baggage', 'sentry-trace'],
     issuers: [
-      { ...issuer, jwksUri: 'https://login.example.com/keys', longestTokenSeconds: 43_200, refuseNonce: true, logoutClients: ['app'] },
+      {
+        ...issuer,
+        jwksUri: 'https://login.example.com/keys',
+        longestTokenSeconds: 43_200,
+        refuseNonce: true,
+        logoutClients: ['app'],
+      },
       {
         ...issuer,
         name: 'partner',

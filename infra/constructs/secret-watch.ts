@@ -109,8 +109,7 @@ export class SecretWatch extends Construct {
 
     // Names as callers may write them: name, ARN or a part of it, with or without a version or alias.
     const named = functions.flatMap(({ function: { functionName: name } }) => [
-      name,
-      { suffix: `:${name}` },
+      { suffix: name },
       { wildcard: `*${name}:*` },
     ]);
     const watched: Record<keyof typeof POWER, readonly [source: string, detail: object]> = {

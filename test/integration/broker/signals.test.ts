@@ -84,7 +84,7 @@ const call: Record<FunctionName, () => Promise<unknown>> = {
   revoketoken: () => seen.ask(somebody(), '/revoketoken'),
   sessioninfo: () => seen.ask(somebody(), '/sessioninfo', { method: 'GET' }),
   operator: () => seen.ask('ops', '/leases', { method: 'GET' }),
-  backchannellogout: () => postLogout(broker, somebody()),
+  backchannellogout: () => postLogout(broker, somebody(), ahead),
   sweep: () => broker.sweep(),
   prober: () => broker.invoke('prober', { source: 'schedule', name: 'prober' }),
 };
@@ -120,7 +120,7 @@ const duringLostKey = (
     broker.aws.kms.faults.inject(() => ({ kind: 'error', type: 'KMSInternalException' }));
     for (const used of ['revoketoken', 'operator', 'backchannellogout'] as const) afresh(used);
     if (name === 'operator') await seen.ask('ops', '/leases/revoke', { body: { userName: user } });
-    else if (name === 'backchannellogout') await postLogout(broker, user);
+    else if (name === 'backchannellogout') await postLogout(broker, user, ahead);
     else await seen.ask(user, '/revoketoken');
     if (name === 'sweep') {
       afresh('sweep');

@@ -1,4 +1,5 @@
 /** The steps of production: a first deployment that fails, the next one, the end, and after it (docs/deploy.md). */
+import { FUNCTION_NAMES } from '../../functions/contract/functions.ts';
 import type { Step } from './steps.ts';
 import { expectEnd, expectThat } from './steps.ts';
 import { settleProduction, type Values, type World } from './world.ts';
@@ -60,7 +61,7 @@ export function productionSteps({ environments, npm, aws, page, stack, tablesOf 
         expectEnd(await page(destroy, [], {}, answer), 0, 'destroyed');
         const [table = '', ...others] = await tablesOf(PROD);
         expectThat(table !== '' && others.length === 0, `tables: ${[table, ...others].join(', ')}`);
-        expectThat((await logGroupsOf(PROD)).length === 6, 'log groups are gone');
+        expectThat((await logGroupsOf(PROD)).length === FUNCTION_NAMES.length, 'log groups are gone');
         expectEnd(await aws('secretsmanager describe-secret --secret-id thoughtspot-broker/prod'), 0);
         const values: Values = [['<table>', table]];
         const drop = 'aws dynamodb delete-table --table-name <table>';

@@ -218,6 +218,28 @@ describe('losing nothing', () => {
     expect([renewed, rig.requests()]).toEqual([times, times + 1]);
   });
 
+  test('after a sign-out it waits as long as the broker says, renews, asks once, and gives up on the second no', async () => {
+    const renewedAt: number[] = [];
+    const made = rig.open({
+      getAccessToken: ({ refresh }) => {
+        if (refresh) renewedAt.push(Date.now());
+        return accessToken('alice');
+      },
+    });
+    const signedOut = () =>
+      new Response('{"code":"sign-in-again"}', {
+        status: 401,
+        headers: { 'content-type': 'application/problem+json', 'retry-after': '6' },
+      });
+    rig.broker.next(signedOut);
+    rig.broker.next(signedOut);
+    const begun = Date.now();
+    made.getAuthToken().catch(() => undefined);
+    await pass(120_000);
+    expect([renewedAt.map((at) => Math.floor((at - begun) / 1_000)), rig.requests()]).toEqual([[6], 2]);
+    expect(status(made)).toBe('sign-in-required');
+  });
+
   test('the faults of a request are named', async () => {
     rig.broker.next(() => faulty('grant'));
     const asked = rig.open().getAuthToken();

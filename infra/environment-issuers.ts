@@ -22,10 +22,10 @@ const keysUrl = (development: boolean) =>
     return url !== null && isSecure(url, development);
   }, 'must be the https URL of the key set; left out, it is read from the discovery document');
 
-/** As the functions read it (functions/identity/issuers.ts). */
+/** As the functions read it (functions/identity/issuers.ts), but for its length, which is API Gateway's. */
 const scope = z
   .string(required('is missing; write the scope as it is in the token'))
-  .regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/, 'must be one scope, or none');
+  .regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,64}$/, 'must be one scope of at most 64 characters, or none');
 
 /** An OIDC issuer whose access tokens count. The first has the routes at the root, others have theirs at `/i/<name>/...`. */
 const issuerIn = (development: boolean) =>
@@ -37,7 +37,8 @@ const issuerIn = (development: boolean) =>
     url: issuerUrl(development),
     audiences: z
       .array(z.string().min(1))
-      .min(1, 'name at least one; otherwise any token of the issuer would be accepted'),
+      .min(1, 'name at least one; otherwise any token of the issuer would be accepted')
+      .max(50, 'API Gateway has room for 50'),
     /** `token: 'none'` only if the issuer cannot issue scopes: then any token with the audience is accepted. */
     scopes: z.strictObject({
       token: scope,

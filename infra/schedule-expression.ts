@@ -5,6 +5,9 @@
 const MONTHS = ['JAN', 'FEB', 'MAR', 'APR', 'MAY', 'JUN', 'JUL', 'AUG', 'SEP', 'OCT', 'NOV', 'DEC'];
 const DAYS = ['SUN', 'MON', 'TUE', 'WED', 'THU', 'FRI', 'SAT'];
 
+/** Of an expression, in characters. */
+const LONGEST = 256;
+
 interface Field {
   readonly lowest: number;
   readonly highest: number;
@@ -31,7 +34,8 @@ function isField(text: string, field: Field): boolean {
   const inside = (part: string) => value(part) >= field.lowest && value(part) <= field.highest;
   return text.split(',').every((item) => {
     const [range = '', step, ...rest] = item.split('/');
-    if (rest.length > 0 || (step !== undefined && !/^[1-9]\d{0,3}$/.test(step))) return false;
+    if (rest.length > 0) return false;
+    if (step !== undefined && !(/^[1-9]\d*$/.test(step) && Number(step) <= field.highest - field.lowest)) return false;
     if (range === '*') return true;
     const [from = '', to, ...more] = range.split('-');
     return more.length === 0 && inside(from) && (to === undefined || (inside(to) && value(to) >= value(from)));
@@ -41,22 +45,26 @@ function isField(text: string, field: Field): boolean {
 /** Whether this is a `cron(m h dom mon dow y)` that EventBridge Scheduler accepts. */
 export function isCron(expression: string): boolean {
   const parts = /^cron\(([^()]*)\)$/.exec(expression)?.[1]?.split(' ');
-  if (parts?.length !== FIELDS.length) return false;
+  if (parts?.length !== FIELDS.length || expression.length > LONGEST) return false;
   if ((parts[2] === '?') === (parts[4] === '?')) return false;
   return FIELDS.every((field, index) => isField(parts[index] ?? '', field));
 }
 
-/** Whether this is a `rate(n unit)` that EventBridge Scheduler accepts. */
+/** Whether this is a `rate(n unit)` that EventBridge accepts: one minute, several minutes. */
 export function isRate(expression: string): boolean {
-  return /^rate\([1-9]\d{0,5} (minutes?|hours?|days?)\)$/.test(expression);
+  return /^rate\((1 (minute|hour|day)|([2-9]|[1-9]\d{1,5}) (minutes|hours|days))\)$/.test(expression);
 }
 
-/** Whether this is the name of an IANA time zone. Offsets such as +01:00 are not: they have no daylight saving time. */
+/**
+ * Whether this is the name of an IANA time zone, in its own letter case. Offsets such as +01:00 are not: they have no
+ * daylight saving time.
+ */
 export function isTimeZone(name: string): boolean {
-  if (!/^[A-Za-z][\w+/-]*$/.test(name)) return false;
+  if (!/^[A-Z][\w+-]*(\/[A-Z][\w+-]*)*$/.test(name)) return false;
   try {
-    new Intl.DateTimeFormat('en', { timeZone: name });
-    return true;
+    // Of an alias, such as US/Eastern, that is the name of what it stands for.
+    const { timeZone } = new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions();
+    return timeZone === name || timeZone.toLowerCase() !== name.toLowerCase();
   } catch {
     return false;
   }

@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { regionIn, regionOfProfile, stackName } from './deployed-stack.ts';
+import { ANY_REGION } from './environment-aws.ts';
 import { loadEnvironment } from './environment-files.ts';
 import type { Environment } from './environments/environment.ts';
 import { runsOf } from './schedule-runs.ts';
@@ -88,7 +89,7 @@ async function main(): Promise<void> {
   const [verb, wanted] = positionals;
   if ((verb !== 'next' && verb !== 'fire') || positionals.length !== (verb === 'next' ? 1 : 2)) throw new UsageError();
   if (values.env === undefined) throw new UsageError('Name an environment: --env dev.');
-  const region = verb === 'next' || values.local ? 'us-east-1' : (regionIn(process.env) ?? (await regionOfProfile()));
+  const region = verb === 'next' || values.local ? ANY_REGION : (regionIn(process.env) ?? (await regionOfProfile()));
   const environment = loadEnvironment(values.env, { account: '000000000000', region });
   const { name, revocationSchedules } = environment;
   if (verb === 'next') {

@@ -1,6 +1,7 @@
 /** From what a TokenBroker is given to what its parts are made of: defaults, and checks of every value and of the policy. */
 import path from 'node:path';
 import { Token } from 'aws-cdk-lib';
+import { ANY_REGION } from './environment-aws.ts';
 import { environmentPolicy } from './environment-policy.ts';
 import { EnvironmentError, parseEnvironment } from './environments/environment.ts';
 import type { Environment } from './environments/environment.ts';
@@ -24,8 +25,8 @@ const SCOPES = { token: 'broker:token', revoke: 'broker:revoke' };
 
 /** For the checks, in the place of a construct, of which nothing is known before the deployment. */
 const GIVEN_SECRET = { import: 'given-as-a-construct' };
-const GIVEN_TOPIC = { topicArn: 'arn:aws:sns:us-east-1:000000000000:given-as-a-construct' };
-const ANY_REGION = 'us-east-1';
+const GIVEN_PROBER_SECRET = { import: 'prober-given-as-a-construct' };
+const givenTopic = (region: string) => ({ topicArn: `arn:aws:sns:${region}:000000000000:given-as-a-construct` });
 
 export interface Settings {
   readonly environment: Environment;
@@ -38,6 +39,7 @@ export function settingsOf(what: string, name: string, props: TokenBrokerProps, 
   // An app in JavaScript, or one that is not checked, may lack anything: the checks say what.
   const { thoughtSpot, issuers, alarms, prober, policyFile }: Partial<TokenBrokerProps> = props;
   const { fixedEgress, secret = { create: `thoughtspot-broker/${name}` } } = props;
+  const knownRegion = Token.isUnresolved(region) ? ANY_REGION : region;
   const values = {
     ...DEFAULTS,
     ...given,
@@ -45,8 +47,8 @@ export function settingsOf(what: string, name: string, props: TokenBrokerProps, 
     issuers: Array.isArray(issuers) ? issuers.map((issuer) => ({ scopes: SCOPES, ...issuer })) : issuers,
     policyFile: policyFile && path.basename(policyFile),
     secret: has('secret', secret) ? GIVEN_SECRET : secret,
-    alarms: has('topic', alarms) ? GIVEN_TOPIC : alarms,
-    ...(has('secret', prober?.secret) && { prober: { secret: GIVEN_SECRET } }),
+    alarms: has('topic', alarms) ? givenTopic(knownRegion) : alarms,
+    ...(has('secret', prober?.secret) && { prober: { secret: GIVEN_PROBER_SECRET } }),
   };
   const faults = [
     ...(policyFile === undefined || path.isAbsolute(policyFile)
@@ -58,7 +60,7 @@ export function settingsOf(what: string, name: string, props: TokenBrokerProps, 
       : []),
   ];
   try {
-    const target = { account: '000000000000', region: Token.isUnresolved(region) ? ANY_REGION : region };
+    const target = { account: '000000000000', region: knownRegion };
     if (faults.length > 0) throw new EnvironmentError(name, faults);
     const environment = parseEnvironment(name, values, target, ({ path: [key, ...more], text }) =>
       // The props that no environment has.

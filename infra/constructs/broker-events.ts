@@ -88,7 +88,7 @@ export class BrokerEvents extends Construct {
     for (const { name, expression, timeZone, select } of environment.revocationSchedules) {
       new Schedule(this, `revoke-${name}`, {
         scheduleName: `${prefix}-revoke-${name}`,
-        description: `Revokes ${JSON.stringify(select)}`,
+        description: `Revokes ${JSON.stringify(select)}`.slice(0, 512),
         scheduleGroup: group,
         schedule: ScheduleExpression.expression(expression, TimeZone.of(timeZone)),
         target: new LambdaInvoke(revoketoken.live, {

@@ -4,7 +4,18 @@ import { Failure } from '../../functions/broker/failure.ts';
 import { FUNCTION_NAMES } from '../../functions/contract/functions.ts';
 import { revocationOf } from '../../functions/http/revocation-events.ts';
 import { stackName } from '../deployed-stack.ts';
-import { arn, domain, importedSecret, networkIn, newSecret, readBy, role } from '../environment-aws.ts';
+import {
+  ANY_REGION,
+  arn,
+  domain,
+  eventSource,
+  importedSecretIn,
+  networkIn,
+  newSecret,
+  readBy,
+  REGION,
+  role,
+} from '../environment-aws.ts';
 import { isSecure, issuersIn, required } from '../environment-issuers.ts';
 import { faultsOf, inWords, optionalPathsOf } from '../environment-faults.ts';
 import type { Fault } from '../environment-faults.ts';
@@ -103,14 +114,22 @@ const concurrencyPerFunction = Object.fromEntries(
   FUNCTION_NAMES.map((name) => [name, concurrency.optional()]),
 ) as Record<(typeof FUNCTION_NAMES)[number], z.ZodOptional<typeof concurrency>>;
 
+/** Far more than API Gateway lets through in an account. */
+const requests = z
+  .int('must be a whole number')
+  .min(1, '0 would refuse everybody')
+  .max(100_000, 'is beyond API Gateway');
+
 interface Surroundings {
   readonly name: string;
   readonly development: boolean;
   readonly region: string;
+  /** Name or ARN of the secret with ThoughtSpot's credential. */
+  readonly credential: unknown;
 }
 
 /** Rules that depend on another value read it from the raw input, so that all faults are reported at once. */
-const environmentSchema = ({ name, development, region }: Surroundings) =>
+const environmentSchema = ({ name, development, region, credential }: Surroundings) =>
   z.strictObject({
     name: z.string().regex(/^[a-z][a-z0-9-]{0,19}$/, 'use 1 to 20 of a-z, 0-9 and -; resource names contain it'),
     account: z
@@ -126,7 +145,7 @@ const environmentSchema = ({ name, development, region }: Surroundings) =>
           'is missing; pass -- --region <region>, set AWS_REGION or AWS_DEFAULT_REGION, or give your AWS profile one',
         ),
       )
-      .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'is not an AWS region such as eu-central-1'),
+      .regex(REGION, 'is not an AWS region such as eu-central-1'),
     /** development: http://localhost may call. production: data and keys outlive the stack, destroy needs a flag. */
     purpose: z.enum(['development', 'staging', 'production'], 'choose development, staging or production'),
     logLevel: z.enum(['DEBUG', 'INFO', 'WARN', 'ERROR'], 'choose DEBUG, INFO, WARN or ERROR'),
@@ -151,13 +170,13 @@ const environmentSchema = ({ name, development, region }: Surroundings) =>
     policyFile: z.string().regex(/^[\w.-]+\.json$/, 'name a JSON file in infra/environments'),
     /** `readers`: ARNs of further roles that may read the secret, such as a rotation or a break-glass role. */
     secret: z.union(
-      [z.strictObject({ create: newSecret, readers: z.array(role).optional() }), importedSecret],
+      [z.strictObject({ create: newSecret, readers: z.array(role).optional() }), importedSecretIn(region)],
       'write { create: <name> } for a new, empty secret, or { import: <name or complete ARN> }',
     ),
     /** Your own rotation function. Without it, rotate by hand as the runbook describes. */
     rotation: z
       .strictObject({
-        functionArn: arn('lambda', 'function:[\\w:-]+', 'function:<name>'),
+        functionArn: arn('lambda', 'function:[\\w:-]+', 'function:<name>', region),
         everyDays: z.int().min(1).max(1000),
       })
       .optional(),
@@ -171,7 +190,7 @@ const environmentSchema = ({ name, development, region }: Surroundings) =>
     /** Source of the `user.deprovisioned` events; it is matched exactly. */
     deprovisionedEvents: z
       .strictObject({
-        source: z.string().min(1),
+        source: eventSource,
         eventBusName: z
           .string()
           .regex(/^[\w./-]{1,256}$/, 'is not the name of an event bus')
@@ -182,17 +201,22 @@ const environmentSchema = ({ name, development, region }: Surroundings) =>
     sweepRate: z.number().superRefine(readBy('SWEEP_RATE')),
     /** Never lower it while there are live leases. */
     dueShards: z.number().superRefine(readBy('LEDGER_DUE_SHARDS')),
-    throttle: z.strictObject({ ratePerSecond: z.int().positive(), burst: z.int().positive() }),
+    throttle: z.strictObject({ ratePerSecond: requests, burst: requests }),
     /**
      * If present, the prober runs every five minutes. `secret`: of the prober's client at the issuer (docs/deploy.md),
      * encrypted with AWS's own key.
      */
     prober: z
       .strictObject({
-        secret: z.union(
-          [z.strictObject({ create: newSecret }), importedSecret],
-          'write { create: <name> } for a new, empty secret, or { import: <name or complete ARN> }',
-        ),
+        secret: z
+          .union(
+            [z.strictObject({ create: newSecret }), importedSecretIn(region)],
+            'write { create: <name> } for a new, empty secret, or { import: <name or complete ARN> }',
+          )
+          .refine(
+            (secret) => ('create' in secret ? secret.create : secret.import) !== credential,
+            "is the secret with ThoughtSpot's credential; give the prober its own",
+          ),
       })
       .optional(),
     /**
@@ -208,11 +232,11 @@ const environmentSchema = ({ name, development, region }: Surroundings) =>
         `CloudWatch keeps logs for one of ${RETENTION_DAYS.join(', ')} days`,
       ),
     alarms: z.union(
-      [z.strictObject({ email: z.email() }), z.strictObject({ topicArn: arn('sns', '[\\w-]+', '<topic>') })],
+      [z.strictObject({ email: z.email() }), z.strictObject({ topicArn: arn('sns', '[\\w-]+', '<topic>', region) })],
       'write { email: <address> } or { topicArn: <ARN> }: alarms must reach somebody',
     ),
     customDomain: z
-      .strictObject({ name: domain, certificateArn: arn('acm', 'certificate/[\\w-]+', 'certificate/<id>') })
+      .strictObject({ name: domain, certificateArn: arn('acm', 'certificate/[\\w-]+', 'certificate/<id>', region) })
       .optional(),
     /**
      * A VPC whose only way out is one NAT gateway with one address, for clusters with an allow list of callers. ThoughtSpot
@@ -255,7 +279,13 @@ export function parseEnvironment(
 ): Environment {
   const record: Record<string, unknown> = typeof values === 'object' && values !== null ? { ...values } : {};
   const development = record['purpose'] === 'development';
-  const schema = environmentSchema({ name, development, region: target.region ?? 'the region' });
+  const { create, import: imported } = (record['secret'] ?? {}) as { create?: unknown; import?: unknown };
+  const schema = environmentSchema({
+    name,
+    development,
+    region: target.region ?? ANY_REGION,
+    credential: create ?? imported,
+  });
   const given = { ...record, name, account: target.account, region: target.region };
   const result = schema.safeParse(given, { error: inWords });
   const faults = ELSEWHERE.filter((key) => key in record).map((key) => ({
@@ -269,4 +299,4 @@ export function parseEnvironment(
 
 /** Paths of everything that an environment may leave out, or write in one of several ways. */
 export const optionalPaths = (): readonly string[] =>
-  optionalPathsOf(environmentSchema({ name: 'any', development: false, region: 'any' }));
+  optionalPathsOf(environmentSchema({ name: 'any', development: false, region: ANY_REGION, credential: undefined }));

@@ -19,7 +19,7 @@ const BUDGETS: Readonly<Record<string, number>> = {
   'functions/wiring': 310,
   functions: 10_400,
   local: 7_950,
-  infra: 8_050,
+  infra: 8_100,
   client: 1_200,
 };
 /** Files at most. */

@@ -42,6 +42,19 @@ test('it is assembled where it has a target, one that has none is left out, and 
   expect(listed.match(/asset\.[0-9a-f]{64}\.zip/g)?.length).toBeGreaterThan(5);
 });
 
+test('its schedules are listed wherever it is: its network and its ARNs may be in any region', () => {
+  const dev = readFileSync(path.join(environments, 'qa.ts'), 'utf8').replaceAll('broker/qa', 'broker/far');
+  const topicArn = 'arn:aws:sns:ap-southeast-2:111122223333:on-call';
+  const far = `fixedEgress: { cidr: '10.20.0.0/24', zones: ['ap-southeast-2a'] },\n  alarms: { topicArn: '${topicArn}' }`;
+  const file = path.join(environments, 'far.ts');
+  writeFileSync(file, dev.replace(/alarms: .*\}/, far));
+  try {
+    expect(npm('schedules', ['next', '--env', 'far', '--count', '1'])).toMatch(/^end-of-day: .*\n {2}\d.* UTC/);
+  } finally {
+    rmSync(file);
+  }
+});
+
 test.each(['', '[]', '{"qa":{"account":"1"}}'])(
   'targets that are none (%j) end the build, with what they must be',
   (targets) => {

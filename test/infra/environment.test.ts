@@ -82,6 +82,23 @@ test('http is not taken from elsewhere, whatever the name begins or ends with', 
     expect(origins(origin)).toHaveLength(1);
 });
 
+test.each([
+  ['ap-southeast-2', { fixedEgress: { cidr: '10.0.0.0/24', zones: ['ap-southeast-2a', 'ap-southeast-2c'] } }],
+  ['us-gov-west-1', { alarms: { topicArn: 'arn:aws-us-gov:sns:us-gov-west-1:111122223333:on-call' } }],
+  ['eusc-de-east-1', { alarms: { topicArn: 'arn:aws-eusc:sns:eusc-de-east-1:111122223333:on-call' } }],
+  ['eu-central-1', { deprovisionedEvents: { source: 'aws.partner/auth0.com/acme', eventBusName: 'aws.partner/x' } }],
+  [
+    'eu-central-1',
+    {
+      revocationSchedules: ['Asia/Kolkata', 'UTC', 'US/Eastern', 'America/Port-au-Prince', 'Etc/GMT+5'].map(
+        (timeZone, at) => ({ ...schedule, name: `s${at}`, timeZone, expression: `cron(${at} 20 * * ? *)` }),
+      ),
+    },
+  ],
+])('in %s %j is taken', (region, change) => {
+  expect(faultsOf(() => parseEnvironment('prod', { ...prod, ...change }, { ...target, region }))).toEqual([]);
+});
+
 test('an account with a limit of 10 can deploy dev: it reserves no concurrency', () => {
   expect(parseEnvironment('dev', dev, target).concurrency).toBeUndefined();
   const some = { ...prod, concurrency: { sweep: { reserved: 1 } } };

@@ -5,6 +5,7 @@ const [issuer] = prod.issuers;
 const target = { account: '111122223333', region: 'eu-central-1' };
 const zones = ['eu-central-1a'];
 const certificateArn = 'arn:aws:acm:eu-central-1:111122223333:certificate/00000000-0000-4000-8000-000000000000';
+const hours = Array.from({ length: 24 }, (_, at) => at).join();
 const schedule = { name: 'nightly', expression: 'cron(0 20 * * ? *)', timeZone: 'UTC', select: { all: true } };
 /** What is wrong, the change that makes it so, the target, and what is said of it. */
 export const FAULTY: readonly [string, object, { account?: string; region?: string }, string][] = [
@@ -99,7 +100,7 @@ export const FAULTY: readonly [string, object, { account?: string; region?: stri
     'a scope that no token can hold',
     { issuers: [{ ...issuer, scopes: { token: 'broker:"token', revoke: 'broker:revoke' } }] },
     target,
-    'issuers.0.scopes.token: must be one scope, or none',
+    'issuers.0.scopes.token: must be one scope of at most 64 characters, or none',
   ],
   [
     'an imported secret that is none',
@@ -248,4 +249,114 @@ export const FAULTY: readonly [string, object, { account?: string; region?: stri
     target,
     'allowedOrigin: is not known; did you mean allowedOrigins?',
   ],
+  [
+    'a certificate elsewhere',
+    { customDomain: { name: 'tokens.acme.com', certificateArn: certificateArn.replace('eu-central-1', 'us-east-1') } },
+    target,
+    'customDomain.certificateArn: must be in eu-central-1, where the broker is',
+  ],
+  [
+    'a topic elsewhere',
+    { alarms: { topicArn: 'arn:aws:sns:eu-west-1:111122223333:on-call' } },
+    target,
+    'alarms.topicArn: must be in eu-central-1, where the broker is',
+  ],
+  [
+    'a rotation elsewhere',
+    { rotation: { functionArn: 'arn:aws:lambda:us-east-1:111122223333:function:rotate', everyDays: 3 } },
+    target,
+    'rotation.functionArn: must be in eu-central-1, where the broker is',
+  ],
+  [
+    'an imported secret elsewhere',
+    { secret: { import: 'arn:aws:secretsmanager:us-east-1:111122223333:secret:thoughtspot-a1B2c3' } },
+    target,
+    'secret.import: must be in eu-central-1, where the broker is',
+  ],
+  [
+    'one secret for broker and prober',
+    { prober: { secret: { import: 'thoughtspot-broker/prod' } } },
+    target,
+    "prober.secret: is the secret with ThoughtSpot's credential; give the prober its own",
+  ],
+  [
+    'a scope that API Gateway refuses by its length',
+    { issuers: [{ ...issuer, scopes: { token: 's'.repeat(65), revoke: 'broker:revoke' } }] },
+    target,
+    'issuers.0.scopes.token: must be one scope of at most 64 characters',
+  ],
+  [
+    'more audiences than API Gateway takes',
+    { issuers: [{ ...issuer, audiences: Array.from({ length: 51 }, (_, at) => `a${at}`) }] },
+    target,
+    'issuers.0.audiences: API Gateway has room for 50',
+  ],
+  [
+    'a step beyond its field',
+    { revocationSchedules: [{ ...schedule, expression: 'cron(*/60 * * * ? *)' }] },
+    target,
+    'revocationSchedules.0.expression: is not a valid schedule',
+  ],
+  [
+    'an expression of more than 256 characters',
+    {
+      revocationSchedules: [
+        { ...schedule, expression: `cron(${Array.from({ length: 60 }, (_, at) => `0${at}`).join()} ${hours} * * ? *)` },
+      ],
+    },
+    target,
+    'revocationSchedules.0.expression: is not a valid schedule',
+  ],
+  ...['rate(1 minutes)', 'rate(5 minute)', 'rate(0 days)', 'rate(1 week)'].map(
+    (expression): (typeof FAULTY)[number] => [
+      `the rate ${expression}`,
+      { revocationSchedules: [{ ...schedule, expression }] },
+      target,
+      'revocationSchedules.0.expression: is not a valid schedule',
+    ],
+  ),
+  ...['europe/berlin', 'utc', 'asia/kolkata', '+01:00'].map((timeZone): (typeof FAULTY)[number] => [
+    `the time zone ${timeZone}`,
+    { revocationSchedules: [{ ...schedule, timeZone }] },
+    target,
+    'revocationSchedules.0.timeZone: is not an IANA time zone',
+  ]),
+  ...['aws.sso', '', 'com acme', 'x'.repeat(257)].map((source): (typeof FAULTY)[number] => [
+    `events of the source ${source.slice(0, 20)}`,
+    { deprovisionedEvents: { source } },
+    target,
+    'deprovisionedEvents.source: use 1 to 256 of',
+  ]),
+  [
+    'a domain without a dot',
+    { customDomain: { name: 'tokens', certificateArn } },
+    target,
+    'customDomain.name: must be',
+  ],
+  [
+    'a throttle of nothing',
+    { throttle: { ratePerSecond: 0, burst: 2 ** 40 } },
+    target,
+    'throttle.ratePerSecond: 0 would refuse everybody',
+  ],
+  [
+    'a throttle beyond reason',
+    { throttle: { ratePerSecond: 1, burst: 2 ** 40 } },
+    target,
+    'throttle.burst: is beyond API Gateway',
+  ],
+  [
+    'a zone twice',
+    { fixedEgress: { cidr: '10.0.0.0/24', zones: [...zones, ...zones] } },
+    target,
+    'fixedEgress.zones: has a zone twice',
+  ],
+  ...['127.0.0.0/16', '169.254.0.0/16', '224.0.0.0/16', '8.8.0.0/16', '172.32.0.0/16'].map(
+    (cidr): (typeof FAULTY)[number] => [
+      `a network of ${cidr}`,
+      { fixedEgress: { cidr, zones } },
+      target,
+      'fixedEgress.cidr: must be private addresses',
+    ],
+  ),
 ];

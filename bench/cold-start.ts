@@ -305,7 +305,7 @@ function report({ ready, processor, cold, trips, log, kib, rounds }: Measured): 
       measured: `${ratio.toFixed(2)}x (${ms(processor[name])}; by the clock ${relative(ready, name).toFixed(2)}x, ${ms(ready[name])})`,
       peer: `floor ${ms(processor[FLOORS[name]])}`,
       met,
-      ...(!met && { cause: 'zod, the Powertools and the broker itself, which the floor leaves out' }),
+      ...(!met && { cause: 'zod and the broker itself, which the floor leaves out' }),
     };
   });
   return {

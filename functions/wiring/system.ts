@@ -1,11 +1,11 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock, Randomness, Sha256 } from '../broker/ports.ts';
 
 /** The real clock, randomness and digests, which the domain may not access directly. */
 export const clock: Clock = { now: () => Date.now(), sleep: (ms) => sleep(ms) };
 export const randomness: Randomness = () => Math.random();
-export const sha256: Sha256 = (text) => createHash('sha256').update(text, 'utf8').digest('base64url');
+export const sha256: Sha256 = (text) => hash('sha256', text, 'base64url');
 
 /** Options of every AWS client. Without `throwOnRequestTimeout` the SDK only warns of a late answer and keeps waiting. */
 export const AWS_CLIENT_OPTIONS = {

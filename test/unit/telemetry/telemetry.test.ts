@@ -83,11 +83,17 @@ describe('telemetry', () => {
       telemetry.signals.emit('minted');
       telemetry.signals.emit('minted');
       telemetry.signals.emit('mint-latency', 120);
+      telemetry.signals.emit('mint-latency', 80);
       telemetry.end();
       telemetry.end();
     });
     expect(lines).toHaveLength(1);
-    expect(lines[0]).toMatchObject({ environment: 'test', function: 'gettoken', minted: [1, 1], 'mint-latency': 120 });
+    expect(lines[0]).toMatchObject({
+      environment: 'test',
+      function: 'gettoken',
+      minted: [2],
+      'mint-latency': [120, 80],
+    });
     expect(lines[0]).not.toHaveProperty('service');
     expect(lines[0]?.['_aws']).toMatchObject({
       CloudWatchMetrics: [
@@ -115,7 +121,7 @@ describe('telemetry', () => {
     expect(lines).toEqual([
       {
         ...{ ...common, correlationId: 'request-1', fields: { status: 200, token: '[redacted]' } },
-        ...{ minted: 1, _aws: expect.objectContaining({ CloudWatchMetrics: expect.any(Array) as object }) as object },
+        ...{ minted: [1], _aws: expect.objectContaining({ CloudWatchMetrics: expect.any(Array) as object }) as object },
       },
       { ...common, correlationId: 'request-2', fields: { status: 404 } },
     ]);
@@ -128,7 +134,7 @@ describe('telemetry', () => {
       telemetry.end('request', { status: 404 });
     };
     const { lines } = linesOf(say, { level: 'WARN' });
-    expect(lines).toMatchObject([{ function: 'gettoken', minted: 1 }]);
+    expect(lines).toMatchObject([{ function: 'gettoken', minted: [1] }]);
     expect(lines[0]).not.toHaveProperty('message');
   });
 

@@ -28,7 +28,7 @@ export function makeSignals(options: {
       // An alarm only matches the exact set of dimensions.
       const directive = { Namespace: METRIC_NAMESPACE, Dimensions: [['environment', 'function']], Metrics: metrics };
       const { environment, function: name, now } = options;
-      const values = Object.fromEntries(stored);
+      const values = Object.fromEntries([...stored].map(([signal, all]) => [signal, all.length > 1 ? all : all[0]]));
       stored.clear();
       return { _aws: { Timestamp: now(), CloudWatchMetrics: [directive] }, environment, function: name, ...values };
     },

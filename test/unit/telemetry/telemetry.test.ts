@@ -91,7 +91,7 @@ describe('telemetry', () => {
     expect(lines[0]).toMatchObject({
       environment: 'test',
       function: 'gettoken',
-      minted: [2],
+      minted: 2,
       'mint-latency': [120, 80],
     });
     expect(lines[0]).not.toHaveProperty('service');
@@ -121,7 +121,7 @@ describe('telemetry', () => {
     expect(lines).toEqual([
       {
         ...{ ...common, correlationId: 'request-1', fields: { status: 200, token: '[redacted]' } },
-        ...{ minted: [1], _aws: expect.objectContaining({ CloudWatchMetrics: expect.any(Array) as object }) as object },
+        ...{ minted: 1, _aws: expect.objectContaining({ CloudWatchMetrics: expect.any(Array) as object }) as object },
       },
       { ...common, correlationId: 'request-2', fields: { status: 404 } },
     ]);
@@ -134,7 +134,7 @@ describe('telemetry', () => {
       telemetry.end('request', { status: 404 });
     };
     const { lines } = linesOf(say, { level: 'WARN' });
-    expect(lines).toMatchObject([{ function: 'gettoken', minted: [1] }]);
+    expect(lines).toMatchObject([{ function: 'gettoken', minted: 1 }]);
     expect(lines[0]).not.toHaveProperty('message');
   });
 

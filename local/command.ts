@@ -90,12 +90,16 @@ export function refusalText(status: number, body: string): string {
   return `${sentence.trim()} (${facts.join(', ')})${fields.join('')}`;
 }
 
-/** An access token of a demo user, from a broker that npm start runs at this origin. Throws CommandError. */
-export async function demoAccessToken(broker: string, user: string): Promise<string> {
-  const response = await ask(`${broker}/__local/jwt?user=${encodeURIComponent(user)}`);
+/**
+ * An access token of a demo user, from a broker that npm start runs at this origin; of its first issuer where none is
+ * named. Throws CommandError.
+ */
+export async function demoAccessToken(broker: string, user: string, issuer?: string): Promise<string> {
+  const query = new URLSearchParams({ user, ...(issuer !== undefined && { issuer }) });
+  const response = await ask(`${broker}/__local/jwt?${query}`);
   const text = await response.text();
   if (response.ok) return text;
-  if (text.includes('demo user')) throw new CommandError(refusalText(response.status, text));
+  if (text.includes('There is no')) throw new CommandError(refusalText(response.status, text));
   throw new CommandError(
     `${broker} is no local broker and knows no demo users: pass a caller's access token with --jwt.`,
   );

@@ -15,9 +15,11 @@ export type FunctionLimits = Partial<
   Pick<LocalFunctionSettings, 'timeoutMs' | 'reservedConcurrency' | 'idleMs' | 'freeze'>
 >;
 
+export type PolicyOf = (issuers: readonly string[]) => object;
+
 export interface FunctionSetSettings {
-  /** Policy document, or its path. */
-  readonly policy: string | object;
+  /** Policy document, or its path, or what makes one of the URLs of the issuers, at each build. */
+  readonly policy: string | object | PolicyOf;
   /** URLs of the issuers whose callers come here. */
   readonly issuers?: readonly string[];
   readonly variables: (name: FunctionName) => Readonly<Record<string, string>>;
@@ -43,7 +45,7 @@ export async function buildFunctionSet({ policy, issuers, variables, output, lim
     const checked =
       typeof policy === 'string'
         ? checkPolicyText(await readFile(policy, 'utf8'), issuers)
-        : checkPolicy(policy, issuers);
+        : checkPolicy(typeof policy === 'function' ? (policy as PolicyOf)(issuers ?? []) : policy, issuers);
     return bundleFunctions(join(workspace, `build-${builds}`), checked, bundleFilesOnce);
   };
   const variablesOf = (name: FunctionName, { policyDigest }: Bundles) => {

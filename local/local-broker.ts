@@ -5,7 +5,7 @@
 import type { EnvironmentVariable } from '../functions/contract/environment.ts';
 import { CORS_HEADERS, FUNCTIONS, pathFor, type FunctionName, type Trigger } from '../functions/contract/functions.ts';
 import { secretDocument, startLocalAws, type LocalAws } from './aws/local-aws.ts';
-import { buildFunctionSet, type FunctionLimits } from './function-set.ts';
+import { buildFunctionSet, type FunctionLimits, type PolicyOf } from './function-set.ts';
 import {
   functionVariables,
   SCOPES,
@@ -23,14 +23,12 @@ import { DEMO_CLIENT, readDemoUsers, startIssuer, type DemoUsers, type Issuer } 
 import type { Invocation, LocalFunction } from './lambda/local-function.ts';
 import { OutputLog } from './lambda/output.ts';
 import { claimPort } from './network.ts';
-import { defaultPolicy, type ThoughtSpotChoice } from './settings.ts';
+import { defaultPolicy, policyForEach, type ThoughtSpotChoice } from './settings.ts';
 import { readCluster } from './thoughtspot/cluster.ts';
 import { startSimulator, type Simulator, type SimulatorOptions } from './thoughtspot/simulator.ts';
 
-type PolicyOf = (issuers: readonly string[]) => object;
-
 export interface LocalBrokerOptions {
-  /** First of six ports in a row; left out: any free ones. */
+  /** First of six ports in a row, of seven with `partner`; left out: any free ones. */
   readonly basePort?: number;
   /** Left out: the simulator with dialect auth-2.0. */
   readonly thoughtspot?: ThoughtSpotChoice;
@@ -41,7 +39,7 @@ export interface LocalBrokerOptions {
   readonly partner?: DemoUsers;
   /** More issuers, which run elsewhere. */
   readonly issuers?: readonly (NamedIssuer & { readonly name: string })[];
-  /** Policy document, or its path, or what makes one of the URLs of the issuers. */
+  /** As of a FunctionSet. Left out: that of `npm start`, with its rules once for each issuer. */
   readonly policy?: string | object | PolicyOf;
   /** Origins that may call the broker from a browser, in addition to its own. */
   readonly allowOrigins?: readonly string[];
@@ -102,7 +100,6 @@ async function start(
   close: () => Promise<void>,
 ): Promise<LocalBroker> {
   const { basePort, thoughtspot = { kind: 'simulator', dialect: 'auth-2.0' } } = options;
-  const { policy = defaultPolicy(thoughtspot.dialect) } = options;
   const port = (offset: number) => (basePort === undefined ? 0 : basePort + offset);
   const keep = <T extends { close(): unknown }>(part: T): T => {
     closers.push(() => part.close());
@@ -121,21 +118,22 @@ async function start(
           ),
         );
   const issuer = keep(await startIssuer(options.users ?? readDemoUsers(), port(2)));
-  const partner = options.partner && keep(await startIssuer(options.partner));
+  const partner = options.partner && keep(await startIssuer(options.partner, port(6)));
   const issuers: readonly NamedIssuer[] = [
     { issuer, logoutClients: [DEMO_CLIENT] },
     ...(partner ? [{ name: 'partner', issuer: partner }] : []),
     ...(options.issuers ?? []),
   ];
-  const urls = issuers.map(({ issuer: { url } }) => url);
   const aws = keep(await startLocalAws({ secrets: port(3), kms: port(4), dynamodb: port(5) }, TABLE_NAME));
   aws.secrets.put(SECRET_ID, JSON.stringify(secretDocument(thoughtspot, cluster)));
 
+  const { dialect } = thoughtspot;
+  const usual = issuers.length > 1 ? (urls: readonly string[]) => policyForEach(urls, dialect) : defaultPolicy(dialect);
   const output = new OutputLog();
   const backing: Backing = {
     brokerUrl: gateway.url,
     thoughtspotHost: thoughtspot.kind === 'cluster' ? thoughtspot.host : (simulator?.url ?? ''),
-    dialect: thoughtspot.dialect,
+    dialect,
     keyId: aws.keyId,
     issuers,
     logLevel: options.logLevel ?? 'INFO',
@@ -143,8 +141,8 @@ async function start(
   };
   const functionSet = keep(
     await buildFunctionSet({
-      policy: typeof policy === 'function' ? (policy as PolicyOf)(urls) : policy,
-      issuers: urls,
+      policy: options.policy ?? usual,
+      issuers: issuers.map(({ issuer: { url } }) => url),
       variables: (name) => functionVariables(name, backing, options.variables),
       output,
       ...(options.limits && { limits: options.limits }),
@@ -164,12 +162,13 @@ async function start(
     thoughtspot: backing.thoughtspotHost,
     ...(simulator && { simulator: simulator.url }),
     issuer: issuer.url,
+    ...(partner && { partner: partner.url }),
     secretsManager: aws.secrets.url,
     kms: aws.kms.url,
     dynamodb: aws.dynamodb.url,
   });
   const demo = makeDemoPages();
-  const routes = makeLocalRoutes({ issuer, functions, output, addresses, invoke, sweep });
+  const routes = makeLocalRoutes({ issuer, partner, functions, output, addresses, invoke, sweep });
   const pages: LocalPages = async (request, response) =>
     (await routes(request, response)) || (await demo.pages(request, response));
 

@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { stop as stopBundler } from 'esbuild';
 import { PROJECT_ROOT } from '../infra/bundles.ts';
 import { readArguments, textOf } from './command.ts';
+import { readDemoUsers } from './issuer.ts';
 import { startLocalBroker, type LocalBroker } from './local-broker.ts';
 import type { OutputLine } from './lambda/output.ts';
-import { DEFAULT_PORT, readSettings, SECRET_VARIABLES, type LocalSettings } from './settings.ts';
+import { DEFAULT_PORT, defaultPolicy, readSettings, SECRET_VARIABLES, type LocalSettings } from './settings.ts';
 import { watchSources } from './watch.ts';
 
 const HELP = `The whole token broker on this machine: gateway, functions in sandboxes, AWS endpoints, OIDC issuer and
@@ -14,13 +15,14 @@ a ThoughtSpot simulator, all on 127.0.0.1.
   npm start [-- --verbose]      until Ctrl-C
   npm run dev                   the same, and a change in functions/ or the policy replaces the sandboxes
 
+  --partner   a second issuer with the same demo users, whose callers come to /i/partner/...
   --verbose   print every line that the functions log
   --help      this text
 
 Environment:
-  BROKER_PORT        first of six ports in a row (${DEFAULT_PORT})
+  BROKER_PORT        first of six ports in a row, of seven with --partner (${DEFAULT_PORT})
   BROKER_ORIGINS     origins of front-end apps that may call it, by commas (http://localhost:5173)
-  BROKER_POLICY      policy document instead of local/policy.json
+  BROKER_POLICY      policy document instead of local/policy.json; with --partner its rules name their issuers
   BROKER_LOG_LEVEL   DEBUG, INFO, WARN or ERROR
 A real cluster instead of the simulator:
   THOUGHTSPOT_HOST   its origin (https://acme.thoughtspot.cloud), and
@@ -32,18 +34,23 @@ A real cluster instead of the simulator:
 const STOP_WITHIN_MS = 1500;
 const PARENT_CHECK_MS = 500;
 
-const { values: flags } = readArguments(HELP, { watch: { type: 'boolean' }, verbose: { type: 'boolean' } });
+const { values: flags } = readArguments(HELP, {
+  watch: { type: 'boolean' },
+  verbose: { type: 'boolean' },
+  partner: { type: 'boolean' },
+});
 
 function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
 function table(broker: LocalBroker): string {
-  const { broker: gateway, thoughtspot, issuer, secretsManager, kms, dynamodb } = broker.addresses();
+  const { broker: gateway, thoughtspot, issuer, partner, secretsManager, kms, dynamodb } = broker.addresses();
   const rows = [
     ['broker and demo page', gateway],
     [broker.simulator ? 'ThoughtSpot simulator' : 'ThoughtSpot (real)', thoughtspot],
     ['OIDC issuer', issuer],
+    ...(partner === undefined ? [] : [['OIDC issuer partner', partner] as const]),
     ['AWS Secrets Manager', secretsManager],
     ['AWS KMS', kms],
     ['AWS DynamoDB', dynamodb],
@@ -56,6 +63,7 @@ function instructions(broker: LocalBroker, port: number): string {
   return [
     `Get a token for a demo user (${Object.keys(broker.issuer.users).join(', ')}):`,
     `  ${prefix}npm run token -- alice`,
+    ...(broker.partner ? [`  ${prefix}npm run token -- alice --issuer partner`] : []),
     'or by hand:',
     `  curl -s -X POST ${broker.url}/gettoken -H "Authorization: Bearer $(curl -s '${broker.url}/__local/jwt?user=alice')"`,
     '',
@@ -71,17 +79,19 @@ function showOutput({ source, stream, text }: OutputLine): void {
 
 async function run(settings: LocalSettings): Promise<void> {
   const { basePort, thoughtspot, policyFile: policy } = settings;
+  const { dialect } = thoughtspot;
   const real = thoughtspot.kind === 'cluster';
   if (real)
     say(
-      `Tokens will come from the real cluster ${thoughtspot.host} (${thoughtspot.dialect}); no simulator is started.\n` +
+      `Tokens will come from the real cluster ${thoughtspot.host} (${dialect}); no simulator is started.\n` +
         'The ledger is in memory. Ctrl-C revokes nothing, and tokens of an earlier run are not known here: they may live\n' +
         'at the cluster until they end. To end them at once, deactivate the users in ThoughtSpot.',
     );
   const broker = await startLocalBroker({
     basePort,
     thoughtspot,
-    policy,
+    ...(flags.partner === true && { partner: readDemoUsers() }),
+    ...(policy !== defaultPolicy(dialect) && { policy }),
     allowOrigins: settings.allowOrigins,
     logLevel: settings.logLevel,
     onAnswer: ({ method, path, status, durationMs }) =>

@@ -1,4 +1,5 @@
 /** What the person who starts the local set may choose, read from the environment and checked at once. */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { secureUrl } from '../functions/contract/shapes.ts';
 import { CommandError } from './command.ts';
@@ -30,12 +31,20 @@ export class SettingsError extends CommandError {
 }
 
 export const DEFAULT_PORT = 8787;
-/** Gateway, simulator, issuer, Secrets Manager, KMS, DynamoDB. */
-export const PORT_COUNT = 6;
+/** Gateway, simulator, issuer, Secrets Manager, KMS, DynamoDB, second issuer. */
+export const PORT_COUNT = 7;
 export const DEFAULT_POLICY = join(import.meta.dirname, 'policy.json');
 /** Dialect session-v2 can mint for its service account only, so it needs a policy that names nobody else. */
 export const defaultPolicy = (dialect: Dialect): string =>
   dialect === 'session-v2' ? join(import.meta.dirname, 'policy.session-v2.json') : DEFAULT_POLICY;
+/** The policy of the local set, with its rules once for each issuer: where there are several, a rule names its own. */
+export function policyForEach(issuers: readonly string[], dialect: Dialect = 'auth-2.0'): object {
+  const document = JSON.parse(readFileSync(defaultPolicy(dialect), 'utf8')) as { readonly rules: { name: string }[] };
+  const rules = issuers.flatMap((issuer, index) =>
+    document.rules.map((rule) => ({ ...rule, name: `${rule.name}-${index}`, issuer })),
+  );
+  return { ...document, rules };
+}
 /** Variables whose values are secret: gone from the environment once read, so that no child process inherits them. */
 export const SECRET_VARIABLES = ['THOUGHTSPOT_SECRET_KEY', 'THOUGHTSPOT_PASSWORD'] as const;
 
@@ -64,7 +73,7 @@ export function readBasePort(environment: Environment): number {
   const highest = 65_535 - PORT_COUNT + 1;
   if (/^\d+$/.test(value) && port >= 1024 && port <= highest) return port;
   throw new SettingsError(
-    `BROKER_PORT=${value} is not a port from 1024 to ${highest} (the broker takes ${PORT_COUNT}).`,
+    `BROKER_PORT=${value} is not a port from 1024 to ${highest} (the broker takes up to ${PORT_COUNT}).`,
   );
 }
 

@@ -91,7 +91,7 @@ function urlOf(address: string): URL {
 }
 
 /** The RSA keys that sign, by id. What else is in the set is ignored (RFC 7517, 5). */
-function keysIn(set: Json): ReadonlyMap<string, SigningKey> {
+export function keysIn(set: Json): ReadonlyMap<string, SigningKey> {
   const listed = isJsonObject(set) ? set['keys'] : undefined;
   if (!Array.isArray(listed)) throw new Error('the issuer answered with no key set');
   return new Map(listed.flatMap(signingKey));

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import { Failure } from '../broker/failure.ts';
+import { ISSUER_NAME } from '../contract/functions.ts';
 import { secureUrl, withoutMark } from '../contract/shapes.ts';
 
 /** A client of the OIDC issuer, in the sense of OAuth: the prober signs in as it with the client credentials grant. */
@@ -10,6 +11,8 @@ export interface OidcClient {
 
 export interface ProberCredential extends OidcClient {
   readonly tokenUrl: string;
+  /** Name of the issuer, whose routes are called; left out: the first, which has no name. */
+  readonly issuer?: string | undefined;
   readonly scope?: string | undefined;
   /** Some issuers want it as a parameter of the token request. */
   readonly audience?: string | undefined;
@@ -26,6 +29,7 @@ const client = { clientId: text, clientSecret: text };
 const document = z.strictObject({
   ...client,
   tokenUrl,
+  issuer: z.optional(text.check(z.regex(ISSUER_NAME, 'is not the name of an issuer'))),
   scope: z.optional(text),
   audience: z.optional(text),
   unentitled: z.optional(z.strictObject(client)),

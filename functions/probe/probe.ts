@@ -1,5 +1,6 @@
 import { Failure } from '../broker/failure.ts';
 import type { Clock, Log, SessionIssuer, Signals } from '../broker/ports.ts';
+import { pathFor } from '../contract/functions.ts';
 import { type Answered, type Ask, ProbeFailure } from './ask.ts';
 import type { OidcClient, ProberCredential } from './credential.ts';
 
@@ -35,17 +36,6 @@ const LOOK_EVERY_MS = 500;
 export function makeProbe(deps: ProbeDeps): (deadline: number) => Promise<ProbeReport> {
   const { brokerUrl, ask, clock, signals, log, conceal } = deps;
 
-  const callBroker = (method: 'GET' | 'POST', path: string, bearer: string, deadline: number, body?: object) =>
-    ask(
-      `${brokerUrl}${path}`,
-      {
-        method,
-        headers: { accept: 'application/json', 'content-type': 'application/json', authorization: `Bearer ${bearer}` },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      },
-      deadline,
-    );
-
   async function isAlive(token: string, deadline: number): Promise<boolean> {
     try {
       return (await deps.thoughtspot.sessionInfo(token, deadline)) !== undefined;
@@ -65,6 +55,20 @@ export function makeProbe(deps: ProbeDeps): (deadline: number) => Promise<ProbeR
 
   return async (deadline) => {
     const credential = await deps.credential(deadline);
+    const callBroker = (method: 'GET' | 'POST', path: string, bearer: string, body?: object) =>
+      ask(
+        `${brokerUrl}${pathFor(path, credential.issuer)}`,
+        {
+          method,
+          headers: {
+            accept: 'application/json',
+            'content-type': 'application/json',
+            authorization: `Bearer ${bearer}`,
+          },
+          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        },
+        deadline,
+      );
     const passed: string[] = [];
     const failed: string[] = [];
     /** Undefined if the step fails. Throws on what is no failure of the broker's. */
@@ -88,11 +92,11 @@ export function makeProbe(deps: ProbeDeps): (deadline: number) => Promise<ProbeR
     const bearer = await step('sign-in', () => signedIn(credential));
     if (bearer !== undefined) {
       await step('forged-token-refused', async () =>
-        expectStatus(await callBroker('POST', '/gettoken', forged(bearer), deadline), 401),
+        expectStatus(await callBroker('POST', '/gettoken', forged(bearer)), 401),
       );
       const lease = await step('gettoken', async () => {
         const startedAt = clock.now();
-        const answer = await callBroker('POST', '/gettoken', bearer, deadline, { fresh: true });
+        const answer = await callBroker('POST', '/gettoken', bearer, { fresh: true });
         signals.emit('probe-latency', clock.now() - startedAt);
         expectStatus(answer, 200);
         const { token, leaseId, userName } = answer.json;
@@ -102,14 +106,14 @@ export function makeProbe(deps: ProbeDeps): (deadline: number) => Promise<ProbeR
       });
       if (lease !== undefined) {
         await step('sessioninfo', async () => {
-          const answer = await callBroker('GET', '/sessioninfo', bearer, deadline);
+          const answer = await callBroker('GET', '/sessioninfo', bearer);
           expectStatus(answer, 200);
           if (answer.json['userName'] !== lease.userName) throw new ProbeFailure('it describes another user');
           if (!(await isAlive(lease.token, deadline)))
             throw new ProbeFailure('ThoughtSpot does not take the new token');
         });
         await step('revoketoken', async () =>
-          expectStatus(await callBroker('POST', '/revoketoken', bearer, deadline, { leaseId: lease.leaseId }), 200),
+          expectStatus(await callBroker('POST', '/revoketoken', bearer, { leaseId: lease.leaseId }), 200),
         );
         await step('revoked-token-dead', () => seeDead(lease.token, deadline));
       }
@@ -117,7 +121,7 @@ export function makeProbe(deps: ProbeDeps): (deadline: number) => Promise<ProbeR
     const { unentitled } = credential;
     if (unentitled !== undefined)
       await step('unentitled-refused', async () =>
-        expectStatus(await callBroker('POST', '/gettoken', await signedIn(unentitled), deadline), 403),
+        expectStatus(await callBroker('POST', '/gettoken', await signedIn(unentitled)), 403),
       );
 
     if (failed.length > 0) {

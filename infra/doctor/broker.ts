@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { pathFor } from '../../functions/contract/functions.ts';
 import { patiently } from './attention.ts';
 import { Finding, needed, Skipped } from './checklist.ts';
 import type { Examine } from './checklist.ts';
@@ -8,6 +9,8 @@ import type { IsAlive } from './dead.ts';
 
 export interface BrokerTarget {
   readonly url: string;
+  /** Name of the issuer at whose routes callers ask; undefined for the first one. */
+  readonly issuer: string | undefined;
   /** Access token of a caller to whom the policy grants a token. */
   readonly jwt: string | undefined;
   /** Access token of a caller to whom it grants none. */
@@ -30,12 +33,13 @@ const problem = z.object({ code: z.string().optional(), correlationId: z.string(
  * one, so that revoking it ends nobody else's token.
  */
 export async function examineBroker(
-  examine: Examine,
-  { url, jwt, unentitledJwt, origins }: BrokerTarget,
+  all: Examine,
+  { url, issuer, jwt, unentitledJwt, origins }: BrokerTarget,
   isAlive: IsAlive | undefined,
 ): Promise<void> {
+  const examine: Examine = (name, work) => all(issuer === undefined ? name : `${name} (${issuer})`, work);
   const ask = (method: 'GET' | 'POST', path: string, bearer: string | undefined, body?: object) =>
-    askBroker(new URL(path, `${url}/`).href, method, bearer, body);
+    askBroker(`${url}${pathFor(`/${path}`, issuer)}`, method, bearer, body);
 
   await examine('request without an access token is refused', async () => {
     const { status } = await ask('POST', 'gettoken', undefined);
@@ -45,6 +49,12 @@ export async function examineBroker(
     const { status } = await ask('POST', 'gettoken', forged(jwt));
     return [expectStatus(status, 401), undefined];
   });
+  if (issuer !== undefined && jwt === undefined)
+    return void (await examine('caller', () =>
+      Promise.reject(
+        new Skipped('needs an access token of this issuer: one more --jwt, or in BROKER_JWT after a space'),
+      ),
+    ));
   await examine('unentitled caller is refused', async () => {
     if (unentitledJwt === undefined)
       throw new Skipped('needs an access token of a caller without rights: --unentitled-jwt, or BROKER_UNENTITLED_JWT');
@@ -97,7 +107,7 @@ export async function examineBroker(
   });
 
   await examineCors(examine, {
-    url: `${url}/gettoken`,
+    url: `${url}${pathFor('/gettoken', issuer)}`,
     method: 'POST',
     origins,
     cure: (origin) => `Add ${origin} to allowedOrigins of the environment and deploy (locally: BROKER_ORIGINS).`,
@@ -131,7 +141,9 @@ function expectStatus(status: number, wanted: number): string {
     `answered ${status} instead of ${wanted}`,
     status < 300
       ? 'Take the broker off the network: its JWT authorizer is missing.'
-      : 'Check --broker: this may not be the broker.',
+      : status === 404
+        ? 'Check --broker: this may not be the broker. Check --issuer: it may have no such issuer.'
+        : 'Check --broker: this may not be the broker.',
   );
 }
 

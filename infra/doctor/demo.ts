@@ -30,11 +30,12 @@ export function demoCluster(host: string): DemoCluster | undefined {
   };
 }
 
-/** An access token for a demo user, from a broker on this machine; undefined for any other broker. */
-export async function demoJwt(broker: string, user: string): Promise<string | undefined> {
+/** An access token for a demo user of an issuer, from a broker on this machine; undefined for any other broker. */
+export async function demoJwt(broker: string, user: string, issuer?: string): Promise<string | undefined> {
   if (!isLoopback(new URL(broker))) return undefined;
   try {
-    const answer = await fetch(`${broker}/__local/jwt?user=${encodeURIComponent(user)}`);
+    const query = new URLSearchParams({ user, ...(issuer !== undefined && { issuer }) });
+    const answer = await fetch(`${broker}/__local/jwt?${query}`);
     return answer.ok ? await answer.text() : undefined;
   } catch {
     return undefined;

@@ -1,10 +1,8 @@
-import { discoveryOf } from '../../functions/contract/shapes.ts';
 import { stackName, stackOutputs } from '../deployed-stack.ts';
 import type { Environment } from '../environments/environment.ts';
 import { Finding, Skipped } from './checklist.ts';
 import type { Examine } from './checklist.ts';
-
-const TIMEOUT_MS = 10_000;
+import { examineIssuers } from './issuers.ts';
 
 /** Name or ARN of the environment's secret. */
 export function secretIdOf({ secret }: Pick<Environment, 'secret'>): string {
@@ -13,8 +11,8 @@ export function secretIdOf({ secret }: Pick<Environment, 'secret'>): string {
 
 /**
  * Examines what is between the parts: the stack, whether its code is the built one, whether its secret has a value (by its
- * description, which raises no alarm), and whether each issuer calls itself what the environment calls it. Resolves with the
- * address of the broker.
+ * description, which raises no alarm), and whether each issuer calls itself what the environment calls it and publishes keys.
+ * Resolves with the address of the broker.
  */
 export async function examineEnvironment(
   examine: Examine,
@@ -40,16 +38,7 @@ export async function examineEnvironment(
       'Store the credential as docs/deploy.md describes (4. Store the credential).',
     );
   });
-  for (const [index, issuer] of issuers.entries()) {
-    await examine(issuer.name === undefined ? 'issuer' : `issuer ${issuer.name}`, async () => {
-      const stated = await issuerOf(issuer.url, index);
-      if (stated === issuer.url) return [stated, undefined];
-      throw new Finding(
-        `the issuer calls itself ${stated}, the environment calls it ${issuer.url}`,
-        `Write issuers.${index}.url to the letter as the issuer does (often a slash at the end is missing), and deploy: the gateway refuses every token otherwise.`,
-      );
-    });
-  }
+  await examineIssuers(examine, issuers);
   return { url: outputs?.['ApiUrl']?.replace(/\/$/, '') };
 }
 
@@ -67,22 +56,6 @@ async function hasValue(secretId: string, region: string): Promise<boolean> {
   } finally {
     client.destroy();
   }
-}
-
-/** What an issuer calls itself in its discovery document. Throws Finding. */
-async function issuerOf(url: string, index: number): Promise<string> {
-  const discovery = discoveryOf(url);
-  try {
-    const answer = await fetch(discovery, { redirect: 'manual', signal: AbortSignal.timeout(TIMEOUT_MS) });
-    const document = (await answer.json()) as { issuer?: unknown };
-    if (answer.ok && typeof document.issuer === 'string') return document.issuer;
-  } catch {
-    // Said below: no answer, or none in JSON.
-  }
-  throw new Finding(
-    `there is no discovery document at ${discovery}`,
-    `Check issuers.${index}.url: it is the claim iss of an access token, to the letter.`,
-  );
 }
 
 function nameOf(error: unknown): string {

@@ -1,6 +1,7 @@
 import { Failure } from '../../functions/broker/failure.ts';
 import type { Environment } from '../environments/environment.ts';
 import { examineBroker } from './broker.ts';
+import { callersOf } from './callers.ts';
 import { examiner, Finding, Skipped } from './checklist.ts';
 import type { Attention, Check, Examine } from './checklist.ts';
 import { examineCluster } from './cluster.ts';
@@ -29,6 +30,7 @@ export async function examineAll(
   attention: Attention = {},
 ): Promise<Examination> {
   const environment = options.environment === undefined ? undefined : await load(options.environment, options.region);
+  const callers = callersOf(options, environment?.issuers);
   const host = options.host ?? environment?.thoughtSpot.host ?? '';
   const dialect = options.dialect ?? environment?.thoughtSpot.dialect ?? 'auth-2.0';
   const origins = options.origins ?? environment?.allowedOrigins ?? [];
@@ -47,9 +49,11 @@ export async function examineAll(
       );
       return;
     }
-    const jwt = options.jwt ?? (await demoJwt(broker, 'alice'));
-    const unentitledJwt = options.unentitledJwt ?? (await demoJwt(broker, 'mallory'));
-    await examineBroker(atBroker, { url: broker, jwt, unentitledJwt, origins }, isAlive);
+    for (const { issuer, ...given } of callers) {
+      const jwt = given.jwt ?? (await demoJwt(broker, 'alice', issuer));
+      const unentitledJwt = given.unentitledJwt ?? (await demoJwt(broker, 'mallory', issuer));
+      await examineBroker(atBroker, { url: broker, issuer, jwt, unentitledJwt, origins }, isAlive);
+    }
   };
 
   const found = await findCredential(atThoughtSpot, { ...options, dialect, host }, environment, variables);

@@ -17,7 +17,9 @@ export const USAGE = `Checks whether ThoughtSpot and the broker work together, a
   --org <id>              org of the token (default: ThoughtSpot chooses)
   --origin <origin>       front end that must be able to call; may be repeated (default: those of the environment)
   --broker <url>          broker to examine too (default with --env: the deployed one)
-  --jwt <token>           access token of a caller of the broker; - reads it from stdin (default: BROKER_JWT)
+  --jwt <token>           access token of a caller of the broker; - reads it from stdin (default: BROKER_JWT). Several,
+                          repeated or by spaces, where the environment has several issuers: one of each
+  --issuer <name>         issuer at whose routes the caller asks (default: with --env the one that the access token names)
   --unentitled-jwt <token>  access token of a caller who must be refused (default: BROKER_UNENTITLED_JWT)
   --assembly <folder>     with --env: compare the deployed code with what synth wrote there (default: with what the stack says)
   --region <region>       region of the environment (default: AWS_REGION, AWS_DEFAULT_REGION, or that of the AWS profile)
@@ -44,7 +46,9 @@ export interface Options {
   readonly orgId: number | undefined;
   readonly origins: readonly string[] | undefined;
   readonly broker: string | undefined;
-  readonly jwt: string | undefined;
+  /** Access tokens of callers, of one issuer each. */
+  readonly jwts: readonly string[];
+  readonly issuer: string | undefined;
   readonly unentitledJwt: string | undefined;
   readonly region: string | undefined;
   /** Folder of the assembly whose code should be deployed. */
@@ -62,7 +66,7 @@ export function parseOptions(argv: readonly string[], variables: Variables, read
   const values = parse(argv);
   if (!values.help && values.env === undefined && values.host === undefined)
     throw new UsageError('Nothing to examine: name an environment (--env dev) or a cluster (--host https://...).');
-  const jwt = values.jwt ?? variables['BROKER_JWT'];
+  const jwts = values.jwt ?? [variables['BROKER_JWT'] ?? ''];
   return {
     environment: values.env,
     host: origin('--host', values.host),
@@ -71,7 +75,8 @@ export function parseOptions(argv: readonly string[], variables: Variables, read
     orgId: orgId(values.org),
     origins: values.origin,
     broker: origin('--broker', values.broker),
-    jwt: filled(jwt === '-' ? readStdin() : jwt),
+    jwts: jwts.flatMap((jwt) => (jwt === '-' ? readStdin() : jwt).split(/\s+/)).filter((jwt) => jwt !== ''),
+    issuer: values.issuer,
     unentitledJwt: filled(values['unentitled-jwt'] ?? variables['BROKER_UNENTITLED_JWT']),
     region: values.region ?? regionIn(variables),
     assembly: values.assembly,
@@ -94,7 +99,8 @@ function parse(argv: readonly string[]) {
         org: text,
         origin: { type: 'string', multiple: true },
         broker: text,
-        jwt: text,
+        jwt: { type: 'string', multiple: true },
+        issuer: text,
         'unentitled-jwt': text,
         region: text,
         assembly: text,

@@ -16,6 +16,7 @@ import type { LocalPages } from './gateway.ts';
 /** The parts of the local set that the routes read and use. */
 export interface LocalParts {
   readonly issuer: Issuer;
+  readonly partner: Issuer | undefined;
   readonly functions: ReadonlyMap<FunctionName, LocalFunction>;
   readonly output: OutputLog;
   readonly addresses: () => Readonly<Record<string, string>>;
@@ -32,7 +33,15 @@ type Route = (query: URLSearchParams, body: unknown) => Reply | Promise<Reply>;
 const PREFIX = '/__local/';
 const DEFAULT_LINES = 200;
 
-export function makeLocalRoutes({ issuer, functions, output, addresses, invoke, sweep }: LocalParts): LocalPages {
+export function makeLocalRoutes({
+  issuer,
+  partner,
+  functions,
+  output,
+  addresses,
+  invoke,
+  sweep,
+}: LocalParts): LocalPages {
   const routes: Readonly<Record<string, Route>> = {
     'GET addresses': () => ok(addresses()),
     'GET users': () => ok(issuer.users),
@@ -45,8 +54,11 @@ export function makeLocalRoutes({ issuer, functions, output, addresses, invoke, 
       return answerOf(await invoke('operator', operatorEvent('GET', '/leases', asked, DEMO_PAGE)));
     },
     async 'GET jwt'(query) {
+      const name = query.get('issuer');
+      const of = name === null ? issuer : name === 'partner' ? partner : undefined;
+      if (of === undefined) return refused(404, `There is no issuer "${name}" here. ${knownIssuers(partner)}`);
       try {
-        return ok(await issuer.accessToken(query.get('user') ?? ''));
+        return ok(await of.accessToken(query.get('user') ?? ''));
       } catch (error) {
         return refused(404, error instanceof Error ? error.message : String(error));
       }
@@ -65,6 +77,11 @@ export function makeLocalRoutes({ issuer, functions, output, addresses, invoke, 
     return true;
   };
 }
+
+const knownIssuers = (partner: Issuer | undefined): string =>
+  partner === undefined
+    ? 'There is one, which has no name; npm start -- --partner starts another.'
+    : 'There are: partner, and the first, which has no name.';
 
 async function answer(request: IncomingMessage, query: URLSearchParams, route: Route): Promise<Reply> {
   if (request.method === 'GET') return route(query, undefined);

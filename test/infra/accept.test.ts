@@ -27,7 +27,7 @@ afterAll(async () => {
 
 async function throttled(throttling: boolean): Promise<Check | undefined> {
   const checks: Check[] = [];
-  await examineAcceptance(examiner('broker', checks), { environment, url: broker.url, jwt: undefined, throttling });
+  await examineAcceptance(examiner('broker', checks), { environment, url: broker.url, callers: [], throttling });
   return checks.find(({ name }) => name === 'too many requests are refused');
 }
 

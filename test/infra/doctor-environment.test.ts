@@ -3,6 +3,7 @@ import type { Simulator } from '../../local/thoughtspot/simulator.ts';
 import { startCloudFormation, type FakeCloudFormation } from '../support/cloudformation.ts';
 import { leaksIn } from '../support/canaries.ts';
 import { containing, named, report } from '../support/doctor.ts';
+import { makeSigningKeys } from '../support/signing.ts';
 
 let broker: LocalBroker;
 let simulator: Simulator;
@@ -16,6 +17,7 @@ afterEach(() => simulator.reset());
 
 describe('an environment', () => {
   const SECRET = 'thoughtspot-broker/dev';
+  const KEYS = 'https://login.dev.example.com/.well-known/jwks.json';
   let stack: FakeCloudFormation;
   let outputs: Readonly<Record<string, string>> | undefined;
   let variables: Record<string, string>;
@@ -26,7 +28,7 @@ describe('an environment', () => {
     '--import=data:text/javascript,' +
     encodeURIComponent(
       'const real = globalThis.fetch; globalThis.fetch = (url, ...rest) => String(url).startsWith("https://login.dev.example.com/.well-known/") ' +
-        `? Promise.resolve(Response.json({ issuer: ${JSON.stringify(issuer)} })) : real(url, ...rest);`,
+        `? Promise.resolve(Response.json(${JSON.stringify({ issuer, jwks_uri: KEYS, keys: [makeSigningKeys('k').jwk] })})) : real(url, ...rest);`,
     );
 
   beforeAll(async () => {

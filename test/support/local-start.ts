@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 
 const ROOT = join(__dirname, '..', '..');
-const PORTS = 6;
+const PORTS = 7;
 
 export interface Program {
   readonly process: ChildProcess;
@@ -63,7 +63,7 @@ function hold(port: number): Promise<Server | undefined> {
   });
 }
 
-/** The first of six consecutive ports on which nothing listens at the moment. */
+/** The first of seven consecutive ports on which nothing listens at the moment. */
 export async function freeBasePort(): Promise<number> {
   for (;;) {
     const base = 20_000 + Math.floor(Math.random() * 40_000);

@@ -6,7 +6,7 @@ import type { FunctionName } from '../../../functions/contract/functions.ts';
 import { readDemoUsers } from '../../../local/issuer.ts';
 import { startLocalBroker, type LocalBroker } from '../../../local/local-broker.ts';
 import { leaksAmong } from '../../support/canaries.ts';
-import { demoPolicyFor } from '../../support/demo-policy.ts';
+
 import { mismatchesOf } from '../../support/openapi.ts';
 import { API, APP, startCertifiedProvider } from '../../support/signed-in.ts';
 import { makeSigningKeys } from '../../support/signing.ts';
@@ -43,7 +43,6 @@ beforeAll(async () => {
       { ...issuer(issuerUrl('byhand')), name: 'byhand', sessionClaim: 'sid' },
       { ...issuer(issuerUrl('nosession')), name: 'nosession' },
     ],
-    policy: demoPolicyFor,
     limits: { reservedConcurrency: 2 },
   });
   broker.simulator?.set({ rateLimit: false });

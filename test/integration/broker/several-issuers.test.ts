@@ -1,7 +1,7 @@
 /** Two issuers with the same users, through the gateway and the bundles: who comes from one is nobody at the other. */
 import { startLocalBroker, type LocalBroker } from '../../../local/local-broker.ts';
 import { readDemoUsers, type Issuer } from '../../../local/issuer.ts';
-import { demoPolicyFor } from '../../support/demo-policy.ts';
+
 import { httpEvent } from '../../support/http-event.ts';
 
 interface Body {
@@ -16,7 +16,7 @@ let broker: LocalBroker;
 let staff: Issuer;
 let partner: Issuer;
 beforeAll(async () => {
-  broker = await startLocalBroker({ sweepEveryMs: null, partner: readDemoUsers(), policy: demoPolicyFor });
+  broker = await startLocalBroker({ sweepEveryMs: null, partner: readDemoUsers() });
   if (broker.partner === undefined) throw new Error('there is no second issuer');
   staff = broker.issuer;
   partner = broker.partner;

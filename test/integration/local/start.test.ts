@@ -70,23 +70,27 @@ describe('npm start', () => {
     expect(await program.ended).toEqual({ code: 0, signal: null });
   });
 
-  it.each([
+  it.each<[number, string, ...string[]]>([
     [0, 'the broker'],
     [1, 'the ThoughtSpot simulator'],
     [2, 'the OIDC issuer'],
     [3, 'Secrets Manager'],
     [4, 'KMS'],
     [5, 'DynamoDB'],
-  ])('names the taken port %i places after the first, what it is for, and what to do', async (offset, purpose) => {
-    const base = await freeBasePort();
-    const occupant = await occupy(base + offset);
-    const program = run('main', [], { BROKER_PORT: String(base) });
-    expect(await program.ended).toEqual({ code: 1, signal: null });
-    expect(program.text()).toContain(`Port ${base + offset} on 127.0.0.1 is taken; it is wanted for ${purpose}`);
-    expect(program.text()).toContain('BROKER_PORT=');
-    expect(program.text()).not.toContain('    at ');
-    occupant.close();
-  });
+    [6, 'the OIDC issuer', '--partner'],
+  ])(
+    'names the taken port %i places after the first, what it is for, and what to do',
+    async (offset, purpose, ...args) => {
+      const base = await freeBasePort();
+      const occupant = await occupy(base + offset);
+      const program = run('main', args, { BROKER_PORT: String(base) });
+      expect(await program.ended).toEqual({ code: 1, signal: null });
+      expect(program.text()).toContain(`Port ${base + offset} on 127.0.0.1 is taken; it is wanted for ${purpose}`);
+      expect(program.text()).toContain('BROKER_PORT=');
+      expect(program.text()).not.toContain('    at ');
+      occupant.close();
+    },
+  );
 
   it('starts no simulator where a real cluster is named, and keeps its key to itself', async () => {
     const base = await freeBasePort();
@@ -138,6 +142,28 @@ describe('npm start', () => {
     program.process.kill('SIGINT');
     await program.ended;
     await rm(folder, { recursive: true });
+  });
+
+  it('with --partner has a second issuer, whose callers get tokens at its own routes', async () => {
+    const base = String(await freeBasePort());
+    const program = run('main', ['--partner'], { BROKER_PORT: base });
+    await program.printed(READY);
+    expect(program.text()).toContain(`OIDC issuer partner    http://127.0.0.1:${Number(base) + 6}`);
+    expect(program.text()).toContain(`BROKER_PORT=${base} npm run token -- alice --issuer partner`);
+    const token = async (...args: string[]) => {
+      const asking = run('token', args, { BROKER_PORT: base });
+      return { ...(await asking.ended), text: asking.text() };
+    };
+    const [own, theirs] = [await token('bob', '--json'), await token('bob', '--json', '--issuer', 'partner')];
+    const leaseIds = [own, theirs].map(({ text }) => (JSON.parse(text) as { leaseId: string }).leaseId);
+    expect(new Set(leaseIds).size).toBe(2);
+    expect(program.text()).toContain('POST /i/partner/gettoken 200');
+    expect(await token('bob', '--issuer', 'partnr')).toMatchObject({
+      code: 1,
+      text: expect.stringContaining('There are: partner, and the first, which has no name.') as string,
+    });
+    program.process.kill('SIGINT');
+    await program.ended;
   });
 
   it('refuses an argument that it does not know', async () => {

@@ -129,6 +129,10 @@ test('the token is revoked though the look at it failed', async () => {
 
 describe("the prober's secret", () => {
   test.each<[string, string]>([
+    [
+      JSON.stringify({ ...SECRET, issuer: '/i/partner' }),
+      "the prober's secret: $.issuer: is not the name of an issuer",
+    ],
     ['canary{', 'is not JSON'],
     [JSON.stringify({ ...SECRET, clientSecret: '' }), '$.clientSecret: is empty'],
     [JSON.stringify({ ...SECRET, tokenUrl: 'http://login.example.com/canary' }), '$.tokenUrl: is no https URL'],

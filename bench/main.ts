@@ -1,19 +1,13 @@
 /** `npm run bench [-- <name> ...]`: measures, prints the table of goals, writes the report. */
-import { parseArgs } from 'node:util';
+import { readArguments } from '../local/command.ts';
 import { startProgress, formatDuration } from '../local/progress.ts';
 import { BENCHMARKS } from './benchmarks.ts';
 import type { Goal } from './benchmark.ts';
 import { calibrate } from './measure.ts';
 import { noise, writeReport, type Run } from './report.ts';
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { help: { type: 'boolean', short: 'h' }, quick: { type: 'boolean' } },
-});
-
 const total = BENCHMARKS.reduce((sum, { seconds }) => sum + seconds, 0);
-if (values.help === true) {
-  console.log(`npm run bench [-- <name> ...] [-- --quick]
+const HELP = `npm run bench [-- <name> ...] [-- --quick]
 
 Measures the broker against its goals and its peers. The whole run takes about ${formatDuration(total * 1000)}; a full run
 writes docs/performance.md, its charts, and bench/results/<date>.json.
@@ -23,9 +17,9 @@ ${BENCHMARKS.map(({ name, title, seconds }) => `  ${name.padEnd(14)} ${title} (a
   --quick        a short run that only shows that the benchmarks work; writes nothing
 
 With BENCH_FULL=1, growth uses up to 100,000 leases of one subject and 1,000,000 others. The table is kept in memory and takes
-4 GB. A machine with less than 16 GB needs NODE_OPTIONS=--max-old-space-size=4096 for that.`);
-  process.exit(0);
-}
+4 GB. A machine with less than 16 GB needs NODE_OPTIONS=--max-old-space-size=4096 for that.
+`;
+const { values, positionals } = readArguments(HELP, { quick: { type: 'boolean' } }, Infinity);
 
 const unknown = positionals.filter((name) => !BENCHMARKS.some((benchmark) => benchmark.name === name));
 if (unknown.length > 0) {

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
+import { messageOf, readArguments, runCommand } from '../local/command.ts';
 import { PROJECT_ROOT } from './bundles.ts';
 import { loadEnvironment } from './environment-files.ts';
 import { knownEnvironments } from './environment-list.ts';
@@ -12,7 +13,8 @@ Synthesizes every environment that has a target into <folder>/<environment>.tar,
 these are, by purpose, as outputs of a job on GitHub.
 
 AWS_TARGETS   account and region of each: {"<environment>":{"account":"<12 digits>","region":"<region>"}}
---help        this text`;
+--help        this text
+`;
 
 const PURPOSES = ['development', 'staging', 'production'] as const;
 const targets = z.record(z.string(), z.strictObject({ account: z.string(), region: z.string() }));
@@ -52,12 +54,5 @@ function run(program: string, args: readonly string[]): void {
   if (status !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${status}`);
 }
 
-try {
-  const [folder = 'assemblies'] = process.argv.slice(2);
-  if (folder === '--help') console.log(USAGE);
-  else if (folder.startsWith('-')) throw new Error(`Unknown option ${folder}.\n\n${USAGE}`);
-  else assemble(folder, process.env);
-} catch (error) {
-  console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
-}
+const [folder = 'assemblies'] = readArguments(USAGE, {}, 1).positionals;
+await runCommand(() => assemble(folder, process.env), messageOf);

@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
+import { readArguments } from '../local/command.ts';
 
 /**
  * Which environments there are: the files of infra/environments, and nothing else says so. `npm run environments` prints
@@ -15,7 +16,10 @@ export function knownEnvironments(folder = ENVIRONMENTS_FOLDER): string[] {
     .sort();
 }
 
-const USAGE = `npm run environments   prints the names of all environments, as an output of a job on GitHub`;
+const USAGE = `npm run environments   prints the names of all environments, as an output of a job on GitHub
+`;
 
-if (process.argv[1] === import.meta.filename)
-  console.log(process.argv.includes('--help') ? USAGE : `names=${JSON.stringify(knownEnvironments())}`);
+if (process.argv[1] === import.meta.filename) {
+  readArguments(USAGE, {});
+  console.log(`names=${JSON.stringify(knownEnvironments())}`);
+}

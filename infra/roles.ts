@@ -1,7 +1,7 @@
 /** `npm run roles`: who may do what, as the synthesized template of an environment says it. */
 import path from 'node:path';
-import { parseArgs } from 'node:util';
 import { z } from 'zod';
+import { messageOf, readArguments, runCommand, UsageError } from '../local/command.ts';
 import { templateOf } from './assembly.ts';
 
 const words = z.union([z.string().transform((one) => [one]), z.array(z.string())]);
@@ -130,22 +130,15 @@ Prints who may do what in an environment, as a table: role, actions, resource, c
 npm run synth -- <environment> wrote; it asks nothing of AWS.
 
 --assembly   the folder of another assembly (default: cdk.out/<environment>)
---help       this text`;
+--help       this text
+`;
 
 function main(): void {
-  const options = { assembly: { type: 'string' }, help: { type: 'boolean' } } as const;
-  const { values, positionals } = parseArgs({ allowPositionals: true, options });
-  const [environment, ...more] = positionals;
-  if (values.help === true) return console.log(USAGE);
-  if (environment === undefined || more.length > 0) throw new Error(USAGE);
+  const { values, positionals } = readArguments(USAGE, { assembly: { type: 'string' } }, 1);
+  const [environment] = positionals;
+  if (environment === undefined) throw new UsageError('Name an environment: npm run roles -- dev.');
   const assembly = values.assembly ?? path.join('cdk.out', environment);
   console.log(roleTable(permissionsIn(templateOf(assembly, environment))));
 }
 
-if (process.argv[1] === import.meta.filename)
-  try {
-    main();
-  } catch (error) {
-    console.error(error instanceof Error ? error.message : error);
-    process.exitCode = 1;
-  }
+if (process.argv[1] === import.meta.filename) void runCommand(main, messageOf);

@@ -3,6 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { Enums, Models, Serialize, Spec, SPDX } from '@cyclonedx/cyclonedx-library';
 import type { Metafile } from 'esbuild';
+import { messageOf, readArguments, runCommand } from '../local/command.ts';
 import { FUNCTION_NAMES, FUNCTIONS } from '../functions/contract/functions.ts';
 import { buildFunctions, bundleFiles, PROJECT_ROOT } from './bundles.ts';
 
@@ -85,10 +86,11 @@ const USAGE = `npm run sbom
 Bundles every function and prints the bill of materials of what is in the bundles: CycloneDX 1.6, as JSON.
 
 SOURCE_DATE_EPOCH   its timestamp, seconds since 1970; without it, it has none
---help              this text`;
+--help              this text
+`;
 
 async function main(): Promise<void> {
-  if (process.argv.includes('--help')) return console.log(USAGE);
+  readArguments(USAGE, {});
   const folder = mkdtempSync(path.join(os.tmpdir(), 'sbom-'));
   try {
     const metafile = await buildFunctions(folder, bundleFiles);
@@ -102,8 +104,4 @@ async function main(): Promise<void> {
   }
 }
 
-if (process.argv[1] === import.meta.filename)
-  main().catch((error: unknown) => {
-    console.error(error instanceof Error ? error.message : error);
-    process.exitCode = 1;
-  });
+if (process.argv[1] === import.meta.filename) void runCommand(main, messageOf);

@@ -1,9 +1,9 @@
 /** `npm run schedules`: when the revocation schedules of an environment run, and one of them now. */
-import { parseArgs } from 'node:util';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { regionIn, regionOfProfile, stackName } from './deployed-stack.ts';
 import { ANY_REGION } from './environment-aws.ts';
 import { loadEnvironment } from './environment-files.ts';
+import { messageOf, readArguments, runCommand, UsageError } from '../local/command.ts';
 import type { Environment } from './environments/environment.ts';
 import { runsOf } from './schedule-runs.ts';
 
@@ -14,7 +14,8 @@ next   prints the next runs of each revocation schedule, in its zone and in UTC,
 fire   revokes now what the schedule revokes, dated now. You need AWS credentials that may invoke the alias live of revoketoken.
        With --local, npm start does it: nothing is asked of AWS.
 
---help this text`;
+--help this text
+`;
 
 type Schedule = Environment['revocationSchedules'][number];
 
@@ -75,19 +76,16 @@ export async function fireLocal(url: string, event: object): Promise<string> {
   return text;
 }
 
-class UsageError extends Error {}
-
 async function main(): Promise<void> {
   const options = {
     env: { type: 'string' },
     count: { type: 'string', default: '10' },
     local: { type: 'string' },
-    help: { type: 'boolean' },
   } as const;
-  const { values, positionals } = readArguments(() => parseArgs({ allowPositionals: true, options }));
-  if (values.help === true) return console.log(USAGE);
+  const { values, positionals } = readArguments(USAGE, options, 2);
   const [verb, wanted] = positionals;
-  if ((verb !== 'next' && verb !== 'fire') || positionals.length !== (verb === 'next' ? 1 : 2)) throw new UsageError();
+  if ((verb !== 'next' && verb !== 'fire') || positionals.length !== (verb === 'next' ? 1 : 2))
+    throw new UsageError('Say what to do: next, or fire <name>.');
   if (values.env === undefined) throw new UsageError('Name an environment: --env dev.');
   const region = verb === 'next' || values.local ? ANY_REGION : (regionIn(process.env) ?? (await regionOfProfile()));
   const environment = loadEnvironment(values.env, { account: '000000000000', region });
@@ -107,19 +105,4 @@ async function main(): Promise<void> {
   console.log(await (values.local ? fireLocal(values.local, event) : fireDeployed(environment, event)));
 }
 
-function readArguments<T>(read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
-}
-
-if (process.argv[1] === import.meta.filename) {
-  process.stdout.on('error', () => process.exit(0)); // `--help | head` closes the pipe early.
-  main().catch((error: unknown) => {
-    console.error(error instanceof Error ? error.message : error);
-    if (error instanceof UsageError) console.error(`\n${USAGE}`);
-    process.exitCode = error instanceof UsageError ? 2 : 1;
-  });
-}
+if (process.argv[1] === import.meta.filename) void runCommand(main, messageOf);

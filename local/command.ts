@@ -11,9 +11,6 @@ export class UsageError extends CommandError {
   override readonly name = 'UsageError';
 }
 
-/** `--help | head` closes the pipe before everything is written. That is no failure. */
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
-
 type Options = NonNullable<ParseArgsConfig['options']>;
 
 /**
@@ -21,6 +18,8 @@ type Options = NonNullable<ParseArgsConfig['options']>;
  * person asks for it, and with status 2 where the arguments are wrong.
  */
 export function readArguments<const T extends Options>(help: string, options: T, most = 0) {
+  // `--help | head` closes the pipe before everything is written. That is no failure.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
   try {
     const config = { allowPositionals: true, options: { ...options, help: { type: 'boolean', short: 'h' } } } as const;
     const { values, positionals } = parseArgs(config);
@@ -32,7 +31,7 @@ export function readArguments<const T extends Options>(help: string, options: T,
     if (surplus !== undefined) throw new UsageError(`Unexpected argument '${surplus}'.`);
     return { values, positionals };
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${help}`);
+    process.stderr.write(`${messageOf(error)}\n\n${help}`);
     process.exit(2);
   }
 }
@@ -44,15 +43,18 @@ export function textOf(error: unknown): string {
 }
 
 /** Runs a command, and ends it with the text and the status of its error. */
-export async function runCommand(main: () => Promise<void>): Promise<void> {
+export async function runCommand(main: () => Promise<void> | void, text = textOf): Promise<void> {
   try {
     await main();
   } catch (error) {
-    process.stderr.write(`${textOf(error)}\n`);
+    process.stderr.write(`${text(error)}\n`);
     if (error instanceof UsageError) process.stderr.write('--help explains.\n');
     process.exitCode = error instanceof UsageError ? 2 : 1;
   }
 }
+
+/** Of every error the message: for commands all of whose errors are about what they were given. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** Throws UsageError if that is no URL, and CommandError if nothing answers there. */
 export async function ask(url: string, init: RequestInit = {}): Promise<Response> {

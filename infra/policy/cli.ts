@@ -124,7 +124,7 @@ function parseCommand(argv: readonly string[]) {
         json: { type: 'boolean', default: false },
         strict: { type: 'boolean', default: false },
         write: { type: 'boolean', default: false },
-        help: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
       },
     });
   } catch (error) {

@@ -31,7 +31,7 @@ async function main(): Promise<void> {
   }
   const port = Number(values.port);
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
-    throw new Error(`--port must be a port number, not ${values.port}`);
+    throw new RangeError(`--port must be a port number, not ${values.port}`);
   const cluster = readCluster(values.cluster);
   const tls = values.tls ? selfSigned() : undefined;
   const simulator = await startSimulator({
@@ -54,8 +54,9 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  const { code, message } = error as NodeJS.ErrnoException;
+  const { code = '', message } = error as NodeJS.ErrnoException;
+  const usage = error instanceof RangeError || code.startsWith('ERR_PARSE_ARGS');
   const advice = code === 'EADDRINUSE' ? 'That port is taken; choose another with --port.' : message;
-  process.stderr.write(`The simulator did not start. ${advice}\n`);
-  process.exitCode = 1;
+  process.stderr.write(`The simulator did not start. ${advice}\n${usage ? '--help explains.\n' : ''}`);
+  process.exitCode = usage ? 2 : 1;
 });

@@ -4,7 +4,7 @@
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { parseArgs } from 'node:util';
+import { readArguments } from '../../local/command.ts';
 import { PROJECT_ROOT } from '../../infra/bundles.ts';
 import { developmentSteps } from './development.ts';
 import { installTools, Unavailable } from './emulator.ts';
@@ -20,7 +20,8 @@ const HELP = `Deploys to an emulator of AWS (MiniStack), and drives it by the co
   npm run test:deploy
 
 It needs Python 3.10 or newer, and PyPI the first time; where one of them is missing it says so, and ends with 0. Everything
-is in .cache/deploy and on loopback. Ctrl-C ends all that it started.`;
+is in .cache/deploy and on loopback. Ctrl-C ends all that it started.
+`;
 
 const CACHE = path.join(PROJECT_ROOT, '.cache', 'deploy');
 
@@ -60,25 +61,21 @@ async function drive(): Promise<Tally | undefined> {
   }
 }
 
-const { values } = parseArgs({ options: { help: { type: 'boolean', short: 'h' } } });
-if (values.help === true) {
-  console.log(HELP);
-} else {
-  mkdirSync(CACHE, { recursive: true });
-  await import('./localhost.ts');
-  const tally = await drive();
-  if (tally !== undefined) {
-    const list = (title: string, lines: readonly string[]) =>
-      console.log(`\n${title}\n${lines.map((line) => `  - ${line}`).join('\n')}`);
-    list(
-      'Left out, because the emulator lacks it:',
-      LEFT_OUT.map(({ what, reason, coveredBy }) => `${what}: ${reason} (instead: ${coveredBy})`),
-    );
-    const reasons = (all: Readonly<Record<string, string>>) =>
-      Object.entries(all).map(([what, reason]) => `${what}: ${reason}`);
-    list('On the page, and not run:', reasons(NOT_RUN));
-    list('Warnings of cfn-lint that are left; it has no errors:', reasons(WARNINGS));
-    console.log(`\n${tally.passed} passed, ${tally.failed} failed`);
-    process.exitCode = tally.failed === 0 ? 0 : 1;
-  }
+readArguments(HELP, {});
+mkdirSync(CACHE, { recursive: true });
+await import('./localhost.ts');
+const tally = await drive();
+if (tally !== undefined) {
+  const list = (title: string, lines: readonly string[]) =>
+    console.log(`\n${title}\n${lines.map((line) => `  - ${line}`).join('\n')}`);
+  list(
+    'Left out, because the emulator lacks it:',
+    LEFT_OUT.map(({ what, reason, coveredBy }) => `${what}: ${reason} (instead: ${coveredBy})`),
+  );
+  const reasons = (all: Readonly<Record<string, string>>) =>
+    Object.entries(all).map(([what, reason]) => `${what}: ${reason}`);
+  list('On the page, and not run:', reasons(NOT_RUN));
+  list('Warnings of cfn-lint that are left; it has no errors:', reasons(WARNINGS));
+  console.log(`\n${tally.passed} passed, ${tally.failed} failed`);
+  process.exitCode = tally.failed === 0 ? 0 : 1;
 }

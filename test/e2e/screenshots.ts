@@ -8,9 +8,19 @@ import { mkdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { stop as stopBundler } from 'esbuild';
 import type { Page } from 'playwright-core';
+import { readArguments } from '../../local/command.ts';
 import { startLocalBroker } from '../../local/local-broker.ts';
 import { startProgress } from '../../local/progress.ts';
 import { launchBrowser } from '../support/browser.ts';
+
+const HELP = `Takes pictures of the demo page for the documents (docs/images).
+
+  npm run screenshots [-- --all]
+
+  --all    of demo and examples too, in every width and theme, into .cache/screenshots
+  --help   this text
+`;
+const { values: asked } = readArguments(HELP, { all: { type: 'boolean' } });
 
 const root = join(import.meta.dirname, '..', '..');
 const [documents, all] = [join(root, 'docs', 'images'), join(root, '.cache', 'screenshots')];
@@ -38,7 +48,7 @@ function shots(broker: string): readonly Shot[] {
     colorScheme,
     address: `${broker}/${query}`,
   });
-  if (!process.argv.includes('--all'))
+  if (asked.all !== true)
     return [
       demo('demo-desktop.png', 1440, 1180, 'light', '?user=alice&grant=regional'),
       demo('demo-dark.png', 1440, 1180, 'dark', '?user=carol'),
@@ -86,7 +96,7 @@ async function take(): Promise<void> {
   const progress = startProgress({ total: list.length, title: 'screenshots' });
   const { thoughtspot = '', issuer = '' } = broker.addresses();
   const where = { BROKER: broker.url, THOUGHTSPOT: thoughtspot, ISSUER: issuer };
-  const stop = process.argv.includes('--all')
+  const stop = asked.all
     ? await startExamples({ ...where, ...Object.fromEntries(Object.entries(where).map(([k, v]) => [`VITE_${k}`, v])) })
     : () => undefined;
   for (const folder of [documents, all]) mkdirSync(folder, { recursive: true });

@@ -30,8 +30,8 @@ test('docs/security.md shows the roles of prod, as the command prints them', asy
 
 test('without an environment, or with one that nothing was built for, it says what to do', async () => {
   await expect(roles()).rejects.toMatchObject({
-    code: 1,
-    stderr: expect.stringContaining('npm run roles -- <env') as string,
+    code: 2,
+    stderr: expect.stringContaining('Name an environment: npm run roles -- dev.') as string,
   });
   await expect(roles('staging', '--assembly', prod?.assembly ?? '')).rejects.toMatchObject({
     stderr: expect.stringContaining('build one with npm run synth -- staging') as string,

@@ -30,7 +30,7 @@ function mutate(): number {
   return run(root, process.execPath, [stryker, 'run', join(folder, 'stryker.config.json'), ...process.argv.slice(2)]);
 }
 
-if (process.argv.includes('--help')) {
+if (process.argv.some((word) => word === '--help' || word === '-h')) {
   console.log(`Changes the code a little at a time, and reports what no test notices (docs/mutation.md).
 
   npm run mutate -- [options of \`stryker run\`, such as --mutate functions/ledger/item.ts]`);

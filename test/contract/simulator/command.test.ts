@@ -58,15 +58,15 @@ test('a taken port, a wrong port and a missing file are named', async () => {
   const other = createServer().listen(0, '127.0.0.1');
   await once(other, 'listening');
   const { port } = other.address() as AddressInfo;
-  const outcomes: [string[], RegExp][] = [
-    [['--port', String(port)], /taken; choose another with --port/],
-    [['--port', 'x'], /--port must be a port number, not x/],
-    [['--cluster', 'missing.json'], /missing\.json/],
-    [['--nonsense'], /--nonsense/],
+  const outcomes: [string[], RegExp, number][] = [
+    [['--port', String(port)], /taken; choose another with --port/, 1],
+    [['--port', 'x'], /--port must be a port number, not x/, 2],
+    [['--cluster', 'missing.json'], /missing\.json/, 1],
+    [['--nonsense'], /--nonsense/, 2],
   ];
-  for (const [args, message] of outcomes) {
+  for (const [args, message, status] of outcomes) {
     const { ended, output } = run(...args);
-    expect(await ended).toBe(1);
+    expect(await ended).toBe(status);
     expect(output()).toMatch(message);
   }
   other.close();

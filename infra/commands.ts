@@ -2,10 +2,11 @@ import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { parseArgs } from 'node:util';
+import { messageOf, UsageError } from '../local/command.ts';
 import { targetOf } from './assembly.ts';
 import { PROJECT_ROOT } from './bundles.ts';
 import { SECRET_SHAPE } from './constructs/thoughtspot-secret.ts';
-import { regionIn, regionOfProfile, stackName, stackOutputs } from './deployed-stack.ts';
+import { type DeployedStack, deployedStack, regionIn, regionOfProfile, stackName } from './deployed-stack.ts';
 import { loadEnvironment } from './environment-files.ts';
 import type { Environment, Target } from './environments/environment.ts';
 import { placeholders } from './placeholders.ts';
@@ -36,24 +37,13 @@ const USAGE = `Usage: npm run ${COMMANDS.join('|')} -- <environment> [--account 
 
 /** Parses the command line. Throws with the usage, the known environments, or every fault of the environment. */
 export function parseRequest(argv: readonly string[], env: Readonly<Record<string, string | undefined>>): Request {
-  const { values, positionals } = parseArgs({
-    args: [...argv],
-    allowPositionals: true,
-    options: {
-      account: { type: 'string' },
-      region: { type: 'string' },
-      yes: { type: 'boolean', default: false },
-      production: { type: 'boolean', default: false },
-      'import-existing-resources': { type: 'boolean', default: false },
-      assembly: { type: 'string' },
-    },
-  });
+  const { values, positionals } = parse(argv);
   const [word, name, ...more] = positionals;
   const command = COMMANDS.find((known) => known === word);
-  if (command === undefined || more.length > 0) throw new Error(USAGE);
+  if (command === undefined || more.length > 0) throw new UsageError(USAGE);
   const { assembly } = values;
   if (assembly !== undefined && (name === undefined || (command !== 'diff' && command !== 'deploy')))
-    throw new Error(USAGE);
+    throw new UsageError(USAGE);
   const built = assembly === undefined || name === undefined ? undefined : targetOf(assembly, name);
   for (const [what, given] of [['account', values.account] as const, ['region', values.region] as const])
     if (built !== undefined && given !== undefined && given !== built[what])
@@ -68,6 +58,25 @@ export function parseRequest(argv: readonly string[], env: Readonly<Record<strin
   const environment = loadEnvironment(name, { ...target, account: assumed });
   const { yes, production, 'import-existing-resources': importExisting } = values;
   return { command, environment, accountKnown, yes, production, importExisting, assembly };
+}
+
+function parse(argv: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...argv],
+      allowPositionals: true,
+      options: {
+        account: { type: 'string' },
+        region: { type: 'string' },
+        yes: { type: 'boolean', default: false },
+        production: { type: 'boolean', default: false },
+        'import-existing-resources': { type: 'boolean', default: false },
+        assembly: { type: 'string' },
+      },
+    });
+  } catch (error) {
+    throw new UsageError(`${messageOf(error)}\n\n${USAGE}`);
+  }
 }
 
 /** What a command will change, as lines of text. */
@@ -122,9 +131,29 @@ export function nextSteps(environment: Environment, outputs: Readonly<Record<str
   ].join('\n');
 }
 
-/** What to do after a deployment that failed. */
-export const AFTER_FAILURE =
-  'The deployment failed. If it was the first one of this environment: docs/deploy.md, "The first deployment failed".';
+/** What to do after a deployment that failed, from what CloudFormation says of the stack now. */
+export function afterFailure({ name, region }: Environment, stack: DeployedStack | undefined): string {
+  const { status } = stack ?? {};
+  if (status === undefined) return `Nothing was deployed: there is no stack ${stackName(name)} in ${region}.`;
+  if (/^(CREATE_FAILED|ROLLBACK_|REVIEW_|DELETE_)/.test(status))
+    return `The first deployment failed (${status}). How to go on: docs/deploy.md, "The first deployment failed".`;
+  if (status === 'UPDATE_ROLLBACK_FAILED')
+    return (
+      `The deployment failed, and so did undoing it. Mend what the output names, then: aws cloudformation ` +
+      `continue-update-rollback --region ${region} --stack-name ${stackName(name)}`
+    );
+  return `The deployment failed; ${stackName(name)} is ${status}, with the code and settings from before.`;
+}
+
+/** The commands that ask AWS for something. Undefined if there are credentials; otherwise what to do. */
+async function credentialsMissing({ command }: Request): Promise<string | undefined> {
+  if (command === 'synth') return undefined;
+  const { defaultProvider } = await import('@aws-sdk/credential-provider-node');
+  const reason = await defaultProvider()().then(() => undefined, messageOf);
+  return reason === undefined
+    ? undefined
+    : `There are no AWS credentials here, so nothing was tried: sign in (aws sso login, aws configure) or set AWS_PROFILE. (${reason})`;
+}
 
 /** What to do where production's stack was not destroyed. */
 export const stillProtected = ({ name, region }: Environment): string =>
@@ -180,6 +209,8 @@ async function main(): Promise<number> {
   const refused = refusal(request);
   if (refused !== undefined) throw new Error(refused);
   if (command === 'destroy' && !request.yes && !(await confirmed(request))) throw new Error('Nothing destroyed.');
+  const missing = await credentialsMissing(request);
+  if (missing !== undefined) throw new Error(missing);
   if (command !== 'bootstrap' && request.assembly === undefined)
     console.log('Bundling, synthesizing and checking with cdk-nag: about ten seconds.');
   const started = Date.now();
@@ -195,7 +226,13 @@ async function main(): Promise<number> {
     },
   });
   if (status !== 0) {
-    if (command === 'deploy') console.error(AFTER_FAILURE);
+    if (command === 'deploy')
+      console.error(
+        await deployedStack(environment.name, environment.region).then(
+          (stack) => afterFailure(environment, stack),
+          (error: unknown) => `CloudFormation does not say whether anything was deployed: ${messageOf(error)}`,
+        ),
+      );
     if (command === 'destroy' && environment.purpose === 'production') console.error(stillProtected(environment));
     return status ?? 1;
   }
@@ -205,8 +242,8 @@ async function main(): Promise<number> {
     );
   if (command === 'deploy') {
     // The deployment is done; that its outputs cannot be read does not make it a failure.
-    const outputs = await stackOutputs(environment.name, environment.region).catch(() => undefined);
-    console.log(`\n${nextSteps(environment, outputs ?? {})}`);
+    const stack = await deployedStack(environment.name, environment.region).catch(() => undefined);
+    console.log(`\n${nextSteps(environment, stack?.outputs ?? {})}`);
   }
   return 0;
 }
@@ -215,8 +252,8 @@ if (process.argv[1] === import.meta.filename) {
   main().then(
     (code) => (process.exitCode = code),
     (error: unknown) => {
-      console.error(error instanceof Error ? error.message : error);
-      process.exitCode = 1;
+      console.error(messageOf(error));
+      process.exitCode = error instanceof UsageError ? 2 : 1;
     },
   );
 }

@@ -18,23 +18,25 @@ export async function regionOfProfile(): Promise<string | undefined> {
   return client.config.region().catch(() => undefined);
 }
 
+export interface DeployedStack {
+  /** Such as UPDATE_COMPLETE. */
+  readonly status: string;
+  readonly outputs: Readonly<Record<string, string>>;
+}
+
 /**
- * Outputs of an environment's stack as CloudFormation has them now; undefined if there is no such stack. Rejects with the
- * error of the AWS SDK if CloudFormation cannot be asked.
+ * An environment's stack as CloudFormation has it now; undefined if there is none. Rejects with the error of the AWS SDK
+ * if CloudFormation cannot be asked.
  */
-export async function stackOutputs(
-  environment: string,
-  region: string,
-): Promise<Readonly<Record<string, string>> | undefined> {
+export async function deployedStack(environment: string, region: string): Promise<DeployedStack | undefined> {
   const { DescribeStacksCommand } = await import('@aws-sdk/client-cloudformation');
   const client = await cloudFormation(region);
   try {
     const { Stacks: [stack] = [] } = await client.send(
       new DescribeStacksCommand({ StackName: stackName(environment) }),
     );
-    return Object.fromEntries(
-      (stack?.Outputs ?? []).map(({ OutputKey = '', OutputValue = '' }) => [OutputKey, OutputValue]),
-    );
+    const outputs = (stack?.Outputs ?? []).map(({ OutputKey = '', OutputValue = '' }) => [OutputKey, OutputValue]);
+    return { status: stack?.StackStatus ?? '', outputs: Object.fromEntries(outputs) as Record<string, string> };
   } catch (error) {
     if (error instanceof Error && error.name === 'ValidationError' && / does not exist/.test(error.message))
       return undefined;

@@ -1,4 +1,4 @@
-import { stackName, stackOutputs } from '../deployed-stack.ts';
+import { deployedStack, stackName } from '../deployed-stack.ts';
 import type { Environment } from '../environments/environment.ts';
 import { Finding, Skipped } from './checklist.ts';
 import type { Examine } from './checklist.ts';
@@ -21,12 +21,18 @@ export async function examineEnvironment(
 ): Promise<{ readonly url: string | undefined }> {
   const { name, region, issuers } = environment;
   const outputs = await examine('stack', async () => {
-    const found = await stackOutputs(name, region).catch((error: unknown) => {
+    const found = await deployedStack(name, region).catch((error: unknown) => {
       throw new Skipped(`CloudFormation cannot be asked (${nameOf(error)}): sign in to AWS, or give --broker <url>`);
     });
     if (found === undefined)
       throw new Finding(`there is no stack ${stackName(name)} in ${region}`, `Deploy it: npm run deploy -- ${name}.`);
-    return [`${stackName(name)} in ${region}`, found];
+    const { status, outputs } = found;
+    if (/^(ROLLBACK|DELETE|REVIEW|CREATE_IN|CREATE_FAILED)/.test(status))
+      throw new Finding(
+        `${stackName(name)} was never deployed to its end (${status})`,
+        'Wait while it is in progress; otherwise see docs/deploy.md, "The first deployment failed".',
+      );
+    return [`${stackName(name)} in ${region}`, outputs];
   });
   const { examineCode } = await import('./code.ts');
   await examineCode(examine, environment, outputs, assembly);

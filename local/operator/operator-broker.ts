@@ -2,7 +2,7 @@
  * The broker as an operator reaches it, over HTTP: with an access token that holds the revoke scope, or signed with AWS
  * credentials. Either way the function decides and the audit names the operator; nobody touches the table.
  */
-import { regionOfProfile, stackName, stackOutputs } from '../../infra/deployed-stack.ts';
+import { deployedStack, regionOfProfile, stackName } from '../../infra/deployed-stack.ts';
 import { operatorCure, signedFetch } from '../../infra/signed-fetch.ts';
 import { ask, CommandError, refusalText } from '../command.ts';
 
@@ -153,10 +153,10 @@ export async function brokerInAws(environment: string, named: string | undefined
   const stack = stackName(environment);
   const region = named ?? (await regionOfProfile());
   if (region === undefined) throw new CommandError('Which region? Name it with --region.');
-  const outputs = await stackOutputs(environment, region).catch((error: unknown) => {
+  const found = await deployedStack(environment, region).catch((error: unknown) => {
     throw new CommandError(`CloudFormation does not say where ${stack} is. ${reasonOf(error)}`);
   });
-  const { ApiUrl: url, OperatorArn: arn } = outputs ?? {};
+  const { ApiUrl: url, OperatorArn: arn } = found?.outputs ?? {};
   if (url === undefined) throw new CommandError(`There is no stack ${stack} in ${region}.`);
   const send: Send = (path, method, body) =>
     signedFetch({ url: new URL(`${url}${path}`), method, region, ...(body !== undefined && { body }) }).catch(

@@ -19,7 +19,7 @@ const BUDGETS: Readonly<Record<string, number>> = {
   'functions/wiring': 310,
   functions: 10_400,
   local: 8_000,
-  infra: 8_200,
+  infra: 8_250,
   client: 1_200,
 };
 /** Files at most. */

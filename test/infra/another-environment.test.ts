@@ -55,6 +55,30 @@ test('its schedules are listed wherever it is: its network and its ARNs may be i
   }
 });
 
+test('its deployment without AWS credentials ends before anything is tried, and speaks of no failed deployment', () => {
+  const file = path.join(environments, 'qa.ts');
+  const source = readFileSync(file, 'utf8');
+  const real = source
+    .replace('dev.thoughtspot.example', 'acme.thoughtspot.cloud')
+    .replace('login.dev.example.com', 'login.acme.dev')
+    .replace("'https://app.dev.example.com'", "'https://app.acme.dev'")
+    .replace('broker-dev@example.com', 'on-call@acme.dev');
+  writeFileSync(file, real);
+  const nobody = {
+    PATH: process.env['PATH'],
+    HOME: copy,
+    AWS_EC2_METADATA_DISABLED: 'true',
+    AWS_REGION: 'eu-central-1',
+  };
+  const args = ['run', '--silent', 'deploy', '--', 'qa', '--yes'];
+  const { status, stdout, stderr } = spawnSync('npm', args, { cwd: copy, encoding: 'utf8', env: nobody });
+  writeFileSync(file, source);
+  expect(stdout).toContain('deploy qa (development)');
+  expect(stdout + stderr).not.toContain('deployment failed');
+  expect(stderr).toMatch(/^There are no AWS credentials here, so nothing was tried/);
+  expect(status).toBe(1);
+});
+
 test.each(['', '[]', '{"qa":{"account":"1"}}'])(
   'targets that are none (%j) end the build, with what they must be',
   (targets) => {

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { CURRENTLY_RECOMMENDED_FLAGS } from 'aws-cdk-lib/cx-api';
-import { announcement, cdkArguments, nextSteps, parseRequest, refusal } from '../../infra/commands.ts';
+import { afterFailure, announcement, cdkArguments, nextSteps, parseRequest, refusal } from '../../infra/commands.ts';
 import { knownEnvironments } from '../../infra/environment-list.ts';
 import { regionIn } from '../../infra/deployed-stack.ts';
 import { parseOptions } from '../../infra/doctor/options.ts';
@@ -74,6 +74,31 @@ test('after a deployment come the outputs and the exact commands that follow', (
   // It works as it stands: the doctor takes every option in it.
   const [, command = ''] = /npm run doctor -- (.*)/.exec(text) ?? [];
   expect(parseOptions(command.split(' '), {}, () => '')).toMatchObject({ environment: 'dev', region: 'eu-central-1' });
+});
+
+test.each([
+  [undefined, 'Nothing was deployed: there is no stack thoughtspot-broker-dev in eu-central-1.'],
+  ['ROLLBACK_COMPLETE', 'docs/deploy.md, "The first deployment failed"'],
+  ['ROLLBACK_FAILED', 'docs/deploy.md, "The first deployment failed"'],
+  ['UPDATE_ROLLBACK_COMPLETE', 'with the code and settings from before'],
+  ['UPDATE_COMPLETE', 'thoughtspot-broker-dev is UPDATE_COMPLETE'],
+  ['UPDATE_ROLLBACK_FAILED', 'continue-update-rollback --region eu-central-1 --stack-name thoughtspot-broker-dev'],
+])('after a deployment that failed, a stack that is %s gets its own advice', (status, expected) => {
+  const { environment } = parseRequest(['deploy', 'dev'], region);
+  const text = afterFailure(environment, status === undefined ? undefined : { status, outputs: {} });
+  expect(text).toContain(expected);
+  expect(text.includes('The first deployment failed')).toBe(expected.includes('The first'));
+});
+
+test.each(['bootstrap', 'diff', 'destroy'])('%s without AWS credentials ends before it tries anything', (command) => {
+  const env = { PATH: process.env['PATH'], HOME: '/nowhere', AWS_EC2_METADATA_DISABLED: 'true', ...region };
+  const { status, stderr, stdout } = spawnSync(process.execPath, ['infra/commands.ts', command, 'dev', '--yes'], {
+    env,
+    encoding: 'utf8',
+  });
+  expect(stderr).toMatch(/^There are no AWS credentials here, so nothing was tried: sign in \(aws sso login/);
+  expect(stdout).not.toContain('Bundling');
+  expect(status).toBe(1);
 });
 
 test('deploy refuses an environment whose values are made up, and names them; the other commands do not', () => {

@@ -20,6 +20,7 @@ describe('an environment', () => {
   const KEYS = 'https://login.dev.example.com/.well-known/jwks.json';
   let stack: FakeCloudFormation;
   let outputs: Readonly<Record<string, string>> | undefined;
+  let status = 'UPDATE_COMPLETE';
   let variables: Record<string, string>;
   const reads: string[] = [];
 
@@ -32,7 +33,10 @@ describe('an environment', () => {
     );
 
   beforeAll(async () => {
-    stack = await startCloudFormation(() => outputs);
+    stack = await startCloudFormation(
+      () => outputs,
+      () => status,
+    );
     variables = {
       AWS_ENDPOINT_URL_SECRETS_MANAGER: broker.aws.secrets.url,
       AWS_ENDPOINT_URL_CLOUDFORMATION: stack.url,
@@ -65,6 +69,21 @@ describe('an environment', () => {
     expect(named(checks, 'secret has a value', 'environment')).toMatchObject({ status: 'failed' });
     expect(code).toBe(1);
   });
+
+  test.each(['ROLLBACK_COMPLETE', 'CREATE_IN_PROGRESS', 'REVIEW_IN_PROGRESS'])(
+    'whose stack is %s was never deployed',
+    async (state) => {
+      [outputs, status] = [{}, state];
+      const { code, checks } = await report(['--env', 'dev'], variables);
+      status = 'UPDATE_COMPLETE';
+      expect(named(checks, 'stack', 'environment')).toMatchObject({
+        status: 'failed',
+        detail: `thoughtspot-broker-dev was never deployed to its end (${state})`,
+        cure: containing('docs/deploy.md, "The first deployment failed"'),
+      });
+      expect(code).toBe(1);
+    },
+  );
 
   test('in its first run has a secret without a value, which the doctor says without reading it', async () => {
     outputs = { ApiUrl: `${broker.url}/` };

@@ -9,6 +9,7 @@ export interface FakeCloudFormation {
 /** A CloudFormation that knows the outputs of one stack; while `outputs` gives none, there is no such stack. */
 export async function startCloudFormation(
   outputs: () => Readonly<Record<string, string>> | undefined,
+  status = () => 'CREATE_COMPLETE',
 ): Promise<FakeCloudFormation> {
   const server = createServer((_request, response) => {
     response.setHeader('content-type', 'text/xml');
@@ -23,7 +24,7 @@ export async function startCloudFormation(
     const members = Object.entries(now).map(
       ([key, value]) => `<member><OutputKey>${key}</OutputKey><OutputValue>${value}</OutputValue></member>`,
     );
-    const one = `<member><StackName>x</StackName><Outputs>${members.join('')}</Outputs></member>`;
+    const one = `<member><StackName>x</StackName><StackStatus>${status()}</StackStatus><Outputs>${members.join('')}</Outputs></member>`;
     response.end(
       `<DescribeStacksResponse><DescribeStacksResult><Stacks>${one}</Stacks></DescribeStacksResult></DescribeStacksResponse>`,
     );

@@ -97,7 +97,7 @@ async function block(world: World, ask: Ask, scopes: readonly BlockScope[], shut
   const blocks: Block[] = [];
   let ignored = 0;
   await inParallel(scopes, settings.width, async (scope) => {
-    const { block } = await world.ledger.raiseBlock(scope, raisingOf(ask, shutOut), deadline);
+    const block = await raise(world, ask, scope, shutOut);
     if (shutOut.kind === 'suspend' && !isSuspended(block)) return void (ignored += 1);
     blocks.push(block);
     recordBlock(world, shutOut.kind ?? 'cut-off', revoker, scope);
@@ -116,7 +116,8 @@ async function block(world: World, ask: Ask, scopes: readonly BlockScope[], shut
         matched ||= covers;
         const stays = lease.shared && scope.kind !== 'user' && shutOut.endShared !== true;
         if (covers && stays) sharedLeft += 1;
-        else if (covers && (revoker.kind !== 'event' || lease.reservedAt < one.before)) yield lease;
+        // An event that comes late means those who are suspended all the same.
+        else if (covers && (revoker.kind !== 'event' || lease.reservedAt < one.before || isSuspended(one))) yield lease;
       }
       if (!matched) unmatched += 1;
     }
@@ -145,6 +146,18 @@ async function endWhatOneCan(
     world.log.warn('what a logout covers is left to the sweep', { error });
     return { revoked: 0, pending: null };
   }
+}
+
+/** Raises a block; twice where the write took so long that it may not cover what was minted meanwhile, unless it is dated. */
+async function raise({ ledger, clock }: World, ask: Ask, scope: BlockScope, shutOut: ShutOut): Promise<Block> {
+  const { settings, deadline, revoker } = ask;
+  const { was, block } = await ledger.raiseBlock(scope, raisingOf(ask, shutOut), deadline);
+  const before = clock.now() + settings.clockAllowanceMs;
+  const covers = before - block.before < settings.clockAllowanceMs / 2;
+  const dated = revoker.kind === 'event' && !isLogout(revoker);
+  if (covers || dated || shutOut.kind === undefined || block === was) return block;
+  const { kind: _, ...rest } = shutOut;
+  return (await ledger.raiseBlock(scope, raisingOf({ ...ask, before }, rest), deadline)).block;
 }
 
 /** An event may come twice, which must change nothing. A person means what there is now, whatever was asked before. */

@@ -244,6 +244,52 @@ describe('a suspension', () => {
   });
 });
 
+describe('what is minted while a block is being written, for whom it shuts out, ends too', () => {
+  /** The request of an operator has come, and the table answers two seconds later. */
+  const slowly = ({ process, clock, ledger }: World) => {
+    const raiseBlock: typeof ledger.raiseBlock = async (...args) => {
+      await clock.sleep(2_000);
+      return ledger.raiseBlock(...args);
+    };
+    return process({ ledger: { ...ledger, raiseBlock } });
+  };
+
+  test.each<[string, WhoSelection, 'sign-out' | 'suspend', Revoker]>([
+    ['a sign-out of all', { kind: 'all' }, 'sign-out', asOperator()],
+    ['a suspension of an org', { kind: 'org', orgId: 1 }, 'suspend', asOperator()],
+    ['a logout', subject('ann'), 'sign-out', LOGOUT],
+  ])('by %s', async (_name, selection, kind, who) => {
+    const world = makeWorld();
+    const { clock, process, issuer } = world;
+    await clock.advance(300);
+    const ann = signedIn('ann', clock.now() - 60_000);
+    const how = who === LOGOUT ? { kind, issuedUpTo: clock.now() } : { kind };
+    const asked = slowly(world).shutOut(selection, how, who);
+    await clock.advance(1_500);
+    const { token } = await process().getToken(ann);
+    await clock.drive(asked);
+    expect(await refused(world, ann)).toBe(kind === 'suspend' ? 'suspended' : 'sign-in-again');
+    await clock.advance(60_000);
+    await clock.drive(process().sweep());
+    expect(issuer.isLive(token)).toBe(false);
+  });
+
+  test('by an event that comes late: the suspension ends what was minted since, and the event once more nothing', async () => {
+    const world = makeWorld();
+    const { clock, process, issuer } = world;
+    const dated = clock.now();
+    await clock.advance(60_000);
+    const { token } = await process().getToken('ann');
+    const tally = { revoked: 1, pending: 0 };
+    expect(await process().shutOut(user('ann'), { kind: 'suspend' }, DEPROVISIONED, dated)).toEqual(tally);
+    expect(issuer.isLive(token)).toBe(false);
+    await process().reinstate(user('ann'));
+    const next = await process().getToken('ann');
+    await process().shutOut(user('ann'), { kind: 'suspend' }, DEPROVISIONED, dated);
+    expect(issuer.isLive(next.token)).toBe(true);
+  });
+});
+
 describe('whoever only revokes', () => {
   test.each<[string, (world: World) => Promise<unknown>]>([
     ['a caller', (world) => world.process().revoke('ann')],

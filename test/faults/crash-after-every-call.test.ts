@@ -1,7 +1,17 @@
 import type { IssuedToken } from '../../functions/broker/use-cases.ts';
 import { drain, released, unaccounted } from '../support/accounting.ts';
 import { asOperator, EVENT, makeWorld, type Process, type World, type WorldOptions } from '../support/broker-world.ts';
-import { crashAt, recordCalls } from '../support/crashing-process.ts';
+import { crashAt, recordCalls, settled } from '../support/crashing-process.ts';
+import {
+  makeShutOuts,
+  type Scope,
+  scopesOf,
+  sessionScope,
+  type ShutOuts,
+  signedIn,
+  subjectScope,
+  userScope,
+} from '../support/shut-out.ts';
 
 interface Scenario {
   readonly name: string;
@@ -65,6 +75,19 @@ const MINTS: Scenario[] = [
         void clock.sleep(500).then(() => process().revoke(kind === 'all' ? EVENT : 'ann', { kind }));
       },
       act: getToken,
+    })),
+  ),
+  ...scopesOf('ann').flatMap((scope): Scenario[] =>
+    (['sign-out', 'suspension'] as const).map((kind) => ({
+      name: `a mint overtaken by a ${kind} of ${scope.name}`,
+      arrange: async (world) => {
+        const { issuer, clock, process } = world;
+        issuer.mintMs = 1_000;
+        const shutOuts = makeShutOuts(world);
+        const shutOut = kind === 'suspension' ? shutOuts.suspend : shutOuts.signOut;
+        void clock.sleep(500).then(() => shutOut(process(), scope));
+      },
+      act: (process, { clock }) => process.getToken(signedIn('ann', clock.now() - 60_000)),
     })),
   ),
 ];
@@ -165,6 +188,99 @@ describe.each([...MINTS, ...REVOCATIONS, ...SWEEPS])('after a crash in $name', (
         problems.push(...revoked.filter(world.issuer.isLive).map((token) => `${token} outlives its revocation`));
       }
       problems.push(...(await drain(world)));
+      expect({ at: `${at} ${calls[at] ?? 'the end'}`, problems }).toEqual({
+        at: expect.any(String) as string,
+        problems: [],
+      });
+    }
+  });
+});
+
+interface Blocking {
+  readonly name: string;
+  /** `dated`: when the holders had got what they hold. */
+  readonly act: (process: Process, shutOuts: ShutOuts, dated: number) => Promise<unknown>;
+  readonly arrange?: (world: World, shutOuts: ShutOuts) => Promise<unknown>;
+}
+const HOLDERS = ['ann', 'ann/phone', 'bob', 'shared/one'];
+/** Ann by her ThoughtSpot user, and one of a shared account by the subject. */
+const BOTH: Scope = {
+  name: 'user ann and subject shared/one',
+  selection: { ...subjectScope('shared/one').selection, kind: 'user', userNames: ['ann'] },
+  covers: (who) => who.startsWith('ann') || who === 'shared/one',
+};
+const suspendFirst = (scope: Scope) => async (world: World, shutOuts: ShutOuts) => {
+  await world.clock.drive(shutOuts.suspend(world.process(), scope));
+};
+
+const BLOCKINGS: Blocking[] = [
+  ...scopesOf('ann').flatMap((scope): Blocking[] => [
+    { name: `a sign-out of ${scope.name}`, act: (process, on) => on.signOut(process, scope) },
+    { name: `a suspension of ${scope.name}`, act: (process, on) => on.suspend(process, scope) },
+    {
+      name: `an end of the suspension of ${scope.name}`,
+      arrange: suspendFirst(scope),
+      act: (process, on) => on.reinstate(process, scope),
+    },
+  ]),
+  {
+    name: 'a suspension with ThoughtSpot down',
+    arrange: async ({ issuer }) => (issuer.revokeFault = () => 'down'),
+    act: (process, on) => on.suspend(process, userScope('ann')),
+  },
+  ...[userScope('ann'), subjectScope('ann'), subjectScope('shared/one'), BOTH].map((scope) => ({
+    name: `a user.deprovisioned of ${scope.name}`,
+    act: (process: Process, on: ShutOuts, dated: number) => on.deprovision(process, scope, dated),
+  })),
+  ...[subjectScope('ann'), sessionScope('ann'), sessionScope('shared/one')].map((scope) => ({
+    name: `a logout of ${scope.name}`,
+    act: (process: Process, on: ShutOuts, dated: number) => on.logOut(process, scope, dated),
+  })),
+];
+
+describe.each(BLOCKINGS)('after a crash in $name', ({ arrange, act }) => {
+  async function held(): Promise<{ readonly world: World; readonly on: ShutOuts; readonly dated: number }> {
+    const world = makeWorld({ shards: 2 });
+    const { clock, process } = world;
+    const on = makeShutOuts(world);
+    for (const who of HOLDERS) await on.getToken(process(), who, clock.now());
+    await clock.advance(5_000);
+    const dated = clock.now();
+    await clock.advance(5_000);
+    await arrange?.(world, on);
+    return { world, on, dated };
+  }
+  /** Who is refused by the access token that they had. */
+  async function shutOut({ clock, process }: World, on: ShutOuts): Promise<readonly string[]> {
+    const refused: string[] = [];
+    for (const who of HOLDERS)
+      if ('failure' in (await settled(clock.drive(on.getToken(process(), who, clock.now() - 60_000)))))
+        refused.push(who);
+    return refused;
+  }
+
+  test('at any port call, whoever is shut out then is shut out for good, and what is asked for again is done', async () => {
+    const recorded = await held();
+    const calls = await recordCalls(recorded.world, (process) => act(process, recorded.on, recorded.dated));
+    expect(calls.length).toBeGreaterThan(1);
+    for (let at = 0; at <= calls.length; at += 1) {
+      const { world, on, dated } = await held();
+      const { clock, process, issuer } = world;
+      await crashAt(world, at, (process) => act(process, on, dated));
+      const problems = await unaccounted(world);
+      const refused = await shutOut(world, on);
+      issuer.revokeFault = undefined;
+      await clock.advance(30_000);
+      await clock.drive(process().sweep());
+      // On record is as good as accepted: nobody needs to ask again.
+      const alive = (await world.rows()).filter((row) => !row.shared && issuer.isLive(world.ledger.tokenOf(row) ?? ''));
+      const theirs = alive.filter(({ caller }) => refused.includes(caller.subject.slice('sub-'.length)));
+      problems.push(...theirs.map(({ user, generation }) => `${user} ${generation} lives, but its caller is shut out`));
+      await clock.drive(act(process(), on, dated));
+      await shutOut(world, on);
+      await clock.advance(30_000);
+      await clock.drive(process().sweep());
+      problems.push(...on.servedThoughShutOut(), ...(await on.alive()), ...(await drain(world)));
       expect({ at: `${at} ${calls[at] ?? 'the end'}`, problems }).toEqual({
         at: expect.any(String) as string,
         problems: [],

@@ -7,8 +7,9 @@ import type { IssuedToken } from '../../functions/broker/use-cases.ts';
 import { drain, unaccounted } from '../support/accounting.ts';
 import { asOperator, EVENT, makeWorld, type Ports, type Process, userOf, type World } from '../support/broker-world.ts';
 import { gated, settled, type Settled } from '../support/crashing-process.ts';
+import { makeShutOuts, type Scope, type ShutOuts, scopesOf, sessionScope, subjectScope } from '../support/shut-out.ts';
 
-const RUNS = process.env.NIGHTLY === '1' ? 5_000 : 100;
+const RUNS = process.env.NIGHTLY === '1' ? 10_000 : 100;
 
 interface Answered {
   readonly who: string;
@@ -154,6 +155,83 @@ test('in whatever order things happen, revocations win, nothing is lost and nobo
       const outliving = set.accepted.flatMap(({ covers }) => covers).filter(world.issuer.isLive);
       expect([...servedAfterRevocation(set), ...crossServed(set), ...outliving]).toEqual([]);
       expect(await drain(world)).toEqual([]);
+    },
+  );
+  await fc.assert(property, { numRuns: RUNS });
+}, 1_800_000);
+
+interface ShutOutStage extends Stage {
+  readonly shutOuts: ShutOuts;
+  /** When it began, epoch ms: events and logouts are dated so, however often and late they come. */
+  readonly beganAt: number;
+}
+type ShutOutDeed = (stage: ShutOutStage) => Promise<unknown>;
+
+const askAs =
+  (who: string, signedIn: 'before' | 'again', fresh = false): ShutOutDeed =>
+  ({ shutOuts, process, world, beganAt }) =>
+    shutOuts.getToken(process(), who, signedIn === 'before' ? beganAt - 60_000 : world.clock.now(), fresh);
+
+const ANNS = scopesOf('ann');
+const BLOCKS: readonly ShutOutDeed[] = [
+  ...ANNS.flatMap((scope): ShutOutDeed[] => [
+    ({ shutOuts, process }) => shutOuts.signOut(process(), scope),
+    ({ shutOuts, process }) => shutOuts.suspend(process(), scope),
+    ({ shutOuts, process }) => shutOuts.reinstate(process(), scope),
+    ({ shutOuts, process }) => shutOuts.reinstate(process(), scope),
+  ]),
+  ...[ANNS[2], ANNS[4], subjectScope('shared/one')].flatMap((scope): ShutOutDeed[] => {
+    const deprovision: ShutOutDeed = ({ shutOuts, process, beganAt }) =>
+      shutOuts.deprovision(process(), scope as Scope, beganAt);
+    return [deprovision, deprovision];
+  }),
+  ...[ANNS[4], ANNS[5], sessionScope('shared/one')].flatMap((scope): ShutOutDeed[] => {
+    const logOut: ShutOutDeed = ({ shutOuts, process, beganAt }) => shutOuts.logOut(process(), scope as Scope, beganAt);
+    return [logOut, logOut];
+  }),
+];
+const REQUESTS: readonly ShutOutDeed[] = [
+  askAs('ann', 'before'),
+  askAs('ann', 'before', true),
+  askAs('ann', 'again'),
+  askAs('ann', 'again', true),
+  askAs('ann/phone', 'before'),
+  askAs('shared/one', 'before'),
+  askAs('shared/two', 'before'),
+  sweep,
+];
+const HOLDERS = ['ann', 'ann/phone', 'bob', 'gus', 'shared/one'];
+
+test('in whatever order things happen, whoever is shut out gets nothing, and may come back when it is lifted', async () => {
+  const some = (deeds: readonly ShutOutDeed[], maxLength: number) =>
+    fc.array(fc.constantFrom(...deeds), { minLength: 1, maxLength });
+  const property = fc.asyncProperty(
+    fc.scheduler(),
+    some(BLOCKS, 4),
+    some(REQUESTS, 4),
+    fc.constantFrom(...FAULTS),
+    fc.boolean(),
+    async (scheduler, blocks, requests, fault, aged) => {
+      const world = makeWorld({ shards: 2 });
+      const { clock, issuer } = world;
+      const shutOuts = makeShutOuts(world);
+      for (const who of HOLDERS) await shutOuts.getToken(world.process(), who, clock.now());
+      await clock.advance(aged ? 230_000 : 5_000);
+      const set: ShutOutStage = { ...stage(scheduler, world), shutOuts, beganAt: clock.now() };
+      // By the time that they are dated of, nothing new has been reserved.
+      await clock.advance(2_000);
+      if (fault !== undefined) issuer.revokeFault = () => fault;
+      await scheduler.waitFor(Promise.all([...blocks, ...requests].map((deed) => settled(deed(set)))));
+      for (const who of HOLDERS) await settled(clock.drive(shutOuts.getToken(world.process(), who, set.beganAt)));
+      expect([...shutOuts.servedThoughShutOut(), ...(await unaccounted(world))]).toEqual([]);
+      issuer.revokeFault = undefined;
+      await clock.advance(60_000);
+      await clock.drive(world.process().sweep());
+      expect(await shutOuts.alive()).toEqual([]);
+      await shutOuts.reinstateAll(ANNS);
+      await shutOuts.reinstateAll([subjectScope('shared/one')]);
+      for (const who of HOLDERS) await clock.drive(shutOuts.getToken(world.process(), who, clock.now()));
+      expect([...shutOuts.servedThoughShutOut(), ...(await drain(world))]).toEqual([]);
     },
   );
   await fc.assert(property, { numRuns: RUNS });

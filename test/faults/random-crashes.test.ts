@@ -1,5 +1,5 @@
 /**
- * Random histories of requests, revocations, sweeps, faults and crashes; after each step and at the end the books have to
+ * Random histories of requests, revocations, blocks, sweeps, faults and crashes; after each step and at the end the books have to
  * balance. A failure names its seed: SEED=<n> npx jest test/faults/random-crashes repeats it.
  */
 import type { IssuedToken, RevokeSelection } from '../../functions/broker/use-cases.ts';
@@ -7,16 +7,17 @@ import { drain, released, unaccounted } from '../support/accounting.ts';
 import { asCaller, asOperator, EVENT, makeWorld, type Process, userOf, type World } from '../support/broker-world.ts';
 import { crashAt } from '../support/crashing-process.ts';
 import { type Chance, chance, seeds } from '../support/seeded.ts';
+import { makeShutOuts, scopesOf, type ShutOuts } from '../support/shut-out.ts';
 
 const CALLERS = ['ann', 'ann/phone', 'bob', 'gus', 'shared/one', 'shared/two'];
-const HISTORY_LENGTH = 14;
+const HISTORY_LENGTH = 16;
 
 interface Step {
   readonly name: string;
   readonly act: (process: Process) => Promise<unknown>;
 }
 
-function step(random: Chance, world: World): Step {
+function step(random: Chance, world: World, on: ShutOuts): Step {
   const who = random.pick(CALLERS);
   const kind = random.pick([
     'get',
@@ -32,12 +33,20 @@ function step(random: Chance, world: World): Step {
     'sweep',
     'sweep',
     'info',
+    'block',
+    'reinstate',
   ]);
   switch (kind) {
     case 'get':
-      return { name: `${who} asks`, act: (process) => process.getToken(who) };
-    case 'fresh':
-      return { name: `${who} asks for a fresh one`, act: (process) => process.getToken(who, { fresh: true }) };
+    case 'fresh': {
+      const signedInAt = world.clock.now() - random.pick([0, 0, 60_000, 300_000]);
+      const name = `${who} asks for a ${kind === 'get' ? 'token' : 'fresh one'}, signed in at ${signedInAt}`;
+      return { name, act: (process) => on.getToken(process, who, signedInAt, kind === 'fresh') };
+    }
+    case 'block':
+      return block(random, world, on, who);
+    case 'reinstate':
+      return { name: `${who} is reinstated`, act: (process) => reinstate(process, on, who) };
     case 'mine':
       return { name: `${who} revokes`, act: (process) => process.revoke(who) };
     case 'lease': {
@@ -66,6 +75,31 @@ function step(random: Chance, world: World): Step {
   }
 }
 
+/** A sign-out or a suspension, by an operator, an event or the issuer. Events may come late. */
+function block(random: Chance, { clock }: World, on: ShutOuts, who: string): Step {
+  const scopes = scopesOf(who);
+  const [scope, [user, , ofSubject, ofSession]] = [random.pick(scopes), scopes.slice(2)];
+  const dated = clock.now() - random.pick([0, 1_000, 100_000]);
+  switch (random.pick(['sign-out', 'suspend', 'deprovision', 'logout'])) {
+    case 'sign-out':
+      return { name: `${scope.name} is signed out`, act: (process) => on.signOut(process, scope) };
+    case 'suspend':
+      return { name: `${scope.name} is suspended`, act: (process) => on.suspend(process, scope) };
+    case 'deprovision': {
+      const left = random.pick([user, ofSubject].flatMap((one) => one ?? []));
+      return { name: `${left.name} has left at ${dated}`, act: (process) => on.deprovision(process, left, dated) };
+    }
+    default: {
+      const over = random.pick([ofSubject, ofSession].flatMap((one) => one ?? []));
+      return { name: `${over.name} logged out at ${dated}`, act: (process) => on.logOut(process, over, dated) };
+    }
+  }
+}
+
+async function reinstate(process: Process, on: ShutOuts, who: string): Promise<void> {
+  for (const scope of scopesOf(who)) await on.reinstate(process, scope);
+}
+
 /** Changes the weather at ThoughtSpot. */
 function weather(random: Chance, { issuer }: World): void {
   const mint = random.pick([undefined, undefined, undefined, 'lost', 'refused', 'throws', 'wrong', 'other'] as const);
@@ -88,15 +122,16 @@ async function history(seed: number): Promise<{ readonly story: string[]; readon
   const random = chance(seed);
   const world = makeWorld({ shards: 2, randomness: random });
   world.issuer.offsetMs = random.pick([0, 0, 120_000, -120_000]);
+  const on = makeShutOuts(world);
   const story: string[] = [];
   for (let n = 0; n < HISTORY_LENGTH; n += 1) {
     if (random.maybe(0.5)) weather(random, world);
-    const { name, act } = step(random, world);
+    const { name, act } = step(random, world, on);
     const at = random.maybe(0.5) ? random.below(40) : Infinity;
     const outcome = await crashAt(world, at, act);
     const end = outcome === 'crashed' ? `crashed at call ${at}` : Object.keys(outcome).join();
     story.push(`${name}: ${end}`);
-    const problems = await unaccounted(world);
+    const problems = [...(await unaccounted(world)), ...on.servedThoughShutOut()];
     if (outcome !== 'crashed' && 'answer' in outcome && isIssued(outcome.answer)) {
       problems.push(...(await released(world, outcome.answer)));
     }
@@ -108,7 +143,7 @@ async function history(seed: number): Promise<{ readonly story: string[]; readon
   return { story, problems: await drain(world) };
 }
 
-test('whatever happens and wherever it crashes, no live token is lost', async () => {
+test('whatever happens and wherever it crashes, no live token and no block is lost', async () => {
   for (const seed of seeds(120, 10_000)) {
     const { story, problems } = await history(seed);
     if (problems.length > 0) throw new Error(`SEED=${seed}\n  ${[...story, ...problems].join('\n  ')}`);

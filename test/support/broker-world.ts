@@ -91,7 +91,8 @@ export function grantFor(who: Caller, request: TokenRequest = {}, overrides: Par
     ...overrides,
   };
   const { name, orgId, rights, validitySeconds } = grant;
-  const shape = [name, user, orgId, rights, validitySeconds, share ? null : who.subject];
+  const { subject, session } = who;
+  const shape = [name, user, orgId, rights, validitySeconds, ...(share ? [] : [subject, session])];
   return { fingerprint: createHash('sha256').update(JSON.stringify(shape)).digest('base64url'), ...grant };
 }
 

@@ -37,6 +37,8 @@ export interface LocalBrokerOptions {
   readonly users?: DemoUsers;
   /** Users of a second issuer, whose callers have their routes at `/i/partner/...`. */
   readonly partner?: DemoUsers;
+  /** Of the first issuer, as in an environment. */
+  readonly sessionClaim?: string;
   /** More issuers, which run elsewhere. */
   readonly issuers?: readonly (NamedIssuer & { readonly name: string })[];
   /** As of a FunctionSet. Left out: that of `npm start`, with its rules once for each issuer. */
@@ -47,6 +49,8 @@ export interface LocalBrokerOptions {
   /** The sweep's interval, ms; null: only when asked for. Left out: the stack's minute. */
   readonly sweepEveryMs?: number | null;
   readonly throttle?: ThrottleSettings;
+  /** The gateway's clock, epoch ms. */
+  readonly now?: () => number;
   /** Environment variables of the functions that differ from the usual. */
   readonly variables?: Partial<Record<EnvironmentVariable, string>>;
   /** Limits of the functions that differ from the contract's. */
@@ -99,7 +103,7 @@ async function start(
   closers: (() => unknown)[],
   close: () => Promise<void>,
 ): Promise<LocalBroker> {
-  const { basePort, thoughtspot = { kind: 'simulator', dialect: 'auth-2.0' } } = options;
+  const { basePort, thoughtspot = { kind: 'simulator', dialect: 'auth-2.0' }, now = Date.now, sessionClaim } = options;
   const port = (offset: number) => (basePort === undefined ? 0 : basePort + offset);
   const keep = <T extends { close(): unknown }>(part: T): T => {
     closers.push(() => part.close());
@@ -120,7 +124,7 @@ async function start(
   const issuer = keep(await startIssuer(options.users ?? readDemoUsers(), port(2)));
   const partner = options.partner && keep(await startIssuer(options.partner, port(6)));
   const issuers: readonly NamedIssuer[] = [
-    { issuer, logoutClients: [DEMO_CLIENT] },
+    { issuer, logoutClients: [DEMO_CLIENT], ...(sessionClaim !== undefined && { sessionClaim }) },
     ...(partner ? [{ name: 'partner', issuer: partner }] : []),
     ...(options.issuers ?? []),
   ];
@@ -178,10 +182,14 @@ async function start(
   };
   gateway.open({
     routes: issuers.flatMap((of) =>
-      [...functions].flatMap(([name, local]) => [...routesOf(name, local, of), ...logoutRoutesOf(name, local, of)]),
+      [...functions].flatMap(([name, local]) => [
+        ...routesOf(name, local, of, now),
+        ...logoutRoutesOf(name, local, of),
+      ]),
     ),
-    authorizer: authorizerOf({ issuer }),
+    authorizer: authorizerOf({ issuer }, now),
     iam: makeIamAuthorizer(Object.values(principals), Date.now),
+    now,
     cors: {
       allowOrigins,
       allowHeaders: CORS_HEADERS.sent,
@@ -217,13 +225,13 @@ async function start(
   };
 }
 
-const authorizerOf = ({ issuer: { url, audience } }: NamedIssuer) =>
-  makeAuthorizer({ issuer: url, audience: [audience], now: Date.now });
+const authorizerOf = ({ issuer: { url, audience } }: NamedIssuer, now: () => number) =>
+  makeAuthorizer({ issuer: url, audience: [audience], now });
 
 /** One route per http trigger for the callers of an issuer, as in the stack. */
-function routesOf(name: FunctionName, local: LocalFunction, issuer: NamedIssuer): readonly Route[] {
+function routesOf(name: FunctionName, local: LocalFunction, issuer: NamedIssuer, now: () => number): readonly Route[] {
   const triggers: readonly Trigger[] = FUNCTIONS[name].triggers;
-  const authorizer = authorizerOf(issuer);
+  const authorizer = authorizerOf(issuer, now);
   return triggers.flatMap((trigger) => {
     if (trigger.kind !== 'http') return [];
     const { method, scope, iam = false } = trigger;

@@ -85,8 +85,8 @@ function forgotten(tokens: readonly NamedToken[], { leases, cutOffs }: LedgerRow
   return tokens.flatMap(({ digest, user }) => {
     const lease = byDigest.get(digest);
     if (lease?.state === 'revoking' || lease?.state === 'orphaned') return [];
-    const waits = cutOffs.some(({ scope, before, pending }) => {
-      return pending && lease && lease.reservedAt < before && (scope === 'all' || scope === `org#${lease.orgId}`);
+    const waits = cutOffs.some(({ covers, before, pending }) => {
+      return pending && lease && lease.reservedAt < before && covers(lease);
     });
     if (waits) return [];
     return [`a token of ${user} lives although its revoke was accepted; its row is ${lease?.state ?? 'not there'}`];

@@ -6,7 +6,8 @@ import type { FaultName, PlannedFault } from './plan.ts';
 import type { ChaosWorld } from './world.ts';
 
 /** Begins a fault. The function that it returns ends the fault. */
-type Begin = (world: ChaosWorld, load: Load, fault: PlannedFault) => (() => void) | Promise<void>;
+type End = () => void | Promise<void>;
+type Begin = (world: ChaosWorld, load: Load, fault: PlannedFault) => End | Promise<End | void>;
 
 const REQUEST_FUNCTIONS: readonly FunctionName[] = ['gettoken', 'gettoken', 'revoketoken', 'sessioninfo', 'sweep'];
 const instant = () => {};
@@ -61,6 +62,17 @@ export const BEGIN: Readonly<Record<FaultName, Begin>> = {
   'users deprovisioned'(world, load, { dice: [which, count] }) {
     const first = Math.floor(which * world.users.length);
     return load.deprovision(world.users.slice(first, first + 1 + Math.floor(count * 3)));
+  },
+  suspension(world, load, { dice: [which, who] }) {
+    return load.suspend(pick(world.users, who), pick(['user', 'user in org', 'subject', 'org', 'all'], which));
+  },
+  async 'sign-outs by operators'(world, load, { dice: [which, who] }) {
+    await load.signOut(pick(world.users, who), pick(['user', 'user in org', 'subject'], which));
+  },
+  async 'logouts at the issuer'(world, load, { dice: [which, count] }) {
+    const first = Math.floor(which * world.users.length);
+    const people = world.users.slice(first, first + 1 + Math.floor(count * 8));
+    await Promise.all(people.map((user, index) => load.logOut(user, index % 2 === 0 ? 'session' : 'subject')));
   },
   'cluster clock step'(world, _load, { dice: [step] }) {
     world.setClusterClock(Math.round((step - 0.5) * 40_000));

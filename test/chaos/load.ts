@@ -1,6 +1,7 @@
 /** The users of the broker, and every answer that they got. The audit checks the broker against these answers. */
 import { personOf } from '../../functions/broker/lease.ts';
 import type { ChaosWorld } from './world.ts';
+import { postLogout } from '../support/demo-logout.ts';
 import type { PlannedRequest } from './plan.ts';
 
 export interface HandedOut {
@@ -20,6 +21,19 @@ export interface AcceptedRevoke {
   readonly covers: (held: HandedOut) => boolean;
 }
 
+/** Somebody whom the broker shut out, once it had said so. */
+export interface AcceptedBlock {
+  readonly what: string;
+  readonly answeredAt: number;
+  /** Access tokens that were issued up to then count no more, epoch ms of all participants; Infinity: none does. */
+  readonly issuedUpTo: number;
+  readonly covers: (user: string) => boolean;
+  /** In words, what it was put on. */
+  readonly scopes: readonly string[];
+  /** When the end of one of them was first asked for. */
+  liftedAt: number;
+}
+
 export interface Answered {
   readonly at: number;
   readonly action: string;
@@ -29,12 +43,25 @@ export interface Answered {
 
 type Selection = { readonly all: true } | { readonly orgId: number };
 
+/** Whom a block is on, and how a request of an operator says so. */
+interface Whom {
+  readonly words: string;
+  readonly body: object;
+  readonly covers: (user: string) => boolean;
+}
+export type ScopeName = 'user' | 'user in org' | 'subject' | 'org' | 'all';
+
+/** Times that a suspension is lifted, if a fault is in the way. */
+const REINSTATEMENTS = 40;
+/** How many sign in again at the end. */
+const COME_BACK = 10;
 /** No answer may take longer. The gateway's own limit is 30 s. */
 const HANG_MS = 35_000;
 
 export class Load {
   readonly handedOut = new Map<string, HandedOut>();
   readonly revokes: AcceptedRevoke[] = [];
+  readonly blocks: AcceptedBlock[] = [];
   readonly answers: Answered[] = [];
   readonly violations = new Set<string>();
   /** Bodies of all answers; the token that was asked for is removed. */
@@ -68,30 +95,140 @@ export class Load {
 
   revokeForOthers(selection: Selection): Promise<void> {
     const { orgOf } = this.#world;
-    const covers = ({ user }: HandedOut) => 'all' in selection || orgOf(user) === selection.orgId;
-    return this.#revoke('operator', selection, `mass revoke ${JSON.stringify(selection)}`, covers);
+    const covers = (user: string) => 'all' in selection || orgOf(user) === selection.orgId;
+    return this.#shutOut({ words: JSON.stringify(selection), body: selection, covers }, 'mass revoke');
   }
 
-  async deprovision(userNames: readonly string[]): Promise<void> {
+  signOut(user: string, scope: ScopeName): Promise<void> {
+    return this.#shutOut(this.#whom(user, scope), 'sign-out');
+  }
+
+  /** The function that it returns lifts it. */
+  async suspend(user: string, scope: ScopeName): Promise<() => Promise<void>> {
+    const whom = this.#whom(user, scope);
+    await this.#shutOut(whom, 'suspension');
+    return () => this.#reinstate(whom);
+  }
+
+  /** Somebody has left: by the ThoughtSpot user, by the subject, or by both. The function that it returns takes them back. */
+  async deprovision(userNames: readonly string[]): Promise<() => Promise<void>> {
     const askedAt = performance.now();
-    const event = {
-      'detail-type': 'user.deprovisioned',
-      source: 'idp.example',
-      time: new Date(this.#world.now()).toISOString(),
-      detail: { userNames },
-    };
+    const names = userNames.filter((_, index) => index % 3 !== 1);
+    const left = userNames.filter((_, index) => index % 3 !== 0);
+    const subjects = left.map((user) => this.#subjectOf(user));
+    const detail = { ...(names.length > 0 && { userNames: names }), ...(subjects.length > 0 && { subjects }) };
+    // EventBridge has whole seconds.
+    const time = new Date(Math.floor(this.#world.now() / 1_000) * 1_000).toISOString();
+    const event = { 'detail-type': 'user.deprovisioned', source: 'idp.example', time, detail };
     const invocation = await this.#world.broker.invoke('revoketoken', event);
     const status = invocation.status === 'answered' ? 200 : invocation.status === 'throttled' ? 429 : 500;
     this.#note('deprovision', status, invocation.status === 'answered' ? undefined : invocation.status);
-    if (invocation.status !== 'answered') return;
+    const scopes = [
+      ...names.map((user) => this.#whom(user, 'user')),
+      ...left.map((user) => this.#whom(user, 'subject')),
+    ];
+    const takeBack = async () => {
+      for (const whom of scopes) await this.#reinstate(whom);
+    };
+    if (invocation.status !== 'answered') return takeBack;
     this.bodies.push(invocation.payload);
-    this.revokes.push({
-      what: `deprovisioning of ${userNames.join(', ')}`,
+    // A reinstatement of the same second is later.
+    if ('ignored' in parsed(invocation.payload)) return takeBack;
+    const whom = { words: userNames.join(', '), body: {}, covers: (user: string) => userNames.includes(user) };
+    this.#accepted(
+      whom,
+      'deprovisioning',
       askedAt,
-      answeredAt: performance.now(),
-      complete: false,
-      covers: ({ user }) => userNames.includes(user),
-    });
+      Infinity,
+      false,
+      scopes.map(({ words }) => words),
+    );
+    return takeBack;
+  }
+
+  /** The issuer says that somebody has signed out there. */
+  async logOut(user: string, scope: 'session' | 'subject'): Promise<void> {
+    const askedAt = performance.now();
+    const { broker } = this.#world;
+    const issuedUpTo = Math.floor(this.#world.now() / 1_000) * 1_000;
+    const named = scope === 'session' ? { sub: undefined } : { sid: undefined };
+    const response = await postLogout(broker, user, issuedUpTo - Date.now(), named);
+    const text = await response.text();
+    this.bodies.push(text);
+    this.#note('/backchannel-logout', response.status, response.status === 400 ? 'logout refused' : undefined);
+    this.#world.signInAgain(user, issuedUpTo + 1_000);
+    if (response.status !== 200) return;
+    const whom = { words: `${scope} of ${user}`, body: {}, covers: (other: string) => other === user };
+    this.#accepted(whom, 'logout', askedAt, issuedUpTo, false);
+  }
+
+  /** At the end nobody may be shut out for ever: whoever signs in again gets a token. */
+  async everybodyComesBack(): Promise<void> {
+    for (const user of this.#world.users.slice(0, COME_BACK)) {
+      this.#world.signInAgain(user, 0);
+      const { status, json } = await this.#call(user, 'POST', '/gettoken', {});
+      if (status !== 200)
+        this.violations.add(`${user} signed in again and was answered ${status} ${String(json['code'])}`);
+    }
+  }
+
+  #whom(user: string, scope: ScopeName): Whom {
+    const orgId = this.#world.orgOf(user);
+    const isUser = (other: string) => other === user;
+    switch (scope) {
+      case 'user':
+        return { words: `user ${user}`, body: { userName: user }, covers: isUser };
+      case 'user in org':
+        return { words: `user ${user} in org ${orgId}`, body: { userName: user, orgId }, covers: isUser };
+      case 'subject':
+        return { words: `subject of ${user}`, body: { subject: this.#subjectOf(user) }, covers: isUser };
+      case 'org':
+        return { words: `org ${orgId}`, body: { orgId }, covers: (other) => this.#world.orgOf(other) === orgId };
+      case 'all':
+        return { words: 'all', body: { all: true }, covers: () => true };
+    }
+  }
+
+  #subjectOf(user: string) {
+    return { issuer: this.#world.broker.issuer.url, sub: `sub-${user}` };
+  }
+
+  async #shutOut(whom: Whom, what: 'mass revoke' | 'sign-out' | 'suspension'): Promise<void> {
+    const askedAt = performance.now();
+    const issuedUpTo = what === 'suspension' ? Infinity : this.#world.now();
+    const { status, json } = await this.#call(
+      'operator',
+      'POST',
+      what === 'suspension' ? '/suspend' : '/revoketoken',
+      whom.body,
+    );
+    if (status === 200 || status === 202)
+      this.#accepted(whom, what, askedAt, issuedUpTo, status === 200 && json['pending'] === 0);
+  }
+
+  #accepted(
+    whom: Whom,
+    deed: string,
+    askedAt: number,
+    issuedUpTo: number,
+    complete: boolean,
+    scopes: readonly string[] = [whom.words],
+  ): void {
+    const what = `${deed} of ${whom.words}`;
+    const answeredAt = performance.now();
+    this.blocks.push({ what, answeredAt, issuedUpTo, covers: whom.covers, scopes, liftedAt: Infinity });
+    this.#ended({ what, askedAt, answeredAt, complete, covers: ({ user }) => whom.covers(user) });
+  }
+
+  /** Asks until it is done: whoever stays suspended asks for nothing that could be audited. */
+  async #reinstate({ words, body }: Whom): Promise<void> {
+    for (const block of this.blocks)
+      if (block.scopes.includes(words)) block.liftedAt = Math.min(block.liftedAt, performance.now());
+    for (let tries = 0; tries < REINSTATEMENTS; tries += 1) {
+      if ((await this.#call('operator', 'POST', '/reinstate', body)).status === 200) return;
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+    this.violations.add('a suspension could not be lifted');
   }
 
   /** Tokens that the revoke covers and that ThoughtSpot still accepts. */
@@ -110,10 +247,18 @@ export class Load {
     this.#running.add(running);
   }
 
-  async #call(user: string, method: 'GET' | 'POST', path: string, body?: object) {
-    const { broker, jwtOf } = this.#world;
+  /** Time does not jump while it is under way. */
+  #call(user: string, method: 'GET' | 'POST', path: string, body?: object) {
+    const call = this.#send(user, method, path, body);
+    this.#run(call.then(() => undefined));
+    return call;
+  }
+
+  async #send(user: string, method: 'GET' | 'POST', path: string, body?: object) {
+    const { broker } = this.#world;
+    const { jwt, issuedAt } = await this.#world.accessTokenOf(user);
     const headers = {
-      authorization: `Bearer ${jwtOf(user)}`,
+      authorization: `Bearer ${jwt}`,
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
     };
     const answer = await fetch(broker.url + path, {
@@ -122,28 +267,39 @@ export class Load {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       signal: AbortSignal.timeout(HANG_MS),
     })
-      .then(async (response) => ({ status: response.status, text: await response.text() }))
+      .then(async (response) => {
+        const retryAfter = Number(response.headers.get('retry-after') ?? 0);
+        return { status: response.status, text: await response.text(), retryAfter };
+      })
       .catch((error: unknown) => {
         this.violations.add(`${path} was not answered: ${String(error)}`);
-        return { status: 0, text: '{}' };
+        return { status: 0, text: '{}', retryAfter: 0 };
       });
     const json = parsed(answer.text);
     const code = typeof json['code'] === 'string' ? json['code'] : undefined;
     this.#note(path, answer.status, code);
+    // As the client does: it waits for as long as the answer says, and renews the access token.
+    if (code === 'sign-in-again') this.#world.signInAgain(user, this.#world.now() + answer.retryAfter * 1_000);
     const { token } = json;
     this.bodies.push(typeof token === 'string' ? answer.text.replaceAll(token, '') : answer.text);
     // The gateway's own answers, for a dead sandbox or a function without a free sandbox, are recognised by their message.
     if (answer.status >= 500 && code === undefined && typeof json['message'] !== 'string') {
       this.violations.add(`${path} answered ${answer.status} without a code`);
     }
-    return { status: answer.status, json };
+    return { status: answer.status, json, issuedAt };
   }
 
   async #token(user: string, body: object): Promise<void> {
     const askedAt = performance.now();
-    const { status, json } = await this.#call(user, 'POST', '/gettoken', body);
+    const { status, json, issuedAt } = await this.#call(user, 'POST', '/gettoken', body);
+    const answeredAt = performance.now();
     const token = json['token'];
     if (status !== 200 || typeof token !== 'string') return;
+    const shut = this.blocks.find(
+      ({ covers, issuedUpTo, answeredAt: since, liftedAt }) =>
+        covers(user) && issuedAt <= issuedUpTo && since < askedAt && answeredAt < liftedAt,
+    );
+    if (shut) this.violations.add(`${user} was given a token after the ${shut.what}`);
     this.#world.secrets.set(token, `a token of ${user}`);
     if (typeof json['expiresAt'] === 'number') this.#world.promisedEnds.set(token, json['expiresAt']);
     const owner = Buffer.from(token, 'base64').toString('latin1').split(':')[0];
@@ -179,10 +335,13 @@ export class Load {
     const { status, json } = await this.#call(who, 'POST', '/revoketoken', body);
     if (status !== 200 && status !== 202) return;
     const complete = status === 200 && json['pending'] === 0;
-    const revoke = { what, askedAt, answeredAt: performance.now(), complete, covers };
+    this.#ended({ what, askedAt, answeredAt: performance.now(), complete, covers });
+  }
+
+  #ended(revoke: AcceptedRevoke): void {
     this.revokes.push(revoke);
-    if (complete && this.liveUnder(revoke).length > 0) {
-      this.violations.add(`ThoughtSpot still accepts a token although it confirmed the ${what}`);
+    if (revoke.complete && this.liveUnder(revoke).length > 0) {
+      this.violations.add(`ThoughtSpot still accepts a token although it confirmed the ${revoke.what}`);
     }
   }
 

@@ -13,7 +13,10 @@ export const FAULTS = {
   '429 storm': { forMs: 3_000, part: 'rate limit' },
   'key rotation': { forMs: 0, part: 'secrets' },
   'mass revoke': { forMs: 0, part: 'operator' },
-  'users deprovisioned': { forMs: 0, part: 'operator' },
+  'users deprovisioned': { forMs: 4_000, part: 'who left' },
+  suspension: { forMs: 4_000, part: 'who is suspended' },
+  'sign-outs by operators': { forMs: 0, part: 'operator' },
+  'logouts at the issuer': { forMs: 0, part: 'issuer' },
   'cluster clock step': { forMs: 0, part: 'clock' },
   'policy redeployed': { forMs: 0, part: 'sandboxes' },
 } as const;

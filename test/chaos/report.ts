@@ -24,7 +24,7 @@ export function formatReport(report: ChaosReport): string {
     `${report.answers.length} answers: ${tallyOf(report)
       .map(([outcome, count]) => `${count} x ${outcome}`)
       .join(', ')}`,
-    `${report.mints} tokens minted, ${report.tokens} handed out, ${report.lostReplies} lost on the way, ${report.acceptedRevokes} revocations accepted`,
+    `${report.mints} tokens minted, ${report.tokens} handed out, ${report.lostReplies} lost on the way, ${report.acceptedRevokes} revocations accepted, ${report.blocks} of them sign-outs and suspensions, which ${report.refusals} answers told`,
     `${checkpoints.length} audits; rows at the end: ${rows.join(', ')}; ${end.live} tokens still live, each recorded in a row until it expired`,
     `${report.printedLines} printed lines searched: ${report.leaks.length === 0 ? 'no secret in them' : report.leaks.join(', ')}`,
     ...(violations.length === 0

@@ -38,6 +38,9 @@ export interface ChaosReport {
   /** After all tokens have been revoked and the sweep has finished. */
   readonly end: AuditReport;
   readonly acceptedRevokes: number;
+  /** Sign-outs and suspensions among them; and answers that said so to whom they shut out. */
+  readonly blocks: number;
+  readonly refusals: number;
   readonly tokens: number;
   readonly mints: number;
   readonly lostReplies: number;
@@ -100,7 +103,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       const from = since();
       const end = await BEGIN[fault.name](world, load, fault);
       await until(fault.at + fault.forMs);
-      end?.();
+      await end?.();
       spans.push({ name: fault.name, from, to: since() });
     });
     const checkpoints: Checkpoint[] = [];
@@ -137,6 +140,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       unended = await auditor.atRest();
     }
     for (const each of unended) load.violations.add(each);
+    await load.everybodyComesBack();
 
     const leaks = auditor.leaks();
     const state = world.simulator.state();
@@ -152,6 +156,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       checkpoints,
       end,
       acceptedRevokes: load.revokes.length,
+      blocks: load.blocks.length,
+      refusals: load.answers.filter(({ code }) => code === 'sign-in-again' || code === 'suspended').length,
       tokens: load.handedOut.size,
       mints: state.mints,
       lostReplies: state.lostReplies,

@@ -19,7 +19,10 @@ export interface ChaosWorld {
   /** Names at ThoughtSpot, by index. */
   readonly users: readonly string[];
   readonly orgOf: (user: string) => number;
-  readonly jwtOf: (user: string) => string;
+  /** The access token that somebody has now. */
+  accessTokenOf(user: string): Promise<AccessToken>;
+  /** From then on somebody has a new one, as after a renewal; epoch ms of all participants. */
+  signInAgain(user: string, at: number): void;
   /** Everything that must never be printed, with a name that may be printed. */
   readonly secrets: Map<string, string>;
   /** Everything that the functions and the platform print. */
@@ -45,6 +48,12 @@ export interface ChaosWorld {
   close(): Promise<void>;
 }
 
+export interface AccessToken {
+  readonly jwt: string;
+  /** Its `iat`, epoch ms of all participants. */
+  readonly issuedAt: number;
+}
+
 export interface LiveToken {
   readonly text: string;
   readonly user: string;
@@ -66,6 +75,8 @@ export async function startWorld(userCount: number): Promise<ChaosWorld> {
     ['operator', claimsOf('operator', TENANTS[0], 'broker:token broker:revoke')] as const,
   ]);
 
+  let passedMs = 0;
+  const now = () => Date.now() + passedMs;
   const folder = await mkdtemp(join(tmpdir(), 'broker-chaos-'));
   const policyFile = join(folder, 'policy.json');
   await writeFile(policyFile, await policyDocument(1));
@@ -74,6 +85,8 @@ export async function startWorld(userCount: number): Promise<ChaosWorld> {
     users: { audience: 'thoughtspot-token-broker', users: people },
     policy: policyFile,
     sweepEveryMs: 2_000,
+    sessionClaim: 'sid',
+    now,
   });
   const { simulator } = broker;
   if (simulator === undefined) throw new Error('A chaos run needs the simulator.');
@@ -87,18 +100,19 @@ export async function startWorld(userCount: number): Promise<ChaosWorld> {
   };
   storeKeys();
 
-  const jwts = new Map<string, string>();
-  for (const name of Object.keys(people)) {
-    const jwt = await broker.issuer.accessToken(name, { exp: Math.floor(Date.now() / 1_000) + JWT_LIFE_SECONDS });
-    jwts.set(name, jwt);
+  const signIns = new Map<string, Promise<AccessToken>>();
+  const renewals = new Map<string, number>();
+  const signIn = async (name: string): Promise<AccessToken> => {
+    const iat = Math.floor(now() / 1_000);
+    const jwt = await broker.issuer.accessToken(name, { iat, exp: iat + JWT_LIFE_SECONDS });
     secrets.set(jwt, 'a JWT');
-  }
+    return { jwt, issuedAt: iat * 1_000 };
+  };
+  for (const name of Object.keys(people)) signIns.set(name, signIn(name));
   const printed: string[] = broker.output.lines().map(({ text }) => text);
   broker.output.listen(({ text }) => printed.push(text));
   const promisedEnds = new Map<string, number>();
   let policies = 1;
-  let passedMs = 0;
-  const now = () => Date.now() + passedMs;
   let aheadMs = 0;
   let setBackMs = 0;
   /** The latest time that the cluster's clock has shown before it was set back. */
@@ -109,7 +123,14 @@ export async function startWorld(userCount: number): Promise<ChaosWorld> {
     simulator,
     users,
     orgOf: (user) => tenantOf(user).org,
-    jwtOf: (user) => jwts.get(user) ?? '',
+    accessTokenOf(user) {
+      if (now() >= (renewals.get(user) ?? Infinity)) {
+        renewals.delete(user);
+        signIns.set(user, signIn(user));
+      }
+      return signIns.get(user) ?? signIn(user);
+    },
+    signInAgain: (user, at) => void renewals.set(user, Math.min(at, renewals.get(user) ?? Infinity)),
     secrets,
     printed,
     promisedEnds,
@@ -177,7 +198,13 @@ async function policyDocument(edition: number): Promise<string> {
 }
 
 function claimsOf(name: string, { tenant, group }: (typeof TENANTS)[number], scope: string) {
-  const person = { sub: `sub-${name}`, preferred_username: name, name, email: `${name}@${tenant}.example` };
+  const person = {
+    sub: `sub-${name}`,
+    sid: `sid-${name}`,
+    preferred_username: name,
+    name,
+    email: `${name}@${tenant}.example`,
+  };
   const claims = { ...person, groups: [group], 'https://broker.example/tenant': tenant, scope };
   return { about: 'somebody in a run of chaos', claims };
 }

@@ -1,17 +1,17 @@
-/** The rows of a running local broker as they are in its table, including finished rows and cut-offs. */
+/** The rows of a running local broker as they are in its table, including finished rows and blocks. */
 import { createSecretKey } from 'node:crypto';
 import { DynamoDBClient, paginateScan, PutItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
-import type { Lease } from '../../functions/broker/lease.ts';
+import type { BlockScope } from '../../functions/broker/blocks.ts';
+import { type Lease, sameCaller } from '../../functions/broker/lease.ts';
 import { makeHandles } from '../../functions/ledger/handles.ts';
-import { leaseOf } from '../../functions/ledger/item.ts';
+import { leaseOf, sessionDigest } from '../../functions/ledger/item.ts';
 import { TABLE_NAME } from '../../local/function-variables.ts';
 import { REGION } from '../../local/lambda/environment.ts';
 import type { LocalBroker } from '../../local/local-broker.ts';
 
 export interface CutOffRow {
-  /** `all` or `org#<id>`. */
-  readonly scope: string;
+  readonly covers: (lease: Lease) => boolean;
   readonly before: number;
   readonly pending: boolean;
 }
@@ -51,11 +51,31 @@ export async function backdateHolds(broker: Pick<LocalBroker, 'aws'>, person: st
   client.destroy();
 }
 
+const widestScope = (sk: string): BlockScope =>
+  sk === 'all' ? { kind: 'all' } : { kind: 'org', orgId: Number(sk.replace('org#', '')) };
+
+/** Whether a lease, with the digest of its session, is of a scope. */
+function coverOf(scope: BlockScope): (lease: Lease, session: string | undefined) => boolean {
+  switch (scope.kind) {
+    case 'all':
+      return () => true;
+    case 'org':
+      return ({ orgId }) => orgId === scope.orgId;
+    case 'user':
+      return ({ user, orgId }) => user === scope.user && (scope.orgId ?? orgId) === orgId;
+    case 'subject':
+      return ({ caller }) => sameCaller(caller, scope);
+    case 'session':
+      return (_lease, session) => session === sessionDigest(scope.issuer, scope.session);
+  }
+}
+
 /** Reads every row, strongly consistent. leaseIds are left out, because only the broker can create them. */
 export async function ledgerRows(broker: Pick<LocalBroker, 'aws'>): Promise<LedgerRows> {
   const client = clientOf(broker);
   const leases: Lease[] = [];
   const cutOffs: CutOffRow[] = [];
+  const sessions = new Map<Lease | undefined, string | undefined>();
   let digestKey: Buffer | undefined;
   try {
     for await (const page of paginateScan({ client }, { TableName: TABLE_NAME, ConsistentRead: true })) {
@@ -64,9 +84,15 @@ export async function ledgerRows(broker: Pick<LocalBroker, 'aws'>): Promise<Ledg
         if (partition.startsWith('u#')) leases.push(leaseOf(unmarshall(item), () => ''));
         if (partition === 'key#local' && item['sk']?.S === 'digest')
           digestKey = broker.aws.kms.unwrapped(item['wrapped']?.B ?? new Uint8Array(), DIGEST_CONTEXT);
-        if (partition === 'cutoffs') {
-          const pending = item['pending']?.BOOL === true;
-          cutOffs.push({ scope: item['sk']?.S ?? '', before: Number(item['before']?.N), pending });
+        if (partition.startsWith('u#')) sessions.set(leases.at(-1), item['sessionDigest']?.S);
+        if (partition === 'cutoffs' || partition.startsWith('block#')) {
+          const { pending, before, scope = {}, sk } = unmarshall(item);
+          const covers = coverOf(partition === 'cutoffs' ? widestScope(String(sk)) : (scope as BlockScope));
+          cutOffs.push({
+            covers: (lease) => covers(lease, sessions.get(lease)),
+            before: Number(before),
+            pending: pending === true,
+          });
         }
       }
     }

@@ -1,5 +1,6 @@
 import type { Benchmark } from './benchmark.ts';
 import { coldStartBenchmark } from './cold-start.ts';
+import { costBenchmark } from './cost.ts';
 import { growthBenchmark } from './growth.ts';
 import { memoryBenchmark } from './memory.ts';
 import { policyBenchmark } from './policy.ts';
@@ -22,4 +23,5 @@ export const BENCHMARKS: readonly Benchmark[] = [
   growthBenchmark,
   policyBenchmark,
   memoryBenchmark,
+  costBenchmark,
 ];

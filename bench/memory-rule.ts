@@ -3,7 +3,7 @@
 /** This size gives one whole processor, less memory a share of one (AWS Lambda developer guide, "Configure memory"). */
 const MEMORY_OF_ONE_PROCESSOR_MB = 1_769;
 
-export const SIZES_MB = [128, 256, 512, 1_024, 1_769] as const;
+export const SIZES_MB = [128, 256, 512, 1_024, 1_280, 1_536, 1_769] as const;
 
 /** Who waits for each call: `caller` is a person in a browser; `others` is an operator or nobody. */
 export type Waiting = 'caller' | 'others';
@@ -32,7 +32,7 @@ export const RULE = {
   warmMs: { caller: 45, others: 250 },
   /** The share of its processor time that the sweep may use (`busy`) at the highest rate that ThoughtSpot's limit allows. */
   rowsPerSecond: 95,
-  busy: 0.75,
+  busy: 0.6,
 } as const;
 
 /** How long `processorMs` takes at a memory size, ms: Lambda allocates a share of the processor by memory. */

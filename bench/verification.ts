@@ -37,7 +37,8 @@ const issuers = [
     jwksUri: `${ISSUER}/keys`,
   },
 ];
-const token = keys.sign({ iss: ISSUER, sub: 'a', aud: 'broker', exp: 4_000_000_000, scope: 'broker:token' });
+const iat = Math.floor(Date.now() / 1_000);
+const token = keys.sign({ iss: ISSUER, sub: 'a', aud: 'broker', iat, exp: iat + 43_200, scope: 'broker:token' });
 
 /** The keys of the setup's issuer, after a delay that can be set. */
 async function startKeyServer(setup: Setup) {

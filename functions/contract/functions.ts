@@ -98,7 +98,7 @@ export const FUNCTIONS = {
     ],
     events: [],
     timeoutSeconds: 28,
-    memoryMb: 512,
+    memoryMb: 256,
     may: { ledger: 'write', indexes: [...EVERY_INDEX], seal: true, secret: false },
   },
   /** Deployed everywhere, with a route for each issuer that has `logoutClients`. */
@@ -115,7 +115,7 @@ export const FUNCTIONS = {
     triggers: [{ kind: 'schedule', everyMinutes: 1 }],
     events: [],
     timeoutSeconds: 60,
-    memoryMb: 1_024,
+    memoryMb: 1_536,
     may: { ledger: 'write', indexes: ['caller', 'due', 'session', 'unfinished'], seal: true, secret: false },
   },
   /** Deployed everywhere, scheduled where the environment has `prober`. */

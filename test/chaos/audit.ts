@@ -3,6 +3,7 @@ import { isUnfinished, personOf } from '../../functions/broker/lease.ts';
 import type { Lease } from '../../functions/broker/lease.ts';
 import { leaksAmong } from '../support/canaries.ts';
 import { ledgerRows, type LedgerRows } from '../support/ledger-rows.ts';
+import { beyondLimits } from './limits.ts';
 import type { Load } from './load.ts';
 import type { ChaosWorld, LiveToken } from './world.ts';
 
@@ -38,7 +39,12 @@ export function makeAuditor(world: ChaosWorld, load: Load) {
       return {
         live: live.length,
         rows: countsOf(leases),
-        violations: [...load.violations, ...unaccounted(world, live, leases), ...forgotten(underRevoke, found)],
+        violations: [
+          ...load.violations,
+          ...unaccounted(world, live, leases),
+          ...forgotten(underRevoke, found),
+          ...beyondLimits(world, leases),
+        ],
         beingRevoked: underRevoke.length,
       };
     },

@@ -35,3 +35,11 @@ test('whatever breaks, every live token has its row and every accepted revoke is
   expect(report.acceptedRevokes).toBeGreaterThan(0);
   expect(report.end.beingRevoked).toBe(0);
 }, 300_000);
+
+test('whatever breaks, nobody gets more than his limits, and nobody below them is refused', async () => {
+  const seed = Number(process.env['SEED'] ?? 3);
+  const limits = { caller: { mintsPerMinute: 6, liveLeases: 4 }, org: { mintsPerMinute: 40 } };
+  const report = await runChaos({ seed, ...SHORT, limits, storms: true, checkpointEveryMs: 4_000 });
+  if (report.violations.length > 0) throw new Error(formatReport(report));
+  expect(report.tokens).toBeGreaterThan(0);
+}, 300_000);

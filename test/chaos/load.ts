@@ -57,6 +57,8 @@ const REINSTATEMENTS = 40;
 const COME_BACK = 10;
 /** No answer may take longer. The gateway's own limit is 30 s. */
 const HANG_MS = 35_000;
+/** Tokens that one page asks for at once. */
+const STORM = 5;
 
 export class Load {
   readonly handedOut = new Map<string, HandedOut>();
@@ -68,6 +70,7 @@ export class Load {
   readonly bodies: string[] = [];
   readonly #world: ChaosWorld;
   readonly #running = new Set<Promise<void>>();
+  #asked = 0;
 
   constructor(world: ChaosWorld) {
     this.#world = world;
@@ -83,6 +86,13 @@ export class Load {
       case 'reload':
         // As with the embed SDK, several frames of a page ask at once.
         for (let frame = 0; frame < 3; frame += 1) this.#run(this.#token(user, {}));
+        return;
+      case 'storm':
+        // Another validity is another lease, so that nothing is served again.
+        for (let n = 0; n < STORM; n += 1) {
+          this.#asked += 1;
+          this.#run(this.#token(user, { validitySeconds: 60 + (this.#asked % 240) }));
+        }
         return;
       case 'session':
         return this.#run(this.#session(user));

@@ -24,7 +24,7 @@ export const FAULTS = {
 export type FaultName = keyof typeof FAULTS;
 export const FAULT_NAMES = Object.keys(FAULTS) as FaultName[];
 
-export const ACTIONS = ['token', 'reload', 'session', 'revoke', 'sign out'] as const;
+export const ACTIONS = ['token', 'reload', 'session', 'revoke', 'sign out', 'storm'] as const;
 export type Action = (typeof ACTIONS)[number];
 
 export interface PlannedFault {
@@ -58,6 +58,8 @@ export interface PlanOptions {
   readonly simulatedMs: number;
   readonly users: number;
   readonly requestsPerSecond: number;
+  /** Some pages ask for a new token each time, as fast as they can. */
+  readonly storms?: boolean;
 }
 
 export interface Plan extends PlanOptions {
@@ -68,12 +70,12 @@ export interface Plan extends PlanOptions {
 
 /** Every kind of fault occurs once before any occurs again. Each part has only one fault at a time. */
 export function planOf(options: PlanOptions): Plan {
-  const { seed, durationMs, simulatedMs, users, requestsPerSecond } = options;
+  const { seed, durationMs, simulatedMs, users, requestsPerSecond, storms = false } = options;
   return {
     ...options,
     passages: passagesOf(chance(seed + 2), durationMs, simulatedMs),
     faults: faultsOf(chance(seed), durationMs),
-    requests: requestsOf(chance(seed + 1), durationMs, users, requestsPerSecond),
+    requests: requestsOf(chance(seed + 1), durationMs, users, requestsPerSecond, storms ? 0.15 : 0),
   };
 }
 
@@ -118,20 +120,28 @@ function passagesOf(random: Chance, durationMs: number, simulatedMs: number): Pl
   }));
 }
 
-function requestsOf(random: Chance, durationMs: number, users: number, perSecond: number): PlannedRequest[] {
+function requestsOf(
+  random: Chance,
+  durationMs: number,
+  users: number,
+  perSecond: number,
+  storms: number,
+): PlannedRequest[] {
   const requests: PlannedRequest[] = [];
   for (let at = 0; at < durationMs; at += (1_000 / perSecond) * 2 * random()) {
     const drawn = random();
     const action =
-      drawn < 0.45
-        ? 'token'
-        : drawn < 0.75
-          ? 'reload'
-          : drawn < 0.83
-            ? 'session'
-            : drawn < 0.93
-              ? 'revoke'
-              : 'sign out';
+      drawn < storms
+        ? 'storm'
+        : drawn < 0.45
+          ? 'token'
+          : drawn < 0.75
+            ? 'reload'
+            : drawn < 0.83
+              ? 'session'
+              : drawn < 0.93
+                ? 'revoke'
+                : 'sign out';
     requests.push({ at: Math.round(at), user: random.below(users), action });
   }
   return requests;

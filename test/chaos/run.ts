@@ -1,12 +1,16 @@
 /** One run: load and faults as planned, with audits at checkpoints; then no more faults, and the last audit. */
+import type { Limits } from '../../functions/broker/mint-counts.ts';
 import { makeAuditor, type AuditReport } from './audit.ts';
 import { BEGIN } from './faults.ts';
+import { refusals } from './limits.ts';
 import { Load } from './load.ts';
 import { fingerprintOf, planOf, type FaultName, type Plan, type PlannedPassage, type PlanOptions } from './plan.ts';
 import { startWorld } from './world.ts';
 
 export interface ChaosOptions extends PlanOptions {
   readonly checkpointEveryMs: number;
+  /** Those of the policy if left out. */
+  readonly limits?: Limits;
   /** Called with `elapsedMs` of the load and with what is happening. */
   readonly onProgress?: (elapsedMs: number, label: string) => void;
 }
@@ -48,6 +52,8 @@ export interface ChaosReport {
   readonly leaks: readonly string[];
   readonly printedLines: number;
   readonly violations: readonly string[];
+  /** Which limits somebody has met. */
+  readonly limitsMet: readonly string[];
 }
 
 /** How long the sweep may take to end what was revoked, once there are no more faults, ms. */
@@ -58,10 +64,10 @@ const EVERY_END_MS = 3_600_000;
 const LAST_SWEEPS = 20;
 
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
-  const { checkpointEveryMs, onProgress, ...drawn } = options;
+  const { checkpointEveryMs, onProgress, limits, ...drawn } = options;
   const { durationMs, users } = drawn;
   const plan = planOf(drawn);
-  const world = await startWorld(users);
+  const world = await startWorld(users, limits);
   try {
     const load = new Load(world);
     const auditor = makeAuditor(world, load);
@@ -165,6 +171,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       leaks,
       printedLines: world.printed.length,
       violations: [...violations],
+      limitsMet: [...new Set(refusals(world).map(({ reason }) => reason))],
     };
   } finally {
     await world.close();

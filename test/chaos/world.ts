@@ -2,6 +2,8 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { personOf } from '../../functions/broker/lease.ts';
+import type { Limits } from '../../functions/broker/mint-counts.ts';
 import { SECRET_ID } from '../../local/function-variables.ts';
 import { startLocalBroker, type LocalBroker } from '../../local/local-broker.ts';
 import { DEFAULT_POLICY } from '../../local/settings.ts';
@@ -31,6 +33,9 @@ export interface ChaosWorld {
   liveTokens(): LiveToken[];
   /** When the tokens that were handed out end, as the broker promised, epoch ms. */
   readonly promisedEnds: Map<string, number>;
+  readonly limits: Limits;
+  /** Every mint that ThoughtSpot carried out, by the time of all participants. */
+  readonly minted: { readonly user: string; readonly at: number }[];
   /** The time of all participants, epoch ms: this machine's time plus all jumps. */
   now(): number;
   /** Makes time jump ahead, for sandboxes and cluster. There must be no work in progress that has read a clock. */
@@ -61,7 +66,10 @@ export interface LiveToken {
   readonly expiresAt: number;
 }
 
-export async function startWorld(userCount: number): Promise<ChaosWorld> {
+/** The policy's own if it names none (infra/policy/limits-schema.ts). */
+const USUAL: Limits = { caller: { mintsPerMinute: 30, liveLeases: 20 }, org: { mintsPerMinute: 600 } };
+
+export async function startWorld(userCount: number, limits = USUAL): Promise<ChaosWorld> {
   const users = Array.from({ length: userCount }, (_, index) => `user-${String(index + 1).padStart(3, '0')}`);
   const tenantOf = (user: string) => TENANTS[users.indexOf(user) % 2] ?? TENANTS[0];
   const cluster = readCluster();
@@ -79,7 +87,7 @@ export async function startWorld(userCount: number): Promise<ChaosWorld> {
   const now = () => Date.now() + passedMs;
   const folder = await mkdtemp(join(tmpdir(), 'broker-chaos-'));
   const policyFile = join(folder, 'policy.json');
-  await writeFile(policyFile, await policyDocument(1));
+  await writeFile(policyFile, await policyDocument(1, limits));
   const broker = await startLocalBroker({
     simulator: { cluster, switches: { rateLimitBurst: 100 } },
     users: { audience: 'thoughtspot-token-broker', users: people },
@@ -91,6 +99,17 @@ export async function startWorld(userCount: number): Promise<ChaosWorld> {
   const { simulator } = broker;
   if (simulator === undefined) throw new Error('A chaos run needs the simulator.');
 
+  const minted: ChaosWorld['minted'][number][] = [];
+  const seen = new Set<string>();
+  simulator.onCall(({ phase, endpoint }) => {
+    if (phase !== 'answered' || !endpoint.includes('/auth/token/')) return;
+    const texts = simulator.tokens();
+    for (const [index, { user }] of simulator.state().tokens.entries()) {
+      const text = texts[index] ?? '';
+      if (!seen.has(text)) minted.push({ user: personOf(user), at: now() });
+      seen.add(text);
+    }
+  });
   const keys = { own: simulator.secretKey(), globex: simulator.secretKey(2) };
   const secrets = new Map<string, string>();
   const storeKeys = () => {
@@ -120,6 +139,8 @@ export async function startWorld(userCount: number): Promise<ChaosWorld> {
 
   return {
     broker,
+    limits,
+    minted,
     simulator,
     users,
     orgOf: (user) => tenantOf(user).org,
@@ -170,7 +191,7 @@ export async function startWorld(userCount: number): Promise<ChaosWorld> {
     },
     async redeploy() {
       policies += 1;
-      await writeFile(policyFile, await policyDocument(policies));
+      await writeFile(policyFile, await policyDocument(policies, limits));
       await broker.rebuild();
     },
     async close() {
@@ -184,7 +205,7 @@ export async function startWorld(userCount: number): Promise<ChaosWorld> {
 const JWT_LIFE_SECONDS = 86_000;
 
 /** The local policy, a little different each time. */
-async function policyDocument(edition: number): Promise<string> {
+async function policyDocument(edition: number, limits: Limits): Promise<string> {
   const document = JSON.parse(await readFile(DEFAULT_POLICY, 'utf8')) as {
     rules: { grants: { validity: object }[] }[];
   };
@@ -194,7 +215,7 @@ async function policyDocument(edition: number): Promise<string> {
       Object.assign(grant, { validity });
     }
   }
-  return JSON.stringify(document);
+  return JSON.stringify({ ...document, limits });
 }
 
 function claimsOf(name: string, { tenant, group }: (typeof TENANTS)[number], scope: string) {

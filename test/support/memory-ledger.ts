@@ -35,6 +35,8 @@ export interface MemoryLedgerOptions {
 export interface MemoryLedger extends TokenLedger {
   /** Every row, including finished rows. For assertions, so it calls no hook. */
   rows(): AsyncIterable<Lease>;
+  /** What the rows say at this moment. */
+  facts(): readonly Row['facts'][];
   /** The token of a row as ThoughtSpot knows it, for assertions; undefined once the row is finished. */
   tokenOf(key: LeaseKey): string | undefined;
   /** Blocks whose cut-off is not worked off. For assertions. */
@@ -390,6 +392,10 @@ export function makeMemoryLedger(options: MemoryLedgerOptions): MemoryLedger {
         }
       }
     },
+    facts: () =>
+      [...users.values()].flatMap((fingerprints) =>
+        [...fingerprints.values()].flatMap((generations) => [...generations.values()].map(({ facts }) => facts)),
+      ),
     tokenOf: (key) => find(key)?.token,
     dueCount: () => dueShards.reduce((sum, shard) => sum + shard.size, 0),
   };

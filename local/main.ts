@@ -79,11 +79,10 @@ function showOutput({ source, stream, text }: OutputLine): void {
 
 async function run(settings: LocalSettings): Promise<void> {
   const { basePort, thoughtspot, policyFile: policy } = settings;
-  const { dialect } = thoughtspot;
   const real = thoughtspot.kind === 'cluster';
   if (real)
     say(
-      `Tokens will come from the real cluster ${thoughtspot.host} (${dialect}); no simulator is started.\n` +
+      `Tokens will come from the real cluster ${thoughtspot.host} (${thoughtspot.dialect}); no simulator is started.\n` +
         'The ledger is in memory. Ctrl-C revokes nothing, and tokens of an earlier run are not known here: they may live\n' +
         'at the cluster until they end. To end them at once, deactivate the users in ThoughtSpot.',
     );
@@ -91,7 +90,7 @@ async function run(settings: LocalSettings): Promise<void> {
     basePort,
     thoughtspot,
     ...(flags.partner === true && { partner: readDemoUsers() }),
-    ...(policy !== defaultPolicy(dialect) && { policy }),
+    ...(policy !== defaultPolicy(thoughtspot.dialect) && { policy }),
     allowOrigins: settings.allowOrigins,
     logLevel: settings.logLevel,
     onAnswer: ({ method, path, status, durationMs }) =>

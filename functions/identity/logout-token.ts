@@ -3,7 +3,7 @@ import type { JwtPayload } from 'aws-jwt-verify/jwt-model';
 import type { Logout } from '../broker/ports.ts';
 import { isObject } from '../contract/shapes.ts';
 import type { IssuerSettings } from './issuers.ts';
-import { CLOCK_SKEW_MS, type FaultsOf, invalid } from './verified.ts';
+import { type FaultsOf, invalid } from './verified.ts';
 
 /** An older one is refused, ms. One that is shown again until then changes nothing: what it ends is over. */
 const OLDEST_MS = 300_000;
@@ -17,7 +17,6 @@ export const faultsOfLogoutToken: FaultsOf = (header, payload, { logoutClients =
   const { typ: type = 'logout+jwt' } = header;
   return [
     [!logoutClients.some((ours) => [aud].flat().includes(ours)), 'it is for another client'],
-    [iat * 1_000 > now + CLOCK_SKEW_MS, 'it is of the future'],
     [now - iat * 1_000 > OLDEST_MS, `it is older than ${OLDEST_MS / 1_000} s`],
     [exp !== undefined && !(exp * 1_000 > now), 'it has expired'],
     [typeof type !== 'string' || !LOGOUT_TOKEN.test(type), 'its type is not that of a logout token'],

@@ -8,7 +8,7 @@ import type { IssuerSettings } from './issuers.ts';
 import type { KeySet } from './key-set.ts';
 
 /** Others have clocks of their own: a token may begin this much later by ours, ms. */
-export const CLOCK_SKEW_MS = 5_000;
+const CLOCK_SKEW_MS = 5_000;
 
 /** What a token must not have, in words for people, without a value of it: [whether it has it, the words]. */
 export type Fault = readonly [found: boolean, words: string];
@@ -55,6 +55,7 @@ function faultsOfAny(header: JwtHeader, payload: JwtPayload, issuer: IssuerSetti
     [iss !== issuer.url, 'it is of another issuer'],
     // A sign-out must be able to tell older tokens from newer ones, and to be forgotten one day.
     [typeof iat !== 'number' || !Number.isFinite(iat), 'it does not say when it was issued'],
+    [Number(iat) * 1_000 > now + CLOCK_SKEW_MS, 'it is of the future'],
     [nbf * 1_000 > now + CLOCK_SKEW_MS, 'it is not valid yet'],
   ];
 }

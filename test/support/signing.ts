@@ -7,19 +7,24 @@ export interface SigningKeys {
   readonly jwk: Readonly<Record<string, unknown>>;
   /** A JWT with these claims; `header` replaces parts of the usual one. */
   sign(claims: object, header?: object): string;
+  /** The same of header and claims as they are written. */
+  signTexts(header: string, claims: string): string;
 }
 
-const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+const part = (text: string) => Buffer.from(text).toString('base64url');
 
 /** RSA keys under an id. */
 export function makeSigningKeys(kid: string, modulusLength = 2048): SigningKeys {
   const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength });
+  const signTexts = (header: string, claims: string) => {
+    const input = `${part(header)}.${part(claims)}`;
+    return `${input}.${createSign('RSA-SHA256').update(input).sign(privateKey).toString('base64url')}`;
+  };
   return {
     publicKey,
     jwk: { ...publicKey.export({ format: 'jwk' }), kid, alg: 'RS256', use: 'sig' },
-    sign(claims, header = {}) {
-      const input = `${part({ alg: 'RS256', typ: 'at+jwt', kid, ...header })}.${part(claims)}`;
-      return `${input}.${createSign('RSA-SHA256').update(input).sign(privateKey).toString('base64url')}`;
-    },
+    sign: (claims, header = {}) =>
+      signTexts(JSON.stringify({ alg: 'RS256', typ: 'at+jwt', kid, ...header }), JSON.stringify(claims)),
+    signTexts,
   };
 }

@@ -56,6 +56,7 @@ const FORGERIES: Readonly<Record<string, (bob: string) => string | Promise<strin
   'that has expired': () => broker.issuer.accessToken('bob', { exp: Math.floor(Date.now() / 1_000) - 1 }),
   'that never expires': () => broker.issuer.accessToken('bob', { exp: undefined }),
   'that is not valid yet': () => broker.issuer.accessToken('bob', { nbf: Math.floor(Date.now() / 1_000) + 60 }),
+  'that is issued in a while': () => broker.issuer.accessToken('bob', { iat: Math.floor(Date.now() / 1_000) + 60 }),
   'for another audience': () => broker.issuer.accessToken('bob', { aud: 'another-api' }),
   'for another audience, of our client': () =>
     broker.issuer.accessToken('bob', { aud: 'another-api', client_id: 'thoughtspot-token-broker' }),

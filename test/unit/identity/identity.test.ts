@@ -49,6 +49,8 @@ async function refusalOf(sent: Sent): Promise<string> {
   return error instanceof Failure ? error.message : String(error);
 }
 
+const HEADER = '{"alg":"RS256","kid":"k1"}';
+const NO_JWT = 'it is no JWT, or a claim has the wrong type';
 const part = (text: string) => Buffer.from(text).toString('base64url');
 
 describe('who calls', () => {
@@ -97,6 +99,7 @@ describe('who calls', () => {
     ["Keycloak's word for an access token", { claims: { typ: 'Bearer' } }],
     ['an end between two seconds', { claims: { exp: NOW + 0.5 } }],
     ['a begin between two seconds', { claims: { nbf: NOW + 4.999 } }],
+    ["an iat by the issuer's clock, which is a moment ahead", { claims: { iat: NOW + 5 } }],
   ])('may have a token with %s', async (_name, sent) => {
     expect(await refusalOf(sent)).toBe('a caller');
   });
@@ -120,7 +123,6 @@ describe('who calls', () => {
       { jwt: `${part('{}')}.${part('[]')}.c2ln` },
       'it is no JWT, or a claim has the wrong type',
     ],
-    ['an exp that is text', { claims: { exp: '1800000000' } }, 'it is no JWT, or a claim has the wrong type'],
     ['a scope that is a list', { claims: { scope: ['broker:token'] } }, 'it is no JWT, or a claim has the wrong type'],
     ['an algorithm of no key', { header: { alg: 'none' } }, 'its algorithm is not one of its issuer'],
     ['no algorithm', { header: { alg: undefined } }, 'its algorithm is not one of its issuer'],
@@ -131,7 +133,51 @@ describe('who calls', () => {
       'its key is not for its algorithm',
     ],
     ['no iat', { claims: { iat: undefined } }, 'it does not say when it was issued'],
-    ['an iat in milliseconds', { claims: { iat: NOW * 1_000 } }, 'it ended before it was issued'],
+    ['an iat in milliseconds', { claims: { iat: NOW * 1_000 } }, 'it is of the future'],
+    [
+      'an iat in a while, which a sign-out until then would not cover',
+      { claims: { iat: NOW + 6 } },
+      'it is of the future',
+    ],
+    ['an end before its iat', { claims: { iat: NOW + 2, exp: NOW + 1 } }, 'it ended before it was issued'],
+    ...['iat', 'exp', 'nbf', 'aud', 'sub', 'scope', 'iss'].map((name): [string, Sent, string] => [
+      `null for its ${name}`,
+      { claims: { [name]: null } },
+      NO_JWT,
+    ]),
+    ...['iat', 'exp', 'nbf'].flatMap((name): [string, Sent, string][] => [
+      [`a text for its ${name}`, { claims: { [name]: String(NOW) } }, NO_JWT],
+      // Of two members of one name the last counts.
+      [
+        `no number for its ${name}`,
+        { jwt: keys.signTexts(HEADER, `${JSON.stringify(CLAIMS).slice(0, -1)},\"${name}\":1e999}`) },
+        NO_JWT,
+      ],
+    ]),
+    ['lists for issuer and subject', { claims: { iss: [ISSUER_URL], sub: ['user-alice'] } }, NO_JWT],
+    ['a number among its audiences', { claims: { aud: [1, 'broker'] } }, NO_JWT],
+    ['audiences in one text', { claims: { aud: 'other broker' } }, 'it is for another audience'],
+    [
+      'a list of clients, without aud',
+      { claims: { aud: undefined, client_id: ['broker'] } },
+      'it is for another audience',
+    ],
+    ['another token in it', { jwt: keys.signTexts(HEADER.replace('{', '{"cty":"JWT",'), keys.sign(CLAIMS)) }, NO_JWT],
+    ['a line break in it', { jwt: keys.sign(CLAIMS).replace('.', '.\n') }, NO_JWT],
+    ['no signature', { jwt: keys.sign(CLAIMS).replace(/[^.]+$/, '') }, NO_JWT],
+    ['more after its signature', { jwt: `${keys.sign(CLAIMS)}AAAA` }, 'its signature is wrong'],
+    ...[1, null, ['k1'], { k1: true }].map((kid): [string, Sent, string] => [
+      `${JSON.stringify(kid)} for a key id`,
+      { header: { kid } },
+      NO_JWT,
+    ]),
+    ['the id of what every object has', { header: { kid: '__proto__' } }, 'its issuer has no such key'],
+    ['no critical extensions, but the word', { header: { crit: [] } }, 'it has critical extensions'],
+    [
+      'two algorithms, of which the last is none',
+      { jwt: keys.signTexts('{"alg":"RS256","kid":"k1","alg":"none"}', JSON.stringify(CLAIMS)) },
+      'its algorithm is not one of its issuer',
+    ],
     ['a life of more than a day', { claims: { iat: NOW, exp: NOW + 86_401 } }, 'it lives longer than 86400 s'],
     [
       'a longer life than its issuer gives',
@@ -226,9 +272,23 @@ describe('who calls', () => {
     expect((await callerOf({ claims: { ...claims }, settings })).scopes).toEqual(scopes);
   });
 
+  test.each(['jku', 'x5u'])(
+    'is asked of no address that the token brings along as %s, whoever has signed it',
+    async (name) => {
+      const evil = 'https://evil.example/keys';
+      const { identify, server } = identity();
+      const strangers = makeSigningKeys('k1');
+      server.answers.set(evil, { keys: [strangers.jwk] });
+      const header = { [name]: evil, jwk: strangers.jwk, x5c: ['MIIB'] };
+      await expect(identify(strangers.sign(CLAIMS, header), undefined)).rejects.toThrow('its signature is wrong');
+      expect(await identify(keys.sign(CLAIMS, header), undefined)).toMatchObject({ subject: 'user-alice' });
+      expect(server.reads).not.toContain(evil);
+    },
+  );
+
   test('asks nobody for a key where the token is refused whatever its key is', async () => {
     const { identify, server } = identity();
-    for (const claims of [{ iss: 'https://evil.example/' }, { exp: 1 }, { aud: 'other' }])
+    for (const claims of [{ iss: 'https://evil.example/' }, { exp: 1 }, { aud: 'other' }, { iat: NOW + 6 }])
       await expect(identify(keys.sign({ ...CLAIMS, ...claims }), undefined)).rejects.toThrow('invalid-token');
     expect(server.reads).toEqual([]);
   });

@@ -32,6 +32,12 @@ const breaksOff: RequestListener = (request, response) => {
   response.writeHead(200, { 'content-length': '100' }).write('{"keys":');
   setImmediate(() => request.socket.destroy());
 };
+const neverAnswers: RequestListener = () => undefined;
+const drips: RequestListener = (_request, response) => {
+  response.writeHead(200).write('{');
+  const drop = setInterval(() => response.write(' '), 50);
+  response.once('close', () => clearInterval(drop));
+};
 const neverEnds: RequestListener = (_request, response) => {
   const more = () => {
     while (!response.destroyed && response.write('x'.repeat(65_536)));
@@ -60,6 +66,8 @@ describe('a document of the issuer', () => {
     ['has no such document', says('', 404), /answered 404$/],
     ['answers with a page', says('<html>'), /JSON/],
     ['never ends', neverEnds, /answered with too long a document$/],
+    ['never answers', neverAnswers, /aborted/],
+    ['sends a blank at a time, for ever', drips, /aborted/],
   ])('is an error from a server that %s twice', async (_name, answer, message) => {
     const { read, asked } = await readFrom(answer);
     expect([read, asked]).toEqual([expect.stringMatching(message), 2]);

@@ -41,6 +41,16 @@ describe('one name, everywhere', () => {
     expect([...needed].sort()).toEqual(Object.keys(ENVIRONMENT_VARIABLES).sort());
   });
 
+  test('docs/audit.md has a row for every action of the audit, and no other', () => {
+    const ports = read('functions/broker/ports.ts');
+    const [, union = ''] = /readonly action:((?:\s*\| '[a-z-]+')+);/.exec(ports) ?? [];
+    const actions = [...union.matchAll(/'([a-z-]+)'/g)].map(([, action]) => action);
+    const [, section = ''] = /\n## Actions\n([^]*?)\n## /.exec(read('docs/audit.md')) ?? [];
+    const rows = [...section.matchAll(/^\| `([a-z-]+)` +\|/gm)].map(([, action]) => action);
+    expect(actions.length).toBeGreaterThan(10);
+    expect(rows.sort()).toEqual(actions.sort());
+  });
+
   test('docs/errors.md has a heading for every problem code, and no other', () => {
     const headings = [...read('docs/errors.md').matchAll(/^## `?([a-z-]+)`?$/gm)].map(([, code]) => code);
     expect(headings.sort()).toEqual(Object.keys(PROBLEMS).sort());

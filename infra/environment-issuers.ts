@@ -57,6 +57,8 @@ const issuerIn = (development: boolean) =>
     sessionClaim: z.string().min(1).optional(),
     /** Ids of the front ends' clients there: takes its logout tokens for them, at `POST /backchannel-logout`. */
     logoutClients: z.array(z.string().min(1)).min(1, 'name a client, or leave it out').optional(),
+    /** Auth0, and older Keycloak, write this as the type of logout tokens. Others must write `logout+jwt`, or none. */
+    logoutType: z.literal('JWT').optional(),
     /** Set it where its access tokens have no `nonce`: a token with one is an ID token then, and is refused. */
     refuseNonce: z.boolean().optional(),
   });

@@ -204,6 +204,12 @@ export interface IssuerProps {
    */
   readonly logoutClients?: string[];
   /**
+   * A type of logout tokens that counts besides `logout+jwt` and none: Auth0 writes it.
+   *
+   * @default - no other type counts
+   */
+  readonly logoutType?: 'JWT';
+  /**
    * Refuses a token with a `nonce`, which is an ID token where access tokens have none.
    *
    * @default false

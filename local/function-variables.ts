@@ -10,6 +10,7 @@ export interface NamedIssuer {
   /** As in an environment. */
   readonly sessionClaim?: string;
   readonly logoutClients?: readonly string[];
+  readonly logoutType?: 'JWT';
 }
 
 export interface Backing {

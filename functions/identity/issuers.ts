@@ -25,6 +25,8 @@ const issuer = z.strictObject({
   sessionClaim: z.exactOptional(text),
   /** Clients whose logout tokens count, by their ids there: the `aud` of those tokens. Left out: it has no such route. */
   logoutClients: z.exactOptional(z.array(text).check(z.minLength(1))),
+  /** A header `typ` of its logout tokens that says nothing of the kind, and counts besides `logout+jwt` and none: Auth0 has it. */
+  logoutType: z.exactOptional(z.literal('JWT')),
   /** Its access tokens have no `nonce`, so that a token with one must be an ID token. */
   refuseNonce: z.exactOptional(z.boolean()),
 });

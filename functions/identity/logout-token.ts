@@ -7,19 +7,22 @@ import { type FaultsOf, invalid } from './verified.ts';
 
 /** An older one is refused, ms. One that is shown again until then changes nothing: what it ends is over. */
 const OLDEST_MS = 300_000;
-/** Header `typ`. `JWT` says nothing of the kind; Auth0 and older Keycloak write it. */
-const LOGOUT_TOKEN = /^((application\/)?logout\+)?jwt$/i;
+/** Header `typ`, where there is one. */
+const LOGOUT_TOKEN = /^(application\/)?logout\+jwt$/i;
 const EVENT = 'http://schemas.openid.net/event/backchannel-logout';
 
 /** What is wrong with a logout token, besides what can be wrong with any. */
-export const faultsOfLogoutToken: FaultsOf = (header, payload, { logoutClients = [] }, now) => {
+export const faultsOfLogoutToken: FaultsOf = (header, payload, { logoutClients = [], logoutType }, now) => {
   const { aud, exp, iat = 0, sub, sid, nonce, events, token_use: use, typ } = payload;
   const { typ: type = 'logout+jwt' } = header;
   return [
     [!logoutClients.some((ours) => [aud].flat().includes(ours)), 'it is for another client'],
     [now - iat * 1_000 > OLDEST_MS, `it is older than ${OLDEST_MS / 1_000} s`],
     [exp !== undefined && !(exp * 1_000 > now), 'it has expired'],
-    [typeof type !== 'string' || !LOGOUT_TOKEN.test(type), 'its type is not that of a logout token'],
+    [
+      type !== logoutType && !(typeof type === 'string' && LOGOUT_TOKEN.test(type)),
+      'its type is not that of a logout token',
+    ],
     [use !== undefined || typ === 'ID', 'it is an ID token or an access token'],
     [!isObject(events) || !isObject(events[EVENT]), 'it has no event of a back-channel logout'],
     // So that no ID token can pass for one.

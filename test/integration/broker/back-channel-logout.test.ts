@@ -7,6 +7,7 @@ import { readDemoUsers } from '../../../local/issuer.ts';
 import { startLocalBroker, type LocalBroker } from '../../../local/local-broker.ts';
 import { leaksAmong } from '../../support/canaries.ts';
 
+import { httpEvent } from '../../support/http-event.ts';
 import { mismatchesOf } from '../../support/openapi.ts';
 import { API, APP, startCertifiedProvider } from '../../support/signed-in.ts';
 import { makeSigningKeys } from '../../support/signing.ts';
@@ -18,7 +19,7 @@ const keys = makeSigningKeys('by-hand');
 const shown = new Map<string, string>();
 let broker: LocalBroker;
 let provider: Awaited<ReturnType<typeof startCertifiedProvider>>;
-/** Serves the keys of the two issuers whose tokens are made here: `byhand`, which names sessions, and `nosession`. */
+/** Serves the keys of the issuers whose tokens are made here: `byhand`, which names sessions, `nosession`, and `auth0`. */
 let keyServer: Server;
 let issuerUrl: (name: string) => string;
 let keysAreDown = false;
@@ -42,8 +43,10 @@ beforeAll(async () => {
       { ...issuer(provider.url), name: 'certified', sessionClaim: 'sid' },
       { ...issuer(issuerUrl('byhand')), name: 'byhand', sessionClaim: 'sid' },
       { ...issuer(issuerUrl('nosession')), name: 'nosession' },
+      { ...issuer(issuerUrl('auth0')), name: 'auth0', sessionClaim: 'https://app.example/sid', logoutType: 'JWT' },
     ],
     limits: { reservedConcurrency: 2 },
+    logoutThrottle: { ratePerSecond: 10_000, burst: 10_000 },
   });
   broker.simulator?.set({ rateLimit: false });
   await provider.open(`${broker.url}/i/certified${LOGOUT}`);
@@ -188,13 +191,22 @@ describe('nothing ends by', () => {
     'no time': [() => logoutToken({ iat: undefined }), 'it does not say when it was issued'],
     'an end that is over': [() => logoutToken({ exp: now() - 1 }), 'it has expired'],
     'nobody in it': [() => logoutToken({ sub: undefined }), 'it names neither a subject nor a session'],
+    'the type JWT, which says nothing, where the environment does not allow it': [
+      () => logoutToken({}, { typ: 'JWT' }),
+      'its type is not that of a logout token',
+    ],
+    'a type that is a list': [() => logoutToken({}, { typ: ['JWT'] }), 'its type is not that of a logout token'],
     'the type of an access token': [() => logoutToken({}, { typ: 'at+jwt' }), 'its type is not that of a logout token'],
     'critical extensions': [() => logoutToken({}, { crit: ['b64'], b64: true }), 'it has critical extensions'],
     'an access token': [() => accessToken(), 'it is for another client'],
     'an access token for the app itself': [() => accessToken({ aud: APP }), 'its type is not that of a logout token'],
     'an ID token': [
-      () => keys.sign({ ...logoutClaims(), events: undefined, exp: now() + 600 }, { typ: 'JWT' }),
+      () => keys.sign({ ...logoutClaims(), events: undefined, exp: now() + 600 }, { typ: undefined }),
       'it has no event of a back-channel logout',
+    ],
+    'an ID token as most issuers type it': [
+      () => keys.sign({ ...logoutClaims(), events: undefined, exp: now() + 600 }, { typ: 'JWT' }),
+      'its type is not that of a logout token',
     ],
     'no JWT': [() => 'opaque', 'it is no JWT, or a claim has the wrong type'],
   };
@@ -246,7 +258,6 @@ test('a logout token is no access token', async () => {
 
 test.each<[string, object, object]>([
   ['as the specification has it', {}, {}],
-  ['as Auth0 sends it', { exp: now() + 120, trace_id: '81b3' }, { typ: 'JWT' }],
   ['as Keycloak sends it', { exp: now() + 120, typ: 'Logout' }, { typ: 'logout+jwt' }],
   ['without a type', {}, { typ: undefined }],
   ['with the whole media type', {}, { typ: 'application/Logout+JWT' }],
@@ -257,6 +268,40 @@ test.each<[string, object, object]>([
   expect(await postToken(logoutToken({ sid: name, ...claims }, header))).toEqual([200]);
   expect((await getToken(mine)).body.code).toBe('sign-in-again');
   expect([isAlive(held.token), isAlive(kept.token)]).toEqual([false, true]);
+});
+
+test('a token as Auth0 sends it ends its session, since its issuer may write the type JWT', async () => {
+  const claim = 'https://app.example/sid';
+  const [mine, others] = [accessToken({ [claim]: 'mine' }, 'auth0'), accessToken({ [claim]: 'not mine' }, 'auth0')];
+  const [held, kept] = [(await getToken(mine, 'auth0')).body, (await getToken(others, 'auth0')).body];
+  const sent = { sid: 'mine', exp: now() + 120, trace_id: '81b336a94a4a5707' };
+  expect(await postToken(logoutToken(sent, { typ: 'JWT' }, 'auth0'), 'auth0')).toEqual([200]);
+  expect((await getToken(mine, 'auth0')).body.code).toBe('sign-in-again');
+  expect([isAlive(held.token), isAlive(kept.token)]).toEqual([false, true]);
+  // The specification's own types count all the same, and no other.
+  expect(await postToken(logoutToken({ sid: 'nobody' }, {}, 'auth0'), 'auth0')).toEqual([200]);
+  for (const typ of ['at+jwt', 'jwt', 'secevent+jwt'])
+    expect(await postToken(logoutToken(sent, { typ }, 'auth0'), 'auth0')).toEqual([
+      400,
+      'the logout token does not count: its type is not that of a logout token',
+    ]);
+});
+
+test.each([
+  ['as text', false],
+  ['in base64, as an HTTP API does with forms', true],
+])('a form that the gateway passes on %s counts', async (sid, isBase64Encoded) => {
+  const jwt = accessToken({ sid });
+  const held = (await getToken(jwt)).body;
+  const text = `logout_token=${logoutToken({ sid })}`;
+  const body = isBase64Encoded ? Buffer.from(text).toString('base64') : text;
+  const headers = { 'content-type': 'application/x-www-form-urlencoded; charset=utf-8' };
+  const routeKey = `POST /i/byhand${LOGOUT}`;
+  const sent = httpEvent({ routeKey, authorization: null, flattened: null, headers, body, isBase64Encoded });
+  const answer = await broker.invoke('backchannellogout', sent);
+  expect(answer.status === 'answered' && JSON.parse(answer.payload)).toMatchObject({ statusCode: 200 });
+  expect(isAlive(held.token)).toBe(false);
+  expect((await getToken(jwt)).body.code).toBe('sign-in-again');
 });
 
 test('without a session it ends all that its subject holds, and a fresh sign-in passes', async () => {

@@ -15,6 +15,8 @@ export interface BrokerTarget {
   readonly jwt: string | undefined;
   /** Access token of a caller to whom it grants none. */
   readonly unentitledJwt: string | undefined;
+  /** Whether logout tokens of the issuer count; undefined: not known. */
+  readonly logouts: boolean | undefined;
   readonly origins: readonly string[];
 }
 
@@ -26,6 +28,7 @@ interface Answer {
 }
 
 const minted = z.object({ token: z.string().min(1), leaseId: z.string(), userName: z.string(), expiresAt: z.number() });
+const oauth = z.object({ error: z.string().optional() }).catch({});
 const problem = z.object({ code: z.string().optional(), correlationId: z.string().optional() }).catch({});
 
 /**
@@ -34,7 +37,7 @@ const problem = z.object({ code: z.string().optional(), correlationId: z.string(
  */
 export async function examineBroker(
   all: Examine,
-  { url, issuer, jwt, unentitledJwt, origins }: BrokerTarget,
+  { url, issuer, jwt, unentitledJwt, logouts, origins }: BrokerTarget,
   isAlive: IsAlive | undefined,
 ): Promise<void> {
   const examine: Examine = (name, work) => all(issuer === undefined ? name : `${name} (${issuer})`, work);
@@ -48,6 +51,22 @@ export async function examineBroker(
   await examine('forged access token is refused', async () => {
     const { status } = await ask('POST', 'gettoken', forged(jwt));
     return [expectStatus(status, 401), undefined];
+  });
+  await examine('forged logout token is refused', async () => {
+    const form = new URLSearchParams({ logout_token: forged(undefined) });
+    const answer = await ask('POST', 'backchannel-logout', undefined, form);
+    const { error } = oauth.parse(answer.json);
+    if (answer.status === 400 && error === 'invalid_request') return ['400 invalid_request', undefined];
+    if (answer.status === 404 && logouts !== true)
+      throw new Skipped('there is no such route: the issuer has no logoutClients in the environment');
+    if (answer.status === 404)
+      throw new Finding('there is no such route', 'Deploy the environment: the issuer has logoutClients there.');
+    throw new Finding(
+      `answered ${answer.status} ${error ?? ''}`.trim(),
+      answer.status < 300
+        ? 'Take the broker off the network: anybody can sign people out.'
+        : 'Issuers cannot say who has signed out: look into the logs of backchannellogout.',
+    );
   });
   if (issuer !== undefined && jwt === undefined)
     return void (await examine('caller', () =>
@@ -119,9 +138,9 @@ async function askBroker(url: string, method: string, bearer?: string, body?: ob
     const headers = {
       accept: 'application/json',
       ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(body === undefined || body instanceof URLSearchParams ? {} : { 'content-type': 'application/json' }),
     };
-    const text = body === undefined ? null : JSON.stringify(body);
+    const text = body instanceof URLSearchParams ? body : body === undefined ? null : JSON.stringify(body);
     const answer = await patiently(() =>
       fetch(url, { method, headers, body: text, redirect: 'manual', signal: AbortSignal.timeout(CALL_MS) }),
     );

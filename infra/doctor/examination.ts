@@ -52,7 +52,10 @@ export async function examineAll(
     for (const { issuer, ...given } of callers) {
       const jwt = given.jwt ?? (await demoJwt(broker, 'alice', issuer));
       const unentitledJwt = given.unentitledJwt ?? (await demoJwt(broker, 'mallory', issuer));
-      await examineBroker(atBroker, { url: broker, issuer, jwt, unentitledJwt, origins }, isAlive);
+      const logouts = environment?.issuers.some(
+        ({ name, logoutClients }) => name === issuer && logoutClients !== undefined,
+      );
+      await examineBroker(atBroker, { url: broker, issuer, jwt, unentitledJwt, logouts, origins }, isAlive);
     }
   };
 

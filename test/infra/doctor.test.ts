@@ -2,6 +2,8 @@ import type { ChildProcess } from 'node:child_process';
 import { createServer } from 'node:http';
 import type { RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { examineBroker } from '../../infra/doctor/broker.ts';
+import { type Check, examiner } from '../../infra/doctor/checklist.ts';
 import { knownEnvironments } from '../../infra/environment-list.ts';
 import { startLocalBroker, type LocalBroker } from '../../local/local-broker.ts';
 import type { Simulator } from '../../local/thoughtspot/simulator.ts';
@@ -39,7 +41,7 @@ describe('a healthy cluster and broker', () => {
     const args = ['--host', simulator.url, '--broker', broker.url, '--origin', broker.url];
     const { code, text } = await doctor(args);
     stop();
-    expect(text).toContain('21 passed, 0 failed, 0 skipped');
+    expect(text).toContain('22 passed, 0 failed, 0 skipped');
     expect(code).toBe(0);
     expect(simulator.state().tokens).toEqual([]);
     expect(simulator.state().sessions).toEqual([]);
@@ -269,6 +271,50 @@ describe('what is wrong with the broker is named with its cure', () => {
     ])
       expect(check(name)?.status).toMatch(/failed|skipped/);
     expect(check('forged access token is refused')).toMatchObject({ cure: containing('off the network') });
+    expect(check('forged logout token is refused')).toMatchObject({
+      detail: 'answered 200',
+      cure: containing('sign people out'),
+    });
+  });
+
+  test.each<[string, number, string, boolean | undefined, object]>([
+    ['no route for logout tokens, as nobody wants', 404, '{"message":"Not Found"}', undefined, { status: 'skipped' }],
+    [
+      'no route for logout tokens, as the environment wants',
+      404,
+      '{"message":"Not Found"}',
+      false,
+      { status: 'skipped' },
+    ],
+    [
+      'no route for logout tokens, though the environment has clients',
+      404,
+      '{"message":"Not Found"}',
+      true,
+      { status: 'failed', cure: containing('Deploy') },
+    ],
+    [
+      'keys that the function cannot read',
+      400,
+      '{"error":"temporarily_unavailable"}',
+      true,
+      { status: 'failed', detail: 'answered 400 temporarily_unavailable' },
+    ],
+    [
+      'a function that is not there',
+      503,
+      '{"message":"Service Unavailable"}',
+      true,
+      { status: 'failed', cure: containing('backchannellogout') },
+    ],
+  ])('%s', async (_name, status, body, logouts, expected) => {
+    const checks: Check[] = [];
+    const none = { issuer: undefined, jwt: undefined, unentitledJwt: undefined, origins: [] };
+    await withServer(
+      (_request, response) => response.writeHead(status).end(body),
+      (url) => examineBroker(examiner('broker', checks, {}), { ...none, url, logouts }, undefined),
+    );
+    expect(named(checks, 'forged logout token is refused', 'broker')).toMatchObject(expected);
   });
 
   test('nothing at all', async () => {

@@ -3,7 +3,14 @@
  * sandboxes, and the gateway in front. `npm start` is this with fixed ports; tests start it on free ones.
  */
 import type { EnvironmentVariable } from '../functions/contract/environment.ts';
-import { CORS_HEADERS, FUNCTIONS, pathFor, type FunctionName, type Trigger } from '../functions/contract/functions.ts';
+import {
+  CORS_HEADERS,
+  FUNCTIONS,
+  OWN_THROTTLE,
+  pathFor,
+  type FunctionName,
+  type Trigger,
+} from '../functions/contract/functions.ts';
 import { secretDocument, startLocalAws, type LocalAws } from './aws/local-aws.ts';
 import { buildFunctionSet, type FunctionLimits, type PolicyOf } from './function-set.ts';
 import {
@@ -49,6 +56,8 @@ export interface LocalBrokerOptions {
   /** The sweep's interval, ms; null: only when asked for. Left out: the stack's minute. */
   readonly sweepEveryMs?: number | null;
   readonly throttle?: ThrottleSettings;
+  /** Of each route for logout tokens; left out: that of the stack. */
+  readonly logoutThrottle?: ThrottleSettings;
   /** The gateway's clock, epoch ms. */
   readonly now?: () => number;
   /** Environment variables of the functions that differ from the usual. */
@@ -184,7 +193,7 @@ async function start(
     routes: issuers.flatMap((of) =>
       [...functions].flatMap(([name, local]) => [
         ...routesOf(name, local, of, now),
-        ...logoutRoutesOf(name, local, of),
+        ...logoutRoutesOf(name, local, of, options),
       ]),
     ),
     authorizer: authorizerOf({ issuer }, now),
@@ -242,13 +251,18 @@ function routesOf(name: FunctionName, local: LocalFunction, issuer: NamedIssuer,
   });
 }
 
-/** Where an issuer posts its logout tokens. */
-function logoutRoutesOf(name: FunctionName, local: LocalFunction, issuer: NamedIssuer): readonly Route[] {
+/** Where an issuer posts its logout tokens: a throttle of its own keeps a flood there from everybody else. */
+function logoutRoutesOf(
+  name: FunctionName,
+  local: LocalFunction,
+  issuer: NamedIssuer,
+  { logoutThrottle: throttle = OWN_THROTTLE }: LocalBrokerOptions,
+): readonly Route[] {
   const triggers: readonly Trigger[] = FUNCTIONS[name].triggers;
   if (issuer.logoutClients === undefined) return [];
   return triggers.flatMap((trigger) => {
     if (trigger.kind !== 'logout') return [];
     const path = pathFor(trigger.path, issuer.name);
-    return [{ method: trigger.method, path, scopes: [], open: true, invoke: (event) => local.invoke(event) }];
+    return [{ method: trigger.method, path, scopes: [], open: true, throttle, invoke: (event) => local.invoke(event) }];
   });
 }

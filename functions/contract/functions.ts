@@ -52,6 +52,9 @@ export const CORS_HEADERS = {
   read: ['retry-after', 'x-correlation-id', 'apigw-requestid', 'www-authenticate', 'x-amzn-remapped-www-authenticate'],
 };
 
+/** The throttle of each route of operators and of issuers, which callers cannot use up. */
+export const OWN_THROTTLE = { ratePerSecond: 20, burst: 40 };
+
 /** Where a route is for the callers of an issuer: at the root for the first one, which has no name. */
 export const pathFor = (path: string, issuer?: string): string => (issuer === undefined ? path : `/i/${issuer}${path}`);
 

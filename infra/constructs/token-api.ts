@@ -16,7 +16,7 @@ import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations
 import { Certificate } from 'aws-cdk-lib/aws-certificatemanager';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
-import { CORS_HEADERS, FUNCTIONS, pathFor } from '../../functions/contract/functions.ts';
+import { CORS_HEADERS, FUNCTIONS, OWN_THROTTLE, pathFor } from '../../functions/contract/functions.ts';
 import type { Trigger } from '../../functions/contract/functions.ts';
 import type { Environment } from '../environments/environment.ts';
 import type { BrokerFunction } from './broker-function.ts';
@@ -37,8 +37,8 @@ const ACCESS_LOG = {
   operator: '$context.identity.userArn',
 };
 
-/** The throttle of each route of operators and of issuers, which callers cannot use up; as CloudFormation spells it. */
-const OWN_THROTTLE = { ThrottlingRateLimit: 20, ThrottlingBurstLimit: 40, DetailedMetricsEnabled: true };
+const { ratePerSecond: ThrottlingRateLimit, burst: ThrottlingBurstLimit } = OWN_THROTTLE;
+const ROUTE_SETTINGS = { ThrottlingRateLimit, ThrottlingBurstLimit, DetailedMetricsEnabled: true };
 
 type HttpTrigger = Extract<Trigger, { kind: 'http' }>;
 type LogoutTrigger = Extract<Trigger, { kind: 'logout' }>;
@@ -91,7 +91,7 @@ export class TokenApi extends Construct {
             reason: 'Issuers post logout tokens here, with no other credential; the function verifies each.',
           });
       if (route.kind === 'http' && route.scope === 'token') return;
-      routeSettings[`${method} ${path}`] = OWN_THROTTLE;
+      routeSettings[`${method} ${path}`] = ROUTE_SETTINGS;
       throttled.push(...routes);
     };
     const all = functions.flatMap((broker) => {

@@ -26,7 +26,7 @@ export function answered(value: unknown): Invocation {
   return { requestId: 'r', coldStart: false, durationMs: 1, status: 'answered', payload: JSON.stringify(value) };
 }
 
-/** Routes: `POST /gettoken` (scope broker:token), `GET /open` (no scope). */
+/** Routes: `POST /gettoken` (scope broker:token), `GET /open` (no scope), `POST /anybody` (open, two at once at most). */
 export async function startGatewayBench(settings: Partial<GatewaySettings> = {}): Promise<GatewayBench> {
   const issuer = await startIssuer(readDemoUsers());
   const gateway = await bindGateway(0);
@@ -39,6 +39,7 @@ export async function startGatewayBench(settings: Partial<GatewaySettings> = {})
   const routes: Route[] = [
     { method: 'POST', path: '/gettoken', scopes: ['broker:token'], invoke },
     { method: 'GET', path: '/open', scopes: [], invoke },
+    { method: 'POST', path: '/anybody', scopes: [], open: true, throttle: { ratePerSecond: 1, burst: 2 }, invoke },
   ];
   gateway.open({
     routes,

@@ -49,6 +49,7 @@ const everyOption = parseEnvironment(
         audiences: ['broker', 'a2'],
         sessionClaim: 'sid',
         logoutClients: ['app'],
+        logoutType: 'JWT',
       },
     ],
     customDomain: {

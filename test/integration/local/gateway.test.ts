@@ -191,6 +191,16 @@ describe('limits', () => {
     await throttled.close();
   });
 
+  it('throttles an open route by itself, so that a flood there takes nothing from the others', async () => {
+    const clock = { ms: Date.now() };
+    const flooded = await startGatewayBench({ throttle: { ratePerSecond: 1, burst: 1 }, now: () => clock.ms });
+    const flood = Promise.all(Array.from({ length: 5 }, () => ask({}, '/anybody', flooded.url)));
+    expect((await flood).map(({ status }) => status).sort()).toEqual([200, 200, 429, 429, 429]);
+    const headers = { authorization: `Bearer ${await flooded.issuer.accessToken('alice', { iat: 1, nbf: 1 })}` };
+    expect((await ask({ headers }, '/gettoken', flooded.url)).status).toBe(200);
+    await flooded.close();
+  });
+
   it('refuses a host that is not this machine, as a page that rebinds its name would send it', async () => {
     const answer = await raw(`GET / HTTP/1.1\r\nhost: attacker.example\r\nconnection: close\r\n\r\n`);
     expect(answer).toMatch(/^HTTP\/1.1 403 /);

@@ -76,11 +76,12 @@ export function makeKeySet(issuer: IssuerSettings, { clock, signals, log, readJs
   };
 }
 
-/** Where the issuer says that its keys are. */
+/** Where the issuer says that its keys are: over https as it is, and so never in the sandbox itself. */
 async function discover(issuer: string, readJson: ReadJson): Promise<string> {
-  const document = await readJson(urlOf(discoveryOf(issuer)));
-  if (isJsonObject(document) && document['issuer'] === issuer && typeof document['jwks_uri'] === 'string')
-    return document['jwks_uri'];
+  const at = urlOf(discoveryOf(issuer));
+  const document = await readJson(at);
+  const uri = isJsonObject(document) && document['issuer'] === issuer ? document['jwks_uri'] : undefined;
+  if (typeof uri === 'string' && URL.parse(uri)?.protocol === at.protocol) return uri;
   throw new Error('the discovery document is of another issuer, or names no jwks_uri');
 }
 

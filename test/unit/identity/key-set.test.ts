@@ -42,6 +42,11 @@ describe('the keys of an issuer', () => {
     ['of another issuer', { issuer: 'https://evil.example/', jwks_uri: JWKS_URI }],
     ['of the same issuer with a slash', { issuer: `${ISSUER_URL}/`, jwks_uri: JWKS_URI }],
     ['without an address', { issuer: ISSUER_URL }],
+    [
+      'with an address within the sandbox, such as that of the Runtime API',
+      { issuer: ISSUER_URL, jwks_uri: 'http://127.0.0.1:9001/2018-06-01/runtime/invocation/next' },
+    ],
+    ['with an address that is none', { issuer: ISSUER_URL, jwks_uri: '/keys' }],
     ['with an address that is not secure', { issuer: ISSUER_URL, jwks_uri: 'http://issuer.example/keys' }],
     ['that is no document', null],
   ])('are not looked for by a discovery document %s', async (_name, document) => {

@@ -45,6 +45,7 @@ export const NOT_RUN: Readonly<Record<string, string>> = {
   'npm pack -w @thoughtspot-token-broker/cdk': 'has nothing to do with AWS: test/infra/cdk-package.test.ts',
   'gh attestation verify prod.tar --repo <owner>/<repository> --signer-workflow <owner>/<repository>/.github/workflows/deploy.yml':
     'needs a run on GitHub: .github/workflows/deploy-one.yml runs it before each deployment',
+  'npm run bench -- cost': 'measures, and takes minutes: the page has its last run',
   'npm run bench -- memory': 'measures, and takes minutes: docs/performance.md has its last run',
 };
 

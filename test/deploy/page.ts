@@ -47,7 +47,6 @@ export const NOT_RUN: Readonly<Record<string, string>> = {
     'needs a run on GitHub: .github/workflows/deploy-one.yml runs it before each deployment',
   'npm run bench -- cost': 'measures, and takes minutes: the page has its last run',
   'npm run bench -- memory': 'measures, and takes minutes: docs/performance.md has its last run',
-  'npm run bench -- cost': 'measures: docs/performance.md has its last run',
 };
 
 /** Every command of a page: the lines of its blocks, and what is in backquotes in its text. */

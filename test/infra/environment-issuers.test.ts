@@ -45,7 +45,7 @@ test.each<[string, readonly unknown[], string]>([
   ],
   [
     'more of issuers than fits into the environment of a function',
-    [{ ...issuer, audiences: Array.from({ length: 99 }, (_, at) => `an audience of some length ${at}`) }],
+    [{ ...issuer, audiences: Array.from({ length: 49 }, (_, at) => `${'a'.repeat(64)}${at}`) }],
 
     'issuers: have 3',
   ],

@@ -54,18 +54,19 @@ export interface Witness {
   leaks(): Promise<readonly string[]>;
 }
 
-/** Without a begin: it counts by a clock that a test has set back, too. */
-const TIMELESS = { nbf: undefined };
-
 export function witness(broker: LocalBroker): Witness {
   const jwts = new Set<string>();
   const codes = new Set<string>();
+  /** How far the clocks of the sandboxes are behind, ms. */
+  let behindMs = 0;
   /** All answers; a token that gettoken was asked for is removed from them. */
   const tokenless: string[] = [];
 
   async function ask(user: string, path = '/gettoken', request: Request = {}): Promise<Answered> {
     const { method = 'POST', body, headers = {} } = request;
-    const { authorization = `Bearer ${await broker.issuer.accessToken(user, TIMELESS)}` } = request;
+    // Neither issued in the future nor with a begin for a clock that a test has set back.
+    const times = { nbf: undefined, iat: Math.floor((Date.now() - behindMs) / 1_000) };
+    const { authorization = `Bearer ${await broker.issuer.accessToken(user, times)}` } = request;
     const jwt = authorization?.replace('Bearer ', '') ?? '';
     if (jwt.includes('.')) jwts.add(jwt);
     const content = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body);
@@ -157,6 +158,7 @@ export function witness(broker: LocalBroker): Witness {
     },
 
     shiftClocks(ms) {
+      behindMs = Math.max(0, -ms);
       for (const local of broker.functions.values()) local.replace({ clockOffsetMs: ms });
     },
 

@@ -38,11 +38,11 @@ export function readDemoUsers(file = join(import.meta.dirname, 'demo-users.json'
 export type Issuer = Awaited<ReturnType<typeof startIssuer>>;
 
 /**
- * Starts the issuer. Its token endpoint takes `grant_type=password&username=<demo user>` too, as a real one would.
- * Throws `PortTaken`.
+ * Starts the issuer; `tls` (files of key and certificate) makes it https. Its token endpoint takes
+ * `grant_type=password&username=<demo user>` too, as a real one would. Throws `PortTaken`.
  */
-export async function startIssuer(demo: DemoUsers, port = 0) {
-  const server = new OAuth2Server();
+export async function startIssuer(demo: DemoUsers, port = 0, tls?: { readonly key: string; readonly cert: string }) {
+  const server = new OAuth2Server(tls?.key, tls?.cert);
   const { privateKey } = await promisify(generateKeyPair)('rsa', { modulusLength: 2048 });
   await server.issuer.keys.add({ ...privateKey.export({ format: 'jwk' }), alg: 'RS256' });
 
@@ -63,7 +63,7 @@ export async function startIssuer(demo: DemoUsers, port = 0) {
   });
 
   await claimPort(port, 'the OIDC issuer', () => server.start(port, LOOPBACK));
-  const url = `http://${LOOPBACK}:${server.address().port}`;
+  const url = `${tls ? 'https' : 'http'}://${LOOPBACK}:${server.address().port}`;
   server.issuer.url = url;
 
   return {

@@ -38,9 +38,13 @@ export function selfSigned(): { readonly key: string; readonly cert: string } {
   };
 }
 
-/** Writes a certificate (PEM) where NODE_EXTRA_CA_CERTS can name it. Returns the file. */
-export function certificateFile(cert: string): string {
+/** Writes a certificate (PEM) where NODE_EXTRA_CA_CERTS can name it, and its key, if it is given, beside it. Returns its file. */
+export function certificateFile(cert: string, key?: string): string {
   const file = path.join(mkdtempSync(path.join(os.tmpdir(), 'certificate-')), 'certificate.pem');
   writeFileSync(file, cert);
+  if (key !== undefined) writeFileSync(keyOf(file), key, { mode: 0o600 });
   return file;
 }
+
+/** The file of the key of a certificate. */
+export const keyOf = (certificate: string): string => path.join(path.dirname(certificate), 'key.pem');

@@ -1,4 +1,4 @@
-/** `npm run schedules`: when the revocation schedules of an environment run, and one of them now. */
+/** `npm run schedules`: when the revocation schedules of an environment run, one of them now, and those that failed again. */
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { regionIn, regionOfProfile, stackName } from './deployed-stack.ts';
 import { ANY_REGION } from './environment-aws.ts';
@@ -9,10 +9,13 @@ import { runsOf } from './schedule-runs.ts';
 
 const USAGE = `npm run schedules -- next --env <environment> [--count 10]
 npm run schedules -- fire <name> --env <environment> [--local http://127.0.0.1:8787]
+npm run schedules -- replay --env <environment>
 
 next   prints the next runs of each revocation schedule, in its zone and in UTC, as its file has it now; asks nothing of AWS
 fire   revokes now what the schedule revokes, dated now. You need AWS credentials that may invoke the alias live of revoketoken.
        With --local, npm start does it: nothing is asked of AWS.
+replay revokes what failed after all retries, dated as it was then: what schedules and user.deprovisioned have left in the
+       dead-letter queue. What fails again stays there. You need the same, and to receive and delete the queue's messages.
 
 --help this text
 `;
@@ -84,10 +87,13 @@ async function main(): Promise<void> {
   } as const;
   const { values, positionals } = readArguments(USAGE, options, 2);
   const [verb, wanted] = positionals;
-  if ((verb !== 'next' && verb !== 'fire') || positionals.length !== (verb === 'next' ? 1 : 2))
-    throw new UsageError('Say what to do: next, or fire <name>.');
+  if (!['next', 'fire', 'replay'].includes(verb ?? '') || positionals.length !== (verb === 'fire' ? 2 : 1))
+    throw new UsageError('Say what to do: next, fire <name>, or replay.');
   if (values.env === undefined) throw new UsageError('Name an environment: --env dev.');
-  const region = verb === 'next' || values.local ? ANY_REGION : (regionIn(process.env) ?? (await regionOfProfile()));
+  const region =
+    verb === 'next' || (verb === 'fire' && values.local)
+      ? ANY_REGION
+      : (regionIn(process.env) ?? (await regionOfProfile()));
   const environment = loadEnvironment(values.env, { account: '000000000000', region });
   const { name, revocationSchedules } = environment;
   if (verb === 'next') {
@@ -95,6 +101,14 @@ async function main(): Promise<void> {
     if (revocationSchedules.length === 0) return console.log(`${name} has no revocationSchedules.`);
     const lists = revocationSchedules.map((one) => linesOf(one, Date.now(), Number(values.count)).join('\n'));
     return console.log(lists.join('\n\n'));
+  }
+  if (verb === 'replay') {
+    const { replayDeadLetters } = await import('./dead-letters.ts');
+    const send = (event: object) => fireDeployed(environment, event);
+    const { replayed, failed } = await replayDeadLetters(environment, send, (line) => console.log(line));
+    console.log(`${replayed} replayed, ${failed} failed`);
+    if (failed > 0) process.exitCode = 1;
+    return;
   }
   const schedule = revocationSchedules.find((one) => one.name === wanted);
   if (schedule === undefined) {

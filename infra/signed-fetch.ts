@@ -1,4 +1,4 @@
-/** Requests to the broker's API with the AWS credentials of whoever runs the command. */
+/** Requests to the broker's API, and to AWS, with the AWS credentials of whoever runs the command. */
 import { Sha256 } from '@smithy/core/checksum';
 import { SignatureV4 } from '@smithy/signature-v4';
 import type { AwsCredentialIdentity, Provider } from '@smithy/types';
@@ -9,6 +9,9 @@ export interface SignedRequest {
   /** JSON. */
   readonly body?: string;
   readonly region: string;
+  /** execute-api if left out. */
+  readonly service?: string;
+  readonly headers?: Readonly<Record<string, string>>;
   /** Left out: those that the AWS SDK finds, as the AWS CLI does. */
   readonly credentials?: AwsCredentialIdentity | Provider<AwsCredentialIdentity>;
   readonly signal?: AbortSignal;
@@ -22,17 +25,19 @@ export function operatorCure(arn = 'the routes /operator/* of the API'): string 
   );
 }
 
-/** Signs a request for `execute-api` (SigV4) and sends it. Rejects if there are no credentials, or nobody answers. */
+/** Signs a request (SigV4) and sends it. Rejects if there are no credentials, or nobody answers. */
 export async function signedFetch({
   url,
   method,
   body,
   region,
+  service = 'execute-api',
+  headers: more = {},
   credentials,
   signal,
 }: SignedRequest): Promise<Response> {
   const signer = new SignatureV4({
-    service: 'execute-api',
+    service,
     region,
     credentials: credentials ?? (await import('@aws-sdk/credential-provider-node')).defaultProvider(),
     sha256: Sha256,
@@ -40,7 +45,7 @@ export async function signedFetch({
   const { protocol, hostname, pathname: path, searchParams } = url;
   const content = body === undefined ? {} : { 'content-type': 'application/json' };
   const query = Object.fromEntries(searchParams);
-  const request = { protocol, hostname, method, path, query, body, headers: { host: url.host, ...content } };
+  const request = { protocol, hostname, method, path, query, body, headers: { host: url.host, ...content, ...more } };
   const { headers } = await signer.sign(request);
   return fetch(url, { method, headers, ...(body !== undefined && { body }), ...(signal && { signal }) });
 }

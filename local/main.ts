@@ -2,9 +2,10 @@
 import { join } from 'node:path';
 import { stop as stopBundler } from 'esbuild';
 import { PROJECT_ROOT } from '../infra/bundles.ts';
-import { readArguments, textOf } from './command.ts';
+import { readArguments, textOf, UsageError } from './command.ts';
 import { readDemoUsers } from './issuer.ts';
 import { startLocalBroker, type LocalBroker } from './local-broker.ts';
+import { scheduleLines, schedulesIn, startSchedules, type Schedule } from './schedules.ts';
 import type { OutputLine } from './lambda/output.ts';
 import { DEFAULT_PORT, defaultPolicy, readSettings, SECRET_VARIABLES, type LocalSettings } from './settings.ts';
 import { watchSources } from './watch.ts';
@@ -15,9 +16,10 @@ a ThoughtSpot simulator, all on 127.0.0.1.
   npm start [-- --verbose]      until Ctrl-C
   npm run dev                   the same, and a change in functions/ or the policy replaces the sandboxes
 
-  --partner   a second issuer with the same demo users, whose callers come to /i/partner/...
-  --verbose   print every line that the functions log
-  --help      this text
+  --partner    a second issuer with the same demo users, whose callers come to /i/partner/...
+  --schedules  the environment whose revocation schedules run (dev), or none
+  --verbose    print every line that the functions log
+  --help       this text
 
 Environment:
   BROKER_PORT        first of six ports in a row, of seven with --partner (${DEFAULT_PORT})
@@ -38,6 +40,7 @@ const { values: flags } = readArguments(HELP, {
   watch: { type: 'boolean' },
   verbose: { type: 'boolean' },
   partner: { type: 'boolean' },
+  schedules: { type: 'string', default: 'dev' },
 });
 
 function say(text: string): void {
@@ -58,7 +61,7 @@ function table(broker: LocalBroker): string {
   return rows.map(([name, url]) => `  ${name.padEnd(22)} ${url}`).join('\n');
 }
 
-function instructions(broker: LocalBroker, port: number): string {
+function instructions(broker: LocalBroker, port: number, schedules: readonly Schedule[]): string {
   const prefix = port === DEFAULT_PORT ? '' : `BROKER_PORT=${port} `;
   return [
     `Get a token for a demo user (${Object.keys(broker.issuer.users).join(', ')}):`,
@@ -67,9 +70,22 @@ function instructions(broker: LocalBroker, port: number): string {
     'or by hand:',
     `  curl -s -X POST ${broker.url}/gettoken -H "Authorization: Bearer $(curl -s '${broker.url}/__local/jwt?user=alice')"`,
     '',
+    ...scheduled(broker, schedules),
     `Pages that may ask (BROKER_ORIGINS): ${broker.allowOrigins.join(', ')}`,
     'Ctrl-C stops everything.',
   ].join('\n');
+}
+
+/** The schedules that run, and how one of them runs now. */
+function scheduled({ url }: LocalBroker, schedules: readonly Schedule[]): readonly string[] {
+  const [first] = schedules;
+  if (first === undefined) return [];
+  return [
+    `Revocation schedules of ${flags.schedules} (--schedules):`,
+    ...scheduleLines(schedules, Date.now()).map((line) => `  ${line}`),
+    `  now: npm run schedules -- fire ${first.name} --env ${flags.schedules} --local ${url}`,
+    '',
+  ];
 }
 
 function showOutput({ source, stream, text }: OutputLine): void {
@@ -78,6 +94,7 @@ function showOutput({ source, stream, text }: OutputLine): void {
 }
 
 async function run(settings: LocalSettings): Promise<void> {
+  const schedules = flags.schedules === 'none' ? [] : schedulesIn(flags.schedules);
   const { basePort, thoughtspot, policyFile: policy } = settings;
   const real = thoughtspot.kind === 'cluster';
   if (real)
@@ -97,6 +114,10 @@ async function run(settings: LocalSettings): Promise<void> {
       say(`  ${method} ${path} ${status} ${durationMs.toFixed(0)} ms`),
   });
   broker.output.listen(showOutput);
+  const unschedule = startSchedules(schedules, (event) => {
+    say(`  schedule ${event.name} runs`);
+    void broker.invoke('revoketoken', event);
+  });
   const unwatch = flags.watch === true ? watch(broker, policy) : undefined;
   // The bundler is a process of its own; without watch mode it has done its work, but for the demo page.
   if (unwatch === undefined) await stopBundler();
@@ -106,6 +127,7 @@ async function run(settings: LocalSettings): Promise<void> {
     if (stopping) return;
     stopping = true;
     unwatch?.();
+    unschedule();
     setTimeout(() => process.exit(status), STOP_WITHIN_MS).unref();
     void broker.close().finally(() => process.exit(status));
   };
@@ -114,7 +136,7 @@ async function run(settings: LocalSettings): Promise<void> {
   process.on('SIGHUP', () => stop(0));
   stopWithParent(() => stop(0));
 
-  say(`The broker is ready:\n${table(broker)}\n\n${instructions(broker, basePort)}`);
+  say(`The broker is ready:\n${table(broker)}\n\n${instructions(broker, basePort, schedules)}`);
 }
 
 function watch(broker: LocalBroker, policy: string): () => void {
@@ -143,5 +165,5 @@ try {
   await run(settings);
 } catch (error) {
   process.stderr.write(`The broker did not start.\n${textOf(error)}\n`);
-  process.exit(1);
+  process.exit(error instanceof UsageError ? 2 : 1);
 }

@@ -8,6 +8,7 @@ import { isCron } from '../../infra/schedule-expression.ts';
 import { jumpOf, runsOf } from '../../infra/schedule-runs.ts';
 import { fireLocal, linesOf } from '../../infra/schedules.ts';
 import { startLocalBroker } from '../../local/local-broker.ts';
+import { makeClockwork } from '../../local/schedules.ts';
 import { witness } from '../support/broker-witness.ts';
 
 const NOW = Date.parse('2026-11-27T12:00:00Z');
@@ -162,6 +163,19 @@ describe('npm run schedules', () => {
       const userName = seen.liveTokens('alice')[0]?.user;
       expect(JSON.parse(await fireLocal(broker.url, { ...event, select: { userName } }))).toMatchObject({ revoked: 1 });
       expect(seen.liveTokens('alice')).toEqual([]);
+      expect(await seen.ask('bob')).toMatchObject({ status: 200 });
+      // As npm start does when one is due.
+      let now = Date.now() - 60_000;
+      const night = { name: 'x', expression: 'rate(1 minute)', timeZone: 'UTC', select: { all: true } };
+      const due: Promise<unknown>[] = [];
+      const look = makeClockwork(
+        [night],
+        (run) => due.push(broker.invoke('revoketoken', run)),
+        () => now,
+      );
+      now = Date.now();
+      look();
+      expect(await Promise.all(due)).toEqual([expect.objectContaining({ status: 'answered' })]);
       await expect(fireLocal(broker.url, { ...event, select: {} })).rejects.toThrow(/answered 500: .*select/);
     } finally {
       await broker.close();

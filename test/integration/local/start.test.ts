@@ -64,6 +64,26 @@ describe('npm start', () => {
     expect(program.text()).not.toMatch(/eyJ|secretKey|Pa55word/);
   });
 
+  it('shows which schedules run and how to run one now, runs none if told so, and knows no others', async () => {
+    const base = await freeBasePort();
+    const start = (...args: string[]) => run('main', args, { BROKER_PORT: String(base) });
+    const prod = start('--schedules', 'prod');
+    await prod.printed(READY);
+    prod.process.kill('SIGINT');
+    await prod.ended;
+    expect(prod.text()).toContain('Revocation schedules of prod (--schedules):');
+    expect(prod.text()).toMatch(/older-than-40-minutes: rate\(5 minutes\) in UTC, next \d{4}-/);
+    expect(prod.text()).toContain(`schedules -- fire end-of-day --env prod --local http://127.0.0.1:${base}`);
+    const none = start('--schedules', 'none');
+    await none.printed(READY);
+    none.process.kill('SIGINT');
+    await none.ended;
+    expect(none.text()).not.toContain('schedule');
+    const unknown = start('--schedules', 'prd');
+    expect(await unknown.ended).toEqual({ code: 2, signal: null });
+    expect(unknown.text()).toContain('There is no environment prd. Known: dev, prod');
+  });
+
   it('starts and serves in whatever directory it is started', async () => {
     const { program } = await startAndUse(tmpdir());
     program.process.kill('SIGINT');

@@ -7,7 +7,7 @@ import { WARNINGS } from './left-out.ts';
 import { fromPage } from './page.ts';
 import type { Ended } from './processes.ts';
 import { expectEnd, expectHealthy, expectThat, type Step } from './steps.ts';
-import { addEnvironment, edit, NAME, REGION, STACK, type Values, type World } from './world.ts';
+import { addEnvironment, edit, NAME, REGION, SECRET, STACK, type Values, type World } from './world.ts';
 
 export function developmentSteps(world: World): readonly Step[] {
   const { project, environments, thoughtSpot, issuer, secretKey, say, npm, aws, page, jwtOf, stack } = world;
@@ -24,6 +24,17 @@ export function developmentSteps(world: World): readonly Step[] {
       'aws secretsmanager put-secret-value --secret-id thoughtspot-broker/dev --secret-string file://secret.json';
     expectEnd(await page(put), 0, 'VersionId');
     expectEnd(await page('rm secret.json'), 0);
+    // The first value ends the first run, within the minute that callers were told to wait.
+    while (!(await getToken()).text.includes('"token":"')) await sleep(2_000);
+  };
+  /** A new secret as it is in AWS, where no version of it has the label AWSCURRENT. */
+  const withoutValue = async () => {
+    const { text } = await aws(`secretsmanager list-secret-version-ids --secret-id ${SECRET}`);
+    const { Versions } = JSON.parse(text) as { Versions: { VersionId: string; VersionStages: string[] }[] };
+    for (const { VersionId } of Versions.filter((one) => one.VersionStages.includes('AWSCURRENT'))) {
+      const remove = `--version-stage AWSCURRENT --remove-from-version-id ${VersionId}`;
+      expectEnd(await aws(`secretsmanager update-secret-version-stage --secret-id ${SECRET} ${remove}`), 0);
+    }
   };
   /** An operator with AWS credentials of her own. */
   let operator: NodeJS.ProcessEnv = {};
@@ -52,7 +63,7 @@ export function developmentSteps(world: World): readonly Step[] {
   const known = knownEnvironments();
   return [
     {
-      name: `1. synth: ${known.join(', ')}; cfn-lint over their templates`,
+      name: `1. synth: ${known.join(', ')}; cfn-lint over their templates, and over those with every option`,
       work: async () => {
         const command = 'npm run synth -- dev --account <12 digits>';
         const account = ['<12 digits>', '111122223333'] as const;
@@ -63,6 +74,9 @@ export function developmentSteps(world: World): readonly Step[] {
           }),
         );
         const templates = known.map((name) => `cdk.out/${name}/thoughtspot-broker-${name}.template.json`);
+        expectEnd(await say('node test/support/synthesize.ts "$PWD/cdk.out/options"'), 0);
+        for (const name of ['every-option', 'imported-secret'])
+          templates.push(`cdk.out/options/${name}/assembly/thoughtspot-broker-${name}.template.json`);
         const left = Object.keys(WARNINGS).join(' ');
         expectEnd(await say(`cfn-lint --ignore-checks ${left} -- ${templates.join(' ')}`), 0);
       },
@@ -101,6 +115,15 @@ export function developmentSteps(world: World): readonly Step[] {
       work: async () => expectEnd(await page('npm run diff -- dev'), 0, 'AWS::Lambda::Function'),
     },
     { name: '3. deploy', vital: true, work: () => deploy() },
+    {
+      name: '4. the first run: no token, and the doctor says why',
+      work: async () => {
+        await withoutValue();
+        expectEnd(await getToken(), 0, '"code":"not-set-up"');
+        const { text } = await npm(`doctor -- --env ${NAME}`);
+        expectThat(/FAIL +secret has a value .*first run/.test(text), text);
+      },
+    },
     { name: '4. store the credential with the AWS CLI', vital: true, work: storeCredential },
     {
       name: '5. doctor',
@@ -186,6 +209,29 @@ export function developmentSteps(world: World): readonly Step[] {
         expectEnd(await page('npm run schedules -- next --env prod', [here]), 0, 'minutely: rate(1 minute)');
         const fire = 'npm run schedules -- fire <name> --env prod';
         expectEnd(await page(fire, [here, ['<name>', 'minutely']]), 0, '"pending": 0');
+      },
+    },
+    {
+      name: 'schedules: what failed after all retries is replayed from its queue',
+      work: async () => {
+        // For SQS the AWS CLI does not read the variable.
+        const sqs = (words: string) => aws(`sqs ${words} --endpoint-url "$AWS_ENDPOINT_URL"`);
+        const found = await sqs(`get-queue-url --queue-name ${STACK}-revoketoken-dead-letters`);
+        expectEnd(found, 0, 'QueueUrl');
+        const { QueueUrl } = JSON.parse(found.text) as { QueueUrl: string };
+        const letter = { source: 'schedule', name: 'nightly', scheduledTime: new Date().toISOString() };
+        const late = { ...letter, select: { userName: 'nobody' } };
+        // As the Scheduler leaves it, as Lambda does, and what is refused again.
+        for (const body of [late, { requestContext: {}, requestPayload: late }, letter])
+          expectEnd(await sqs(`send-message --queue-url ${QueueUrl} --message-body '${JSON.stringify(body)}'`), 0);
+        const replay = await page('npm run schedules -- replay --env prod', [['prod', NAME]]);
+        expectEnd(
+          replay,
+          1,
+          /^replayed {2}schedule nightly .*"pending":0/m,
+          /^FAILED .*nightly/m,
+          '2 replayed, 1 failed',
+        );
       },
     },
     {

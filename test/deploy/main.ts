@@ -10,9 +10,9 @@ import { developmentSteps } from './development.ts';
 import { installTools, Unavailable } from './emulator.ts';
 import { LEFT_OUT, WARNINGS } from './left-out.ts';
 import { COMMANDS, NOT_RUN, taken } from './page.ts';
-import { endAll } from './processes.ts';
+import { endAll, interrupt } from './processes.ts';
 import { productionSteps } from './production.ts';
-import { expectThat, runSteps, type Step, type Tally } from './steps.ts';
+import { expectThat, runSteps, STEP_MS, within, type Step, type Tally } from './steps.ts';
 import { makeWorld } from './world.ts';
 
 const HELP = `Deploys to an emulator of AWS (MiniStack), and drives it by the commands of docs/deploy.md: six to ten minutes.
@@ -37,16 +37,19 @@ const everyCommand: Step = {
 /** Resolves with how many steps passed and failed; undefined where the emulator cannot be had. */
 async function drive(): Promise<Tally | undefined> {
   const folder = mkdtempSync(path.join(CACHE, 'run-'));
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.once(signal, () => {
       console.error('\nInterrupted: ending what was started.');
-      void endAll().finally(() => {
+      void interrupt().finally(() => {
         rmSync(folder, { recursive: true, force: true });
         process.exit(130);
       });
     });
   try {
-    const world = await makeWorld(installTools(CACHE), folder);
+    const world = await within(
+      STEP_MS,
+      installTools(CACHE).then((bin) => makeWorld(bin, folder)),
+    );
     return await runSteps([...developmentSteps(world), ...productionSteps(world), everyCommand]);
   } catch (error) {
     if (error instanceof Unavailable) {

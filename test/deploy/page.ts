@@ -9,6 +9,7 @@ export const COMMANDS = [
   'npm run synth -- dev --account <12 digits>',
   'npm run schedules -- next --env prod',
   'npm run schedules -- fire <name> --env prod',
+  'npm run schedules -- replay --env prod',
   'npm run bootstrap -- dev',
   `aws events put-rule --region us-east-1 --name iam-to-<region> --event-pattern '{"source":["aws.iam"],"detail-type":["AWS API Call via CloudTrail"]}'`,
   "aws events put-targets --region us-east-1 --rule iam-to-<region> --targets 'Id=bus,Arn=arn:aws:events:<region>:<account>:event-bus/default,RoleArn=arn:aws:iam::<account>:role/<role>'",

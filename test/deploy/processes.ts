@@ -4,8 +4,12 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 
 const running = new Set<ChildProcess>();
+/** Ends a program's whole group when its input ends, which it does with the drive too, however that ends. */
+const WATCHED = 'exec 3<&0; (cat <&3; kill 0) >/dev/null 2>&1 & exec "$@" 3<&- </dev/null';
+let interrupted = false;
 
 function launch(program: string, args: readonly string[], options: SpawnOptions): ChildProcess {
+  if (interrupted) throw new Error('interrupted');
   const child = spawn(program, [...args], { ...options, detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
   running.add(child);
   child.once('close', () => running.delete(child));
@@ -35,21 +39,27 @@ export async function endAll(): Promise<void> {
   await Promise.all([...running].map(end));
 }
 
-/** Starts a program that goes on, and resolves once it says that it is ready. Rejects if it ends before. */
+/** The same, and none is started any more. */
+export async function interrupt(): Promise<void> {
+  interrupted = true;
+  await endAll();
+}
+
+/** Starts a program that goes on. Resolves with what it has said once it is ready; rejects if it ends before. */
 export async function start(
   program: string,
   args: readonly string[],
   options: SpawnOptions,
   ready: RegExp,
-): Promise<void> {
-  const child = launch(program, args, options);
+): Promise<string> {
+  const child = launch('sh', ['-c', WATCHED, 'sh', program, ...args], options);
   let output = '';
-  await new Promise<void>((resolve, reject) => {
+  return new Promise<string>((resolve, reject) => {
     const hear = (chunk: Buffer) => {
       // Once it is ready, what it says is only read, so that it can go on saying it.
       if (ready.test(output)) return;
       output += String(chunk);
-      if (ready.test(output)) resolve();
+      if (ready.test(output)) resolve(output);
     };
     child.stdout?.on('data', hear);
     child.stderr?.on('data', hear);
@@ -58,13 +68,13 @@ export async function start(
   });
 }
 
-/** Ports of loopback that are free now. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => once(server.close(), 'close')));
-  return ports;
+/** A port of loopback that is free now. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  await once(server.close(), 'close');
+  return port;
 }
 
 export interface Ended {

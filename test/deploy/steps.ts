@@ -4,8 +4,8 @@ import { startProgress } from '../../local/progress.ts';
 import { LEFT_OUT } from './left-out.ts';
 import { endAll, type Ended } from './processes.ts';
 
-/** A limit for what hangs: many times what the slowest step takes. */
-const STEP_MS = 420_000;
+/** A limit for what hangs: many times what the slowest step takes, on a slow machine too. */
+export const STEP_MS = 900_000;
 
 export interface Step {
   readonly name: string;
@@ -47,15 +47,16 @@ export async function runSteps(steps: readonly Step[]): Promise<Tally> {
   return { passed, failed: steps.length - passed };
 }
 
-async function within(ms: number, work: Promise<void>): Promise<void> {
+/** What `work` resolves with. Rejects, and ends all programs, if that takes longer. */
+export async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   const late = new AbortController();
-  const limit = sleep(ms, undefined, { signal: late.signal }).then(async () => {
+  const limit = sleep(ms, undefined, { signal: late.signal }).then(async (): Promise<never> => {
     // Nothing that hangs may disturb what comes next; the emulator ends too, so what follows fails at once.
     await endAll();
     throw new Error(`not done after ${ms / 1000} s`);
   });
   try {
-    await Promise.race([work, limit]);
+    return await Promise.race([work, limit]);
   } finally {
     late.abort();
     limit.catch(() => undefined);

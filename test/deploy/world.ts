@@ -4,11 +4,12 @@ import path from 'node:path';
 import { PROJECT_ROOT } from '../../infra/bundles.ts';
 import { startEmulator } from './emulator.ts';
 import { fromPage, type Command } from './page.ts';
-import { freePorts, run, start, type Ended } from './processes.ts';
+import { run, start, type Ended } from './processes.ts';
 
 export const NAME = 'emulated';
 export const REGION = 'eu-central-1';
 export const STACK = `thoughtspot-broker-${NAME}`;
+export const SECRET = `thoughtspot-broker/${NAME}`;
 export type Values = readonly (readonly [from: string, to: string])[];
 
 /** A copy of the project in which environments can be added and changed. */
@@ -33,9 +34,9 @@ export function addEnvironment(folder: string, thoughtSpot: string, issuer: stri
   edit(file, [
     ['https://dev.thoughtspot.example', thoughtSpot],
     ['https://login.dev.example.com/', issuer],
-    [", 'https://app.dev.example.com'", ''],
+    ['https://app.dev.example.com', 'http://127.0.0.1:8787'],
     ['policy.dev.json', `policy.${NAME}.json`],
-    ["'thoughtspot-broker/dev'", `'thoughtspot-broker/${NAME}'`],
+    ["'thoughtspot-broker/dev'", `'${SECRET}'`],
     ['broker-dev@example.com', 'on-call@acme.dev'],
     [
       /revocationSchedules: \[[^]*?\n {2}\],/,
@@ -66,8 +67,7 @@ export function settleProduction(folder: string): void {
 export async function makeWorld(bin: string, folder: string) {
   const project = copyProject(path.join(folder, 'project'));
   const environments = path.join(project, 'infra', 'environments');
-  const [port = 0, simulatorPort = 0, issuerPort = 0] = await freePorts(3);
-  const endpoint = await startEmulator(bin, port, folder);
+  const endpoint = await startEmulator(bin, folder);
   const env: NodeJS.ProcessEnv = {
     ...process.env,
     PATH: `${path.dirname(process.execPath)}:${bin}:${process.env['PATH'] ?? ''}`,
@@ -89,14 +89,17 @@ export async function makeWorld(bin: string, folder: string) {
     const said = fromPage(command, values).replace(/(-- |--env |broker\/)dev\b/, `$1${NAME}`);
     return say(said, more, input);
   };
-  const background = (script: string, words: string[]) =>
-    start('npm', ['run', '--silent', script, '--', ...words], { cwd: project, env }, /stops it/);
-  await Promise.all([
-    background('simulator', ['--port', String(simulatorPort)]),
-    background('issuer', ['--port', String(issuerPort)]),
-  ]);
-  const issuer = `http://127.0.0.1:${issuerPort}`;
-  const thoughtSpot = `http://127.0.0.1:${simulatorPort}`;
+  /** Its address, on a port that is free. */
+  const background = async (script: string): Promise<string> => {
+    const said = await start(
+      'npm',
+      ['run', '--silent', script, '--', '--port', '0'],
+      { cwd: project, env },
+      /stops it/,
+    );
+    return /http:\/\/127\.0\.0\.1:\d+/.exec(said)?.[0] ?? '';
+  };
+  const [thoughtSpot, issuer] = await Promise.all([background('simulator'), background('issuer')]);
   const { secretKey } = JSON.parse(
     readFileSync(path.join(project, 'local', 'thoughtspot', 'cluster.json'), 'utf8'),
   ) as { secretKey: string };

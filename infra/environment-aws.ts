@@ -84,3 +84,10 @@ export const networkIn = (region: string) =>
       const message = `must be /16 to /${most}, since each of ${zones.length} zones gets two subnets of at least /28`;
       context.addIssue({ code: 'custom', path: ['cidr'], message, input: cidr });
     });
+
+/** Whom the alarms of a severity reach. */
+export const alarmsTo = (region: string) =>
+  z.union([
+    z.strictObject({ email: z.email() }),
+    z.strictObject({ topicArn: arn('sns', '[\\w-]+', '<topic>', region) }),
+  ]);

@@ -113,8 +113,13 @@ export interface TokenBrokerProps {
   readonly deployment?: 'canary' | 'all-at-once';
   /** @default 365 */
   readonly logRetentionDays?: number;
-  /** Whom alarms reach: an address, or a topic that is there. */
-  readonly alarms: { readonly email: string } | { readonly topicArn: string } | { readonly topic: ITopic };
+  /**
+   * Whom alarms reach, each severity with a topic of its own: `page` is for what cannot wait, `ticket` for the next working
+   * day. An address or a topic that is there; one alone is for both.
+   */
+  readonly alarms: AlarmDestination | { readonly page: AlarmDestination; readonly ticket: AlarmDestination };
+  /** Where the people on call read docs/runbook.md. The text of every alarm has this address and its heading there. */
+  readonly runbookUrl: string;
   /**
    * A name of your own for the API, with a certificate in the same region. The API's own address is then disabled.
    *
@@ -144,6 +149,8 @@ export interface TokenBrokerProps {
    */
   readonly bundles?: string;
 }
+
+export type AlarmDestination = { readonly email: string } | { readonly topicArn: string } | { readonly topic: ITopic };
 
 export interface ThoughtSpotProps {
   /** Its origin, such as https://acme.thoughtspot.cloud. */

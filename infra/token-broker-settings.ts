@@ -27,6 +27,7 @@ const SCOPES = { token: 'broker:token', revoke: 'broker:revoke' };
 const GIVEN_SECRET = { import: 'given-as-a-construct' };
 const GIVEN_PROBER_SECRET = { import: 'prober-given-as-a-construct' };
 const givenTopic = (region: string) => ({ topicArn: `arn:aws:sns:${region}:000000000000:given-as-a-construct` });
+const checkable = (to: unknown, region: string) => (has('topic', to) ? givenTopic(region) : to);
 
 export interface Settings {
   readonly environment: Environment;
@@ -47,7 +48,9 @@ export function settingsOf(what: string, name: string, props: TokenBrokerProps, 
     issuers: Array.isArray(issuers) ? issuers.map((issuer) => ({ scopes: SCOPES, ...issuer })) : issuers,
     policyFile: policyFile && path.basename(policyFile),
     secret: has('secret', secret) ? GIVEN_SECRET : secret,
-    alarms: has('topic', alarms) ? givenTopic(knownRegion) : alarms,
+    alarms: has('page', alarms)
+      ? { ...alarms, page: checkable(alarms.page, knownRegion), ticket: checkable(alarms.ticket, knownRegion) }
+      : checkable(alarms, knownRegion),
     ...(has('secret', prober?.secret) && { prober: { secret: GIVEN_PROBER_SECRET } }),
   };
   const faults = [
@@ -73,4 +76,6 @@ export function settingsOf(what: string, name: string, props: TokenBrokerProps, 
   }
 }
 
-const has = (key: string, value: unknown): boolean => typeof value === 'object' && value !== null && key in value;
+function has<Key extends string>(key: Key, value: unknown): value is Record<Key, unknown> {
+  return typeof value === 'object' && value !== null && key in value;
+}

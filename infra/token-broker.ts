@@ -2,7 +2,7 @@ import { cpSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Annotations, FileSystem, Names, Stack, Tags } from 'aws-cdk-lib';
 import type { HttpApi } from 'aws-cdk-lib/aws-apigatewayv2';
-import type { Alarm, Dashboard } from 'aws-cdk-lib/aws-cloudwatch';
+import type { AlarmBase, Dashboard } from 'aws-cdk-lib/aws-cloudwatch';
 import type { Table } from 'aws-cdk-lib/aws-dynamodb';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
@@ -12,6 +12,8 @@ import { Construct } from 'constructs';
 import { POLICY_FILE_NAME } from '../functions/contract/bundle.ts';
 import { FUNCTION_NAMES, FUNCTIONS } from '../functions/contract/functions.ts';
 import type { FunctionContract, FunctionName } from '../functions/contract/functions.ts';
+import { AccessMetrics } from './constructs/access-metrics.ts';
+import type { Severity } from './constructs/alarm-list.ts';
 import { AlarmTopic } from './constructs/alarm-topic.ts';
 import { BrokerAlarms } from './constructs/broker-alarms.ts';
 import { BrokerEvents } from './constructs/broker-events.ts';
@@ -21,6 +23,7 @@ import { FixedEgress } from './constructs/fixed-egress.ts';
 import { GradualDeployment } from './constructs/gradual-deployment.ts';
 import { GuardedKey } from './constructs/guarded-key.ts';
 import { ProberSecret } from './constructs/prober-secret.ts';
+import { SavedQueries } from './constructs/saved-queries.ts';
 import { SecretWatch } from './constructs/secret-watch.ts';
 import { ThoughtSpotSecret } from './constructs/thoughtspot-secret.ts';
 import { TokenApi } from './constructs/token-api.ts';
@@ -54,8 +57,8 @@ export class TokenBroker extends Construct {
   readonly table: Table;
   /** Name or ARN of the secret with the credential. A new one is empty: store the credential in it. */
   readonly secretId: string;
-  readonly alarms: readonly Alarm[];
-  readonly alarmTopic: ITopic;
+  readonly alarms: readonly AlarmBase[];
+  readonly alarmTopics: Readonly<Record<Severity, ITopic>>;
   readonly dashboard: Dashboard;
   /** Revocation events that failed after all retries. */
   readonly deadLetters: Queue;
@@ -130,24 +133,33 @@ export class TokenBroker extends Construct {
     const named = (name: FunctionName) => all.find((broker) => broker.name === name) ?? prober;
     const [revoketoken, sweep] = [named('revoketoken'), named('sweep')];
     const events = new BrokerEvents(this, 'events', { prefix, environment, revoketoken, sweep, prober });
-    const { topic } = new AlarmTopic(this, 'alarm-topic', {
-      prefix,
-      settings: 'topic' in props.alarms ? props.alarms : environment.alarms,
-    });
+    const destinations = 'page' in props.alarms ? props.alarms : { page: props.alarms, ticket: props.alarms };
+    const topicOf = (severity: Severity) =>
+      new AlarmTopic(this, `${severity}-topic`, { prefix, severity, destination: destinations[severity] });
+    const topics = { page: topicOf('page'), ticket: topicOf('ticket') };
     const keys = this.node.findAll().flatMap((one) => (one instanceof GuardedKey ? one.key : []));
-    const alarms = new BrokerAlarms(this, 'alarms', {
+    const sources = {
       environment: environment.name,
-      functions: all,
       api,
+      access: new AccessMetrics(this, 'access', { environment: environment.name, log: api.accessLog }),
       events,
       secretWatch: new SecretWatch(this, 'secret-watch', { prefix, secret, keys, functions: all, retain }),
-      topic,
+    };
+    const alarms = new BrokerAlarms(this, 'alarms', {
+      ...sources,
+      functions: all,
+      probed: environment.prober !== undefined,
+      runbookUrl: environment.runbookUrl,
+      topics,
     });
     const { dashboard } = new BrokerDashboard(this, 'dashboard', {
+      ...sources,
       prefix,
-      environment: environment.name,
       functions: all,
+      ledger,
+      alarms: alarms.all,
     });
+    new SavedQueries(this, 'queries', { prefix, functions: all, accessLog: api.accessLog });
     new GradualDeployment(this, 'deployment', { prefix, pace: environment.deployment, functions: all, alarms });
 
     // Staged by now; without staging (`cdk --no-staging`), the template refers to the folder itself.
@@ -163,7 +175,7 @@ export class TokenBroker extends Construct {
     this.table = ledger.table;
     this.secretId = secret.id;
     this.alarms = alarms.all;
-    this.alarmTopic = topic;
+    this.alarmTopics = { page: topics.page.topic, ticket: topics.ticket.topic };
     this.dashboard = dashboard;
     this.deadLetters = events.deadLetters;
     this.egressAddress = egress?.address;

@@ -24,6 +24,9 @@ export const SWEEP_SETTINGS = {
   width: 64,
   /** Failed attempts from which a revocation counts as stuck. It goes on all the same. */
   stuckAfter: 5,
+  /** Failed attempts, or time in the queue, with which a revocation has missed its service level. */
+  lateAfter: 2,
+  lateAfterMs: 60_000,
 };
 export type SweepSettings = Readonly<typeof SWEEP_SETTINGS>;
 
@@ -125,6 +128,7 @@ async function sweepShard(run: Run, shard: number): Promise<void> {
 function count(run: Run, lease: Lease, end: RowEnd): boolean {
   const { tally } = run;
   tally.due += 1;
+  if (isLate(run, lease, end)) run.signals.emit('revoked-late');
   if (end === 'passed') return false;
   if (end === 'left') {
     leave(run, lease);
@@ -137,6 +141,12 @@ function count(run: Run, lease: Lease, end: RowEnd): boolean {
     if (end.failedAttempts >= run.stuckAfter) tally.stuck += 1;
   }
   return true;
+}
+
+/** Its end took a third attempt, a minute in the queue, or came by itself. */
+function isLate({ clock, lateAfter, lateAfterMs }: Run, { state, attempts, dueAt = 0 }: Lease, end: RowEnd): boolean {
+  if (state !== 'revoking') return false;
+  return end === 'expired' || (end === 'revoked' && (attempts >= lateAfter || clock.now() - dueAt > lateAfterMs));
 }
 
 /** `lease`, and all that is due after it, is left for the next run. */

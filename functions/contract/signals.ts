@@ -1,6 +1,6 @@
 /**
  * Metric names, and how people respond to each: CloudWatch EMF with the dimensions `environment` and `function`. One alarm
- * per paging signal, named `<function>/<signal>`, which is also its heading in docs/runbook.md.
+ * per signal that pages or opens a ticket, named `<function>/<signal>`, which is also its heading in docs/runbook.md.
  */
 export const METRIC_NAMESPACE = 'ThoughtSpotBroker';
 
@@ -17,8 +17,9 @@ export const SIGNALS = {
   minted: signal('none', 'Count', 'a token was minted and released'),
   reused: signal('none', 'Count', 'a live token was served again'),
   denied: signal('none', 'Count', 'the policy refused a caller, or the caller is shut out'),
-  'mint-limited': signal('page', 'Count', 'a mint was refused: its caller, grant or org had reached a limit'),
+  'mint-limited': signal('ticket', 'Count', 'a mint was refused: its caller, grant or org had reached a limit'),
   revoked: signal('none', 'Count', 'a lease ended by revocation'),
+  'revoked-late': signal('none', 'Count', 'a revocation took over two minutes, or the token expired before it'),
   expired: signal('none', 'Count', 'a lease ended because its token expired'),
   'unmatched-name': signal(
     'none',
@@ -30,7 +31,7 @@ export const SIGNALS = {
   'mint-latency': signal('none', 'Milliseconds', 'time ThoughtSpot took to mint'),
   'upstream-clock-offset': signal('none', 'Seconds', "ThoughtSpot's clock minus ours, seen at a mint, from one second"),
   'upstream-busy': signal('ticket', 'Count', 'ThoughtSpot answered 429'),
-  'upstream-unavailable': signal('ticket', 'Count', 'ThoughtSpot could not be reached or failed'),
+  'upstream-unavailable': signal('page', 'Count', 'ThoughtSpot could not be reached or failed'),
   'credential-reloaded': signal('none', 'Count', 'the secret was read again after a refusal'),
   'secret-stale': signal('ticket', 'Count', 'Secrets Manager is unreachable; an older credential is in use'),
   'issuer-unavailable': signal('ticket', 'Count', "an issuer's keys cannot be read; older ones count for a while"),
@@ -45,7 +46,7 @@ export const SIGNALS = {
     'Count',
     'the policy let two callers with different entitlements meet in one ThoughtSpot user; nothing was minted',
   ),
-  'orphan-seen': signal('page', 'Count', 'the reply to a mint was lost: a token may live that cannot be revoked'),
+  'orphan-seen': signal('ticket', 'Count', 'the reply to a mint was lost: a token may live that cannot be revoked'),
   'access-denied': signal('page', 'Count', 'KMS, DynamoDB or Secrets Manager denies the broker'),
   'not-set-up': signal('none', 'Count', 'a secret has never had a value: a function waits for its first'),
   misconfigured: signal('page', 'Count', 'the broker is not set up correctly'),

@@ -1,32 +1,35 @@
 import { Stack } from 'aws-cdk-lib';
+import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import { Construct } from 'constructs';
-import type { Environment } from '../environments/environment.ts';
+import type { AlarmDestination } from '../token-broker-props.ts';
+import type { Severity } from './alarm-list.ts';
 
 export interface AlarmTopicProps {
   readonly prefix: string;
-  readonly settings: Environment['alarms'] | { readonly topic: ITopic };
+  readonly severity: Severity;
+  readonly destination: AlarmDestination;
 }
 
-/** Where alarms go: a new topic with one subscriber, or an existing topic. */
+/** Where the alarms of a severity go: a new topic with one subscriber, or an existing topic. */
 export class AlarmTopic extends Construct {
   readonly topic: ITopic;
+  readonly action: SnsAction;
 
-  constructor(scope: Construct, id: string, { prefix, settings }: AlarmTopicProps) {
+  constructor(scope: Construct, id: string, { prefix, severity, destination }: AlarmTopicProps) {
     super(scope, id);
-    if ('topic' in settings) {
-      this.topic = settings.topic;
-      return;
-    }
-    if ('topicArn' in settings) {
-      this.topic = Topic.fromTopicArn(this, 'topic', settings.topicArn);
-      return;
-    }
-    const topic = new Topic(this, 'topic', { topicName: `${prefix}-alarms`, enforceSSL: true });
-    topic.addSubscription(new EmailSubscription(settings.email));
+    this.topic = this.#topic(`${prefix}-${severity}s`, destination);
+    this.action = new SnsAction(this.topic);
+  }
+
+  #topic(topicName: string, destination: AlarmDestination): ITopic {
+    if ('topic' in destination) return destination.topic;
+    if ('topicArn' in destination) return Topic.fromTopicArn(this, 'topic', destination.topicArn);
+    const topic = new Topic(this, 'topic', { topicName, enforceSSL: true });
+    topic.addSubscription(new EmailSubscription(destination.email));
     // A topic with its own policy (here the one that requires TLS) must also name its publishers.
     topic.addToResourcePolicy(
       new PolicyStatement({
@@ -37,6 +40,6 @@ export class AlarmTopic extends Construct {
         conditions: { StringEquals: { 'aws:SourceAccount': Stack.of(this).account } },
       }),
     );
-    this.topic = topic;
+    return topic;
   }
 }

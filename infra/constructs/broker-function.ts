@@ -1,6 +1,6 @@
 import { Duration, Validations } from 'aws-cdk-lib';
 import { Role, ServicePrincipal, PolicyStatement } from 'aws-cdk-lib/aws-iam';
-import { Alias, Architecture, Code, Function as LambdaFunction, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
+import { Alias, Architecture, Code, Function as LambdaFunction, Runtime } from 'aws-cdk-lib/aws-lambda';
 import type { IFunction, IVersion } from 'aws-cdk-lib/aws-lambda';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
@@ -28,7 +28,7 @@ export interface BrokerFunctionProps {
 export const logGroupName = (prefix: string, name: FunctionName): string => `/aws/lambda/${prefix}-${name}`;
 
 /**
- * A Lambda of the contract. It has its own role, which at first allows only its logs and traces, its own log group, and
+ * A Lambda of the contract. It has its own role, which at first allows only its logs, its own log group, and
  * reserved concurrency if the environment says so. All callers use the alias `live`, so that a deployment can shift traffic gradually.
  */
 export class BrokerFunction extends Construct {
@@ -75,7 +75,6 @@ export class BrokerFunction extends Construct {
       timeout: Duration.seconds(timeoutSeconds),
       environment: { ...props.variables },
       ...(reserved === undefined ? {} : { reservedConcurrentExecutions: reserved }),
-      tracing: Tracing.ACTIVE,
       logGroup: this.logGroup,
       role: this.role,
       ...(network && { vpc: network.vpc }),
@@ -86,10 +85,6 @@ export class BrokerFunction extends Construct {
       aliasName: 'live',
       version: this.function.currentVersion as IVersion,
       ...(provisioned === undefined ? {} : { provisionedConcurrentExecutions: provisioned }),
-    });
-    Validations.of(this.role).acknowledge({
-      id: 'AwsSolutions-IAM5[Resource::*]',
-      reason: 'X-Ray traces (and, in a VPC, network interfaces of Lambda) have no resource that a policy could name.',
     });
   }
 
@@ -114,5 +109,9 @@ export class BrokerFunction extends Construct {
         resources: ['*'],
       }),
     );
+    Validations.of(this.role).acknowledge({
+      id: 'AwsSolutions-IAM5[Resource::*]',
+      reason: 'The network interfaces of Lambda in a VPC have no resource that a policy could name.',
+    });
   }
 }

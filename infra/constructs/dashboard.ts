@@ -1,82 +1,135 @@
 import { Duration } from 'aws-cdk-lib';
-import { Dashboard, GraphWidget, Metric, SingleValueWidget, TextWidget } from 'aws-cdk-lib/aws-cloudwatch';
+import {
+  AlarmStatusWidget,
+  Dashboard,
+  GraphWidget,
+  Metric,
+  SingleValueWidget,
+  TextWidget,
+} from 'aws-cdk-lib/aws-cloudwatch';
+import type { AlarmBase, IMetric } from 'aws-cdk-lib/aws-cloudwatch';
 import { Construct } from 'constructs';
-import { METRIC_NAMESPACE, SIGNALS } from '../../functions/contract/signals.ts';
+import type { FunctionName } from '../../functions/contract/functions.ts';
+import { SIGNALS } from '../../functions/contract/signals.ts';
 import type { Response, SignalName } from '../../functions/contract/signals.ts';
+import { missedShare, routeMetric, signalMetric } from './alarm-rules.ts';
+import type { AlarmSources } from './alarm-rules.ts';
 import type { BrokerFunction } from './broker-function.ts';
+import { httpTriggers } from './token-api.ts';
+import type { TokenLedger } from './token-ledger.ts';
 
-const FIVE_MINUTES = Duration.minutes(5);
+const period = Duration.minutes(5);
 
-export interface BrokerDashboardProps {
+export interface BrokerDashboardProps extends AlarmSources {
   readonly prefix: string;
-  readonly environment: string;
   readonly functions: readonly BrokerFunction[];
+  readonly ledger: TokenLedger;
+  readonly alarms: readonly AlarmBase[];
 }
 
-/** Whether the broker still waits for a secret, then one row per function: what it did, which pages and tickets it raised, how it ran. */
+/**
+ * From the top: all alarms, and what still waits for a secret; service levels, answers and times; what ThoughtSpot and AWS
+ * throttle; then one row per function: what it did, which pages and tickets it raised, how it ran.
+ */
 export class BrokerDashboard extends Construct {
   readonly dashboard: Dashboard;
 
-  constructor(scope: Construct, id: string, { prefix, environment, functions }: BrokerDashboardProps) {
+  constructor(scope: Construct, id: string, props: BrokerDashboardProps) {
     super(scope, id);
-    const counted = (broker: BrokerFunction, responses: readonly Response[]) =>
+    const { prefix, environment, api, access, functions, ledger, alarms } = props;
+    const signal = (name: FunctionName, metricName: SignalName, statistic = 'Sum', label?: string) =>
+      signalMetric(environment, name, metricName, { statistic, period, ...(label !== undefined && { label }) });
+    const counted = (name: FunctionName, responses: readonly Response[]) =>
       (Object.keys(SIGNALS) as SignalName[])
-        .filter((signal) => SIGNALS[signal].unit === 'Count' && responses.includes(SIGNALS[signal].response))
-        .map(
-          (metricName) =>
-            new Metric({
-              namespace: METRIC_NAMESPACE,
-              metricName,
-              dimensionsMap: { environment, function: broker.name },
-              statistic: 'Sum',
-              period: FIVE_MINUTES,
-            }),
-        );
+        .filter((one) => SIGNALS[one].unit === 'Count' && responses.includes(SIGNALS[one].response))
+        .map((one) => signal(name, one));
+    const graph = (title: string, left: IMetric[], right: IMetric[] = []) =>
+      new GraphWidget({ title, width: 8, left, right });
+    const usage = (metricName: string) =>
+      new Metric({
+        namespace: 'AWS/Usage',
+        metricName,
+        dimensionsMap: { Service: 'KMS', Type: 'API', Class: 'None', Resource: 'CryptographicOperationsSymmetric' },
+        statistic: 'Sum',
+        period,
+        label: `KMS ${metricName}, of the whole account`,
+      });
+    const table = (metricName: string) => ledger.table.metric(metricName, { statistic: 'Sum', period });
+    const routed = functions.filter((broker) => httpTriggers(broker).length > 0);
+    const answers = (metricName: '4xx' | '5xx') =>
+      routed.map((broker) =>
+        routeMetric(api, broker, metricName, 'Sum').with({ label: `${broker.name} ${metricName}` }),
+      );
+    const missed = (name: 'gettoken' | 'sweep', label: string) =>
+      missedShare(props, { name }, Duration.hours(1), 1, label);
+
     this.dashboard = new Dashboard(this, 'dashboard', { dashboardName: prefix });
     this.dashboard.addWidgets(
-      new TextWidget({
-        markdown:
-          '## First run\n`not-set-up` counts what waits for a secret that has never had a value: store the credential ' +
-          '(docs/deploy.md). It is no alarm, and it ends with the first value.',
-        width: 16,
-        height: 3,
-      }),
+      new AlarmStatusWidget({ title: 'alarms', width: 16, height: 8, alarms: [...alarms] }),
       new SingleValueWidget({
-        title: 'waiting for the first value',
+        title: 'no alarm: waits for the first value of a secret (docs/deploy.md)',
         width: 8,
-        height: 3,
-        metrics: functions.map(
-          (broker) =>
-            new Metric({
-              namespace: METRIC_NAMESPACE,
-              metricName: 'not-set-up' satisfies SignalName,
-              label: broker.name,
-              dimensionsMap: { environment, function: broker.name },
-              statistic: 'Sum',
-              period: FIVE_MINUTES,
-            }),
-        ),
+        height: 8,
+        metrics: functions.map(({ name }) => signal(name, 'not-set-up', 'Sum', name)),
       }),
     );
+    this.dashboard.addWidgets(
+      graph('missed service levels, % of an hour (1 is what may be)', [
+        missed('gettoken', 'gettoken, not in a second'),
+        missed('sweep', 'revocations, not in two minutes'),
+      ]),
+      graph(
+        'gettoken, whatever the issuer',
+        (['requests', 'served', 'refused', 'failed', 'throttled'] as const).map((one) => access.sum(one, period)),
+      ),
+      graph('4xx and 5xx', answers('4xx'), answers('5xx')),
+    );
+    this.dashboard.addWidgets(
+      graph(
+        'time to mint, ms',
+        ['p50', 'p99'].map((one) => signal('gettoken', 'mint-latency', one, `ThoughtSpot ${one}`)),
+        routed
+          .slice(0, 1)
+          .flatMap((broker) =>
+            ['p50', 'p99'].map((one) =>
+              routeMetric(api, broker, 'Latency', one).with({ label: `${broker.name} ${one}` }),
+            ),
+          ),
+      ),
+      graph('oldest due, s', [signal('sweep', 'oldest-due-age', 'Maximum'), signal('sweep', 'index-lag', 'Maximum')]),
+      graph("ThoughtSpot's clock minus ours, s", [
+        signal('gettoken', 'upstream-clock-offset', 'Maximum', 'most'),
+        signal('gettoken', 'upstream-clock-offset', 'Minimum', 'least'),
+      ]),
+    );
+    this.dashboard.addWidgets(
+      graph(
+        'ThoughtSpot: busy (429), unavailable',
+        (['upstream-busy', 'upstream-unavailable'] as const).flatMap((one) =>
+          (['gettoken', 'sweep'] as const).map((name) => signal(name, one, 'Sum', `${name} ${one}`)),
+        ),
+      ),
+      graph('DynamoDB: throttled', [table('ReadThrottleEvents'), table('WriteThrottleEvents')]),
+      graph('KMS: throttled', [usage('ThrottleCount')], [usage('CallCount')]),
+    );
     for (const broker of functions) {
-      const lambda = { period: FIVE_MINUTES };
+      const lambda = { period };
       this.dashboard.addWidgets(new TextWidget({ markdown: `## ${broker.name}`, width: 24, height: 1 }));
       this.dashboard.addWidgets(
-        new GraphWidget({ title: 'what it did', width: 8, left: counted(broker, ['none']) }),
-        new GraphWidget({ title: 'pages and tickets', width: 8, left: counted(broker, ['page', 'ticket']) }),
-        new GraphWidget({
-          title: 'how it ran',
-          width: 8,
-          left: [
+        graph('what it did', counted(broker.name, ['none'])),
+        graph('pages and tickets', counted(broker.name, ['page', 'ticket'])),
+        graph(
+          'how it ran',
+          [
             broker.function.metricInvocations(lambda),
             broker.function.metricErrors(lambda),
             broker.function.metricThrottles(lambda),
           ],
-          right: [
+          [
             broker.function.metricDuration({ ...lambda, statistic: 'p50' }),
             broker.function.metricDuration({ ...lambda, statistic: 'p99' }),
           ],
-        }),
+        ),
       );
     }
   }

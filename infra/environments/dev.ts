@@ -27,4 +27,5 @@ export default {
   deployment: 'all-at-once',
   logRetentionDays: 7,
   alarms: { email: 'broker-dev@example.com' },
+  runbookUrl: 'https://git.example.com/token-broker/docs/runbook.md',
 } satisfies EnvironmentInput;

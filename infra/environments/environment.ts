@@ -6,6 +6,7 @@ import { revocationOf } from '../../functions/http/revocation-events.ts';
 import { stackName } from '../deployed-stack.ts';
 import {
   ANY_REGION,
+  alarmsTo,
   arn,
   domain,
   eventSource,
@@ -231,10 +232,18 @@ const environmentSchema = ({ name, development, region, credential }: Surroundin
         (days) => RETENTION_DAYS.includes(days),
         `CloudWatch keeps logs for one of ${RETENTION_DAYS.join(', ')} days`,
       ),
+    /** Whom alarms reach: all of them one address or topic, or what cannot wait another than what can. */
     alarms: z.union(
-      [z.strictObject({ email: z.email() }), z.strictObject({ topicArn: arn('sns', '[\\w-]+', '<topic>', region) })],
-      'write { email: <address> } or { topicArn: <ARN> }: alarms must reach somebody',
+      [alarmsTo(region), z.strictObject({ page: alarmsTo(region), ticket: alarmsTo(region) })],
+      'write { email: <address> }, { topicArn: <ARN> }, or { page, ticket } with one of these each: alarms must reach somebody',
     ),
+    /** Where the people on call read docs/runbook.md: a URL without a fragment. */
+    runbookUrl: z
+      .string(required('is missing; write where docs/runbook.md is read, https://<host>/<path>'))
+      .refine(
+        (value) => /^https:\/\/[^#\s]+$/.test(value) && URL.canParse(value),
+        'must be an https URL without a fragment (#...)',
+      ),
     customDomain: z
       .strictObject({ name: domain, certificateArn: arn('acm', 'certificate/[\\w-]+', 'certificate/<id>', region) })
       .optional(),

@@ -40,5 +40,6 @@ export default {
   },
   deployment: 'canary',
   logRetentionDays: 365,
-  alarms: { email: 'broker-oncall@example.com' },
+  alarms: { page: { email: 'broker-oncall@example.com' }, ticket: { email: 'broker-team@example.com' } },
+  runbookUrl: 'https://git.example.com/token-broker/docs/runbook.md',
 } satisfies EnvironmentInput;

@@ -41,4 +41,5 @@ export default {
   deployment: 'canary',
   logRetentionDays: 30,
   alarms: { email: 'broker-staging@example.com' },
+  runbookUrl: 'https://git.example.com/token-broker/docs/runbook.md',
 } satisfies EnvironmentInput;

@@ -58,6 +58,8 @@ export interface Access {
   readonly path: string;
   readonly status: number;
   readonly durationMs: number;
+  /** The gateway's own answer: no function was asked, or none answered. */
+  readonly own: boolean;
 }
 
 export interface Gateway {
@@ -107,7 +109,8 @@ function makeListener(settings: GatewaySettings): Listener {
     response.setHeader('apigw-requestid', requestId);
     send(response, reply);
     const durationMs = performance.now() - started;
-    settings.onAnswer?.({ method: request.method ?? '', path, status: reply.status, durationMs });
+    const own = reply.headers['x-correlation-id'] === undefined;
+    settings.onAnswer?.({ method: request.method ?? '', path, status: reply.status, durationMs, own });
   };
 }
 

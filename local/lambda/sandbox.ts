@@ -16,8 +16,11 @@ export interface SandboxSettings {
   readonly memoryMb: number;
   /** The runtime's file, as `buildBootstrap` makes it. */
   readonly bootstrap: string;
-  /** How far the sandbox's clock (Date.now) is ahead of this machine's, ms: to see what a wrong clock does. */
-  readonly clockOffsetMs?: number;
+  /**
+   * How far the sandbox's clock (Date.now) is ahead of this machine's, ms: to see what a wrong clock does. A function says
+   * it of a clock that its variables move (NODE_OPTIONS).
+   */
+  readonly clockOffsetMs?: number | (() => number);
   /** Stop the process between invocations, as Lambda does. */
   readonly freeze: boolean;
   readonly output: OutputLog;
@@ -108,10 +111,11 @@ export class Sandbox {
       void this.kill();
     }, timeoutMs);
     this.#thaw();
+    const { clockOffsetMs = 0 } = this.#settings;
     this.#api?.send({
       requestId,
       payload,
-      deadline: Date.now() + timeoutMs + (this.#settings.clockOffsetMs ?? 0),
+      deadline: Date.now() + timeoutMs + (typeof clockOffsetMs === 'number' ? clockOffsetMs : clockOffsetMs()),
       functionArn: functionArn(this.#settings.functionName),
       traceId: `Root=1-${Math.floor(Date.now() / 1000).toString(16)}-${randomBytes(12).toString('hex')};Sampled=0`,
     });
@@ -218,8 +222,8 @@ export class Sandbox {
 }
 
 /** Node's options that set the clock off before anything else runs. */
-function shiftedClock(ms: number): string[] {
-  return ms === 0
+function shiftedClock(ms: number | (() => number)): string[] {
+  return typeof ms !== 'number' || ms === 0
     ? []
     : ['--import', `data:text/javascript,const now = Date.now; Date.now = () => now() + ${Math.round(ms)};`];
 }

@@ -6,8 +6,8 @@ const root = join(import.meta.dirname, '../..');
 
 /** Lines at most, of TypeScript with comments and blank lines, by folder. */
 const BUDGETS: Readonly<Record<string, number>> = {
-  'functions/contract': 630,
-  'functions/broker': 3_150,
+  'functions/contract': 580,
+  'functions/broker': 3_160,
   'functions/policy': 1_050,
   'functions/thoughtspot': 1_600,
   'functions/ledger': 1_400,
@@ -18,8 +18,8 @@ const BUDGETS: Readonly<Record<string, number>> = {
   'functions/probe': 300,
   'functions/wiring': 310,
   functions: 10_400,
-  local: 8_160,
-  infra: 8_380,
+  local: 8_170,
+  infra: 9_060,
   client: 1_200,
 };
 /** Files at most. */

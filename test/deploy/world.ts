@@ -38,6 +38,7 @@ export function addEnvironment(folder: string, thoughtSpot: string, issuer: stri
     ['policy.dev.json', `policy.${NAME}.json`],
     ["'thoughtspot-broker/dev'", `'${SECRET}'`],
     ['broker-dev@example.com', 'on-call@acme.dev'],
+    ['git.example.com', 'git.acme.dev'],
     [
       /revocationSchedules: \[[^]*?\n {2}\],/,
       `revocationSchedules: [
@@ -60,6 +61,8 @@ export function settleProduction(folder: string): void {
     ['https://app.example.com', 'https://app.acme.dev'],
     ['com.example.identity', 'dev.acme.identity'],
     ['broker-oncall@example.com', 'on-call@acme.dev'],
+    ['broker-team@example.com', 'team@acme.dev'],
+    ['git.example.com', 'git.acme.dev'],
   ]);
 }
 

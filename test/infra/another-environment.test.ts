@@ -62,7 +62,8 @@ test('its deployment without AWS credentials ends before anything is tried, and 
     .replace('dev.thoughtspot.example', 'acme.thoughtspot.cloud')
     .replace('login.dev.example.com', 'login.acme.dev')
     .replace("'https://app.dev.example.com'", "'https://app.acme.dev'")
-    .replace('broker-dev@example.com', 'on-call@acme.dev');
+    .replace('broker-dev@example.com', 'on-call@acme.dev')
+    .replace('git.example.com', 'git.acme.dev');
   writeFileSync(file, real);
   const nobody = {
     PATH: process.env['PATH'],

@@ -107,7 +107,8 @@ test('deploy refuses an environment whose values are made up, and names them; th
       '  - thoughtSpot.host: https://dev.thoughtspot.example\n' +
       '  - issuers.0.url: https://login.dev.example.com/\n' +
       '  - allowedOrigins.1: https://app.dev.example.com\n' +
-      '  - alarms.email: broker-dev@example.com',
+      '  - alarms.email: broker-dev@example.com\n' +
+      '  - runbookUrl: https://git.example.com/token-broker/docs/runbook.md',
   );
   for (const command of ['bootstrap', 'synth', 'diff', 'destroy'])
     expect(refusal(parseRequest([command, 'dev', '--account', '111122223333'], region))).toBeUndefined();

@@ -2,9 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { convertWorkflowTemplate, NoOperationTraceWriter, parseWorkflow } from '@actions/workflow-parser';
 import { parse } from 'yaml';
-import { ALARM_HEADINGS } from '../../functions/contract/alarms.ts';
+import { ALARM_HEADINGS } from '../../infra/constructs/alarm-list.ts';
 import { knownEnvironments } from '../../infra/environment-list.ts';
-import { synthesizedEnvironments } from '../support/synthesized.ts';
+import { resources, synthesizedEnvironments } from '../support/synthesized.ts';
 
 const root = path.join(import.meta.dirname, '..', '..');
 const read = (...file: string[]) => readFileSync(path.join(root, ...file), 'utf8');
@@ -189,5 +189,9 @@ test('the cost of a million tokens in docs/deploy.md is the sum of its lines, an
 });
 
 test('docs/deploy.md counts the alarms that there are', () => {
-  expect(read('docs', 'deploy.md')).toContain(`${ALARM_HEADINGS.length} alarms at 0.10`);
+  const prod = synthesizedEnvironments().find(({ name }) => name === 'prod');
+  const count = (kind: string) => (prod ? resources(prod, `AWS::CloudWatch::${kind}`).length : 0);
+  expect(read('docs', 'deploy.md')).toContain(
+    `${count('Alarm')} alarms at 0.10 and ${count('CompositeAlarm')} combined ones at 0.50`,
+  );
 });

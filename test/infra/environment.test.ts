@@ -165,7 +165,9 @@ test('made-up values are found by their reserved names, and real ones are not', 
     'thoughtSpot.host',
     'issuers.0.url',
     'allowedOrigins.0',
-    'alarms.email',
+    'alarms.page.email',
+    'alarms.ticket.email',
+    'runbookUrl',
     'deprovisionedEvents.source',
   ]);
   const reserved = {
@@ -182,6 +184,7 @@ test('made-up values are found by their reserved names, and real ones are not', 
     issuers: [{ ...issuer, url: 'https://example.acme.com/' }],
     allowedOrigins: ['https://app.acme.com'],
     alarms: { email: 'on-call@acme.com' },
+    runbookUrl: 'https://wiki.acme.com/runbook',
     deprovisionedEvents: { source: 'com.acme.example' },
   };
   expect(placeholders(parseEnvironment('prod', { ...prod, ...real }, target))).toEqual([]);

@@ -43,6 +43,7 @@ const few = (): TokenBrokerProps => ({
   issuers: [{ url: 'https://login.acme.com/', audiences: ['thoughtspot-token-broker'] }],
   allowedOrigins: ['https://app.acme.com'],
   alarms: { email: 'on-call@acme.com' },
+  runbookUrl: 'https://wiki.acme.com/runbook',
   policyFile,
   bundles,
 });
@@ -58,7 +59,7 @@ test('has every option that an environment has', () => {
   expect(none).toBe(true);
 });
 
-test('needs five props, and offers what an app builds on', () => {
+test('needs six props, and offers what an app builds on', () => {
   const stack = stackIn();
   const broker = new TokenBroker(stack, 'Broker', few());
   expect(Object.keys(broker.functions).sort()).toEqual([...FUNCTION_NAMES].sort());
@@ -66,7 +67,7 @@ test('needs five props, and offers what an app builds on', () => {
   expect(stack.resolve(broker.url)).toEqual(stack.resolve(broker.api.apiEndpoint));
   expect(broker.secretId).toMatch(/^thoughtspot-broker\/acme-broker-[0-9a-f]{8}$/);
   expect(broker.egressAddress).toBeUndefined();
-  for (const part of [broker.table, broker.alarmTopic, broker.dashboard, broker.deadLetters])
+  for (const part of [broker.table, ...Object.values(broker.alarmTopics), broker.dashboard, broker.deadLetters])
     expect(part.node.path).toMatch(/^Acme\/Broker\//);
 });
 
@@ -125,9 +126,10 @@ test('takes a VPC, a secret with its key and a topic that the app has', () => {
     network: { vpc: vpc as IVpc, securityGroups: [securityGroup] },
     secret: { secret: secret as ISecret },
     prober: { secret: { secret: Secret.fromSecretNameV2(stack, 'Prober', 'acme/prober') } },
-    alarms: { topic },
+    alarms: { page: { topic }, ticket: { email: 'team@acme.com' } },
   });
-  expect(broker.alarmTopic).toBe(topic);
+  expect(broker.alarmTopics.page).toBe(topic);
+  expect(broker.alarmTopics.ticket).not.toBe(topic);
   const template = Template.fromStack(stack);
   const group = stack.resolve(securityGroup.securityGroupId) as unknown;
   const functions = Object.values(template.findResources('AWS::Lambda::Function')) as {
@@ -142,7 +144,8 @@ test('takes a VPC, a secret with its key and a topic that the app has', () => {
   expect(readers.length).toBeGreaterThan(0);
   for (const reader of readers) expect(reader).toEqual(stack.resolve(secret.secretArn));
   template.resourceCountIs('AWS::SecretsManager::Secret', 1);
-  template.resourceCountIs('AWS::SNS::Topic', 1);
+  // The app's own, and the one for tickets.
+  template.resourceCountIs('AWS::SNS::Topic', 2);
   const owned = stack.resolve(encryptionKey.keyArn) as { 'Fn::GetAtt': [string] };
   const { Properties: key } = template.findResources('AWS::KMS::Key')[owned['Fn::GetAtt'][0]] ?? {};
   expect(JSON.stringify(key)).toContain('secretsmanager.eu-central-1.amazonaws.com');

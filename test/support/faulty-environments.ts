@@ -244,6 +244,14 @@ export const FAULTY: readonly [string, object, { account?: string; region?: stri
   ['a misspelt function', { concurrency: { swep: {} } }, target, 'concurrency.swep: is not known; did you mean sweep?'],
   ['alarms that reach nobody', { alarms: {} }, target, 'alarms: write { email: <address> }'],
   [
+    'pages without tickets',
+    { alarms: { page: { email: 'a@acme.com' } } },
+    target,
+    'alarms: write { email: <address> }',
+  ],
+  ['a runbook that is no page', { runbookUrl: 'docs/runbook.md' }, target, 'runbookUrl: must be an https URL'],
+  ['a runbook with a heading', { runbookUrl: 'https://a.acme.com/#b' }, target, 'runbookUrl: must be an https URL'],
+  [
     'a name that nobody reads',
     { allowedOrigin: ['https://a.example'] },
     target,

@@ -38,6 +38,19 @@ function clientOf({ aws }: Pick<LocalBroker, 'aws'>): DynamoDBClient {
   return new DynamoDBClient({ endpoint: aws.dynamodb.url, region: REGION, credentials });
 }
 
+/** Hides the live rows of a user from the due index, as an index does that lags. Returns what shows them again. */
+export async function hideFromDue(broker: Pick<LocalBroker, 'aws'>, user: string): Promise<() => Promise<void>> {
+  const client = clientOf(broker);
+  const ExpressionAttributeValues = marshall({ ':pk': `u#${user}` });
+  const query = { TableName: TABLE_NAME, KeyConditionExpression: 'pk = :pk', ExpressionAttributeValues };
+  const { Items = [] } = await client.send(new QueryCommand(query));
+  const live = Items.filter(({ state }) => state?.S === 'live');
+  const put = (items: typeof Items) =>
+    Promise.all(items.map((Item) => client.send(new PutItemCommand({ TableName: TABLE_NAME, Item }))));
+  await put(live.map(({ dueShard: _hidden, ...rest }) => rest));
+  return async () => void (await put(live));
+}
+
 /** As if the last tokens of all ThoughtSpot users of a person had ended at that time, epoch ms. */
 export async function backdateHolds(broker: Pick<LocalBroker, 'aws'>, person: string, until: number): Promise<void> {
   const client = clientOf(broker);

@@ -32,7 +32,10 @@ const everyOption = parseEnvironment(
       { name: 'org', expression: 'rate(1 day)', timeZone: 'UTC', select: { orgId: 7 } },
       { name: 'user', expression: 'rate(1 day)', timeZone: 'UTC', select: { userName: 'kiosk' } },
     ],
-    alarms: { topicArn: 'arn:aws:sns:eu-central-1:111122223333:on-call' },
+    alarms: {
+      page: { topicArn: 'arn:aws:sns:eu-central-1:111122223333:on-call' },
+      ticket: { topicArn: 'arn:aws:sns:eu-central-1:111122223333:team' },
+    },
     allowedHeaders: ['traceparent', 'baggage', 'sentry-trace'],
     issuers: [
       {
@@ -66,6 +69,7 @@ const importedSecret = parseEnvironment(
     ...prod,
     purpose: 'staging',
     issuers: [{ ...issuer, scopes: { token: 'none', revoke: 'broker:revoke' } }],
+    alarms: { topicArn: 'arn:aws:sns:eu-central-1:111122223333:all' },
     secret: { import: 'shared/thoughtspot' },
     prober: { secret: { import: 'thoughtspot-broker/imported-secret/prober' } },
     deprovisionedEvents: { source: 'com.example.identity', eventBusName: 'identity' },

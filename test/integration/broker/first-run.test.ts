@@ -1,5 +1,5 @@
 import type { FunctionName } from '../../../functions/contract/functions.ts';
-import { PLATFORM_ALARMS, SIGNAL_ALARMS } from '../../../functions/contract/alarms.ts';
+import { PLATFORM_ALARMS, SIGNAL_ALARMS } from '../../../infra/constructs/alarm-list.ts';
 import { SECRET_ID } from '../../../local/function-variables.ts';
 import { startLocalBroker, type LocalBroker } from '../../../local/local-broker.ts';
 import { witness, type Witness } from '../../support/broker-witness.ts';

@@ -1,82 +1,43 @@
 /** Every alarm of ours is tried: its trouble is made, its metric is seen, and it falls silent when the trouble is over. */
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { SIGNAL_ALARMS } from '../../../functions/contract/alarms.ts';
 import type { FunctionName } from '../../../functions/contract/functions.ts';
+import { SIGNAL_ALARMS } from '../../../infra/constructs/alarm-list.ts';
 import { SECRET_ID } from '../../../local/function-variables.ts';
-import { startLocalBroker, type LocalBroker } from '../../../local/local-broker.ts';
-import { witness, type Witness } from '../../support/broker-witness.ts';
+import type { LocalBroker } from '../../../local/local-broker.ts';
+import type { Witness } from '../../support/broker-witness.ts';
 import { leaksIn } from '../../support/canaries.ts';
 import { crowd } from '../../support/crowd.ts';
 import { postLogout } from '../../support/demo-logout.ts';
+import { hideFromDue } from '../../support/ledger-rows.ts';
 import { withOneTeam } from '../../support/one-team.ts';
+import {
+  PROBER_CLIENT_SECRET,
+  PROBER_SECRET,
+  startWatchedBroker,
+  type WatchedBroker,
+} from '../../support/watched-broker.ts';
 
-const PROBER_SECRET = 'thoughtspot-broker/local/prober';
-const PROBER_CLIENT_SECRET = 'the client secret of the prober in this test';
-const HOUR_MS = 3_600_000;
-const { names, ...many } = crowd(70);
+const MINUTE_MS = 60_000;
+const { names, ...many } = crowd(110);
 const { policy, users, cluster } = withOneTeam(many.users, many.cluster);
 const people = [...names];
 const somebody = () => people.pop() ?? '';
+let world: WatchedBroker;
 let broker: LocalBroker;
 let seen: Witness;
-let issuer: ReturnType<typeof createServer>;
 
 beforeAll(async () => {
-  broker = await startLocalBroker({
-    sweepEveryMs: null,
+  world = await startWatchedBroker({
     policy,
     users,
     simulator: { cluster },
     limits: { timeoutMs: 9_000 },
   });
+  ({ broker, seen } = world);
   broker.simulator?.set({ rateLimit: false });
-  seen = witness(broker);
-  const clients: Readonly<Record<string, string>> = { prober: 'bob', stranger: 'mallory' };
-  issuer = createServer((request, response) => {
-    const basic = Buffer.from(request.headers.authorization?.replace('Basic ', '') ?? '', 'base64').toString();
-    void broker.issuer
-      .accessToken(clients[basic.split(':')[0] ?? ''] ?? '')
-      .then((token) => response.end(JSON.stringify({ access_token: token })));
-  }).listen(0, '127.0.0.1');
-  await new Promise((resolve) => issuer.once('listening', resolve));
-  proberSecret();
-});
-afterAll(async () => {
-  issuer.closeAllConnections();
-  issuer.close();
-  await broker.close();
-});
+}, 120_000);
+afterAll(() => world.close());
 
-function proberSecret(): void {
-  const tokenUrl = `http://127.0.0.1:${(issuer.address() as AddressInfo).port}/token`;
-  const client = (clientId: string) => ({ clientId, clientSecret: PROBER_CLIENT_SECRET });
-  broker.aws.secrets.put(
-    PROBER_SECRET,
-    JSON.stringify({ tokenUrl, ...client('prober'), unentitled: client('stranger') }),
-  );
-}
-
-/** Time goes on, for the functions and for ThoughtSpot alike. */
-let ahead = 0;
-function later(ms: number): void {
-  ahead += ms;
-  broker.simulator?.set({ clockOffsetMs: ahead });
-  seen.shiftClocks(ahead);
-}
-
-/** Sum of a metric's values, as the function has written them in EMF since line `from`. */
-function counted(name: FunctionName, signal: string, from: number): number {
-  return broker.output
-    .lines()
-    .slice(from)
-    .filter(({ source, text }) => source === name && text.startsWith('{"_aws"'))
-    .map(({ text }) => JSON.parse(text) as Record<string, unknown>)
-    .filter((metric) => metric['function'] === name && metric['environment'] === 'local')
-    .flatMap((metric) => metric[signal] ?? [])
-    .flat()
-    .reduce<number>((sum, value) => sum + Number(value), 0);
-}
+const later = (ms: number) => world.later(ms);
 
 /** One ordinary call of each function. */
 const call: Record<FunctionName, () => Promise<unknown>> = {
@@ -84,9 +45,9 @@ const call: Record<FunctionName, () => Promise<unknown>> = {
   revoketoken: () => seen.ask(somebody(), '/revoketoken'),
   sessioninfo: () => seen.ask(somebody(), '/sessioninfo', { method: 'GET' }),
   operator: () => seen.ask('ops', '/leases', { method: 'GET' }),
-  backchannellogout: () => postLogout(broker, somebody(), ahead),
+  backchannellogout: () => postLogout(broker, somebody(), world.ahead()),
   sweep: () => broker.sweep(),
-  prober: () => broker.invoke('prober', { source: 'schedule', name: 'prober' }),
+  prober: () => world.probe(),
 };
 const afresh = (name: FunctionName) => broker.functions.get(name)?.replace({});
 const LEDGER_FUNCTIONS = ['gettoken', 'revoketoken', 'sessioninfo', 'operator', 'backchannellogout', 'sweep'] as const;
@@ -95,8 +56,8 @@ interface Trial {
   readonly alarm: string;
   readonly make: () => Promise<void>;
   readonly mend?: () => void | Promise<void>;
-  /** The least that the metric has to reach. */
-  readonly atLeast?: number;
+  /** In how many minutes, one after the other, it is made: so long it has to last. */
+  readonly minutes?: number;
 }
 
 /** A fault of an AWS service during one call of a function in a new sandbox. */
@@ -110,6 +71,23 @@ const duringFault =
     afresh(name);
   };
 
+/** ThoughtSpot answers every call so. */
+async function duringOutage(outageStatus: 429 | 503, work: () => Promise<void>): Promise<void> {
+  broker.simulator?.set({ outage: 'error', outageStatus });
+  await work();
+  broker.simulator?.set({ outage: 'none' });
+}
+
+/** Revocations that ThoughtSpot does not confirm meanwhile. */
+async function withRevoked(count: number, status: 429 | 503, work: () => Promise<void>): Promise<void> {
+  const users = Array.from({ length: count }, somebody);
+  for (const user of users) await seen.ask(user, '/gettoken', { body: { validitySeconds: 3_600 } });
+  await duringOutage(status, async () => {
+    for (const user of users) await seen.ask(user, '/revoketoken');
+    await work();
+  });
+}
+
 /** KMS is away while a new sandbox has a token of somebody to open. */
 const duringLostKey = (
   name: 'revoketoken' | 'operator' | 'backchannellogout' | 'sweep',
@@ -120,7 +98,7 @@ const duringLostKey = (
     broker.aws.kms.faults.inject(() => ({ kind: 'error', type: 'KMSInternalException' }));
     for (const used of ['revoketoken', 'operator', 'backchannellogout'] as const) afresh(used);
     if (name === 'operator') await seen.ask('ops', '/leases/revoke', { body: { userName: user } });
-    else if (name === 'backchannellogout') await postLogout(broker, user, ahead);
+    else if (name === 'backchannellogout') await postLogout(broker, user, world.ahead());
     else await seen.ask(user, '/revoketoken');
     if (name === 'sweep') {
       afresh('sweep');
@@ -144,7 +122,7 @@ const duringBadSecret =
     broker.aws.secrets.put(id, '{"nothing":"of use"}');
     afresh(name);
     await call[name]();
-    if (good === undefined) proberSecret();
+    if (good === undefined) world.proberSecret();
     else broker.aws.secrets.put(id, good);
     afresh(name);
   };
@@ -218,19 +196,18 @@ const TRIALS: readonly Trial[] = [
   },
   {
     alarm: 'sweep/oldest-due-age',
-    atLeast: 300,
     make: async () => {
       // So many that the sweep gives up on ThoughtSpot before it has come to all of them.
       const waiting = Array.from({ length: 8 }, somebody);
       for (const user of waiting) await seen.ask(user, '/gettoken', { body: { validitySeconds: 3_600 } });
       broker.simulator?.set({ outage: 'error', outageStatus: 503 });
       for (const user of waiting) await seen.ask(user, '/revoketoken');
-      later(HOUR_MS / 4);
+      later(15 * MINUTE_MS);
       await call.sweep();
       broker.simulator?.set({ outage: 'none' });
     },
     mend: async () => {
-      later(HOUR_MS / 12);
+      later(5 * MINUTE_MS);
       await seen.sweepToRest();
     },
   },
@@ -243,7 +220,7 @@ const TRIALS: readonly Trial[] = [
     make: duringFault('backchannellogout', 'dynamodb', 'InternalServerError'),
   },
   { alarm: 'sweep/key-unavailable', ...duringLostKey('sweep') },
-  { alarm: 'sweep/sweep-failed', make: duringFault('sweep', 'dynamodb', 'AccessDeniedException') },
+  { alarm: 'sweep/sweep-failed', minutes: 3, make: duringFault('sweep', 'dynamodb', 'AccessDeniedException') },
   {
     alarm: 'revoketoken/schedule-failed',
     make: async () => {
@@ -252,10 +229,69 @@ const TRIALS: readonly Trial[] = [
   },
   {
     alarm: 'prober/probe-failed',
+    // Two probes of three.
+    minutes: 2,
     make: async () => {
       broker.simulator?.set({ outage: 'error', outageStatus: 503, faultScope: 'mint' });
       await call.prober();
       broker.simulator?.set({ outage: 'none', faultScope: 'all' });
+    },
+  },
+  {
+    alarm: 'gettoken/upstream-busy',
+    make: () => duringOutage(429, async () => void (await Promise.all(Array.from({ length: 8 }, call.gettoken)))),
+  },
+  {
+    alarm: 'sweep/upstream-busy',
+    make: async () => {
+      await withRevoked(10, 429, async () => {
+        for (let run = 0; run < 3; run += 1) {
+          later(MINUTE_MS);
+          await call.sweep();
+        }
+      });
+    },
+    mend: () => seen.sweepToRest(),
+  },
+  {
+    alarm: 'gettoken/upstream-unavailable',
+    minutes: 5,
+    make: () => duringOutage(503, async () => void (await call.gettoken())),
+  },
+  {
+    alarm: 'gettoken/secret-stale',
+    make: async () => {
+      await call.gettoken();
+      broker.aws.secrets.faults.inject(() => ({ kind: 'error', type: 'InternalServiceError' }));
+      later(6 * MINUTE_MS);
+      await call.gettoken();
+      broker.aws.secrets.faults.clear();
+      later(MINUTE_MS);
+    },
+  },
+  {
+    alarm: 'gettoken/issuer-unavailable',
+    make: async () => {
+      const local = broker.functions.get('gettoken');
+      const variables = local?.variables ?? {};
+      const ISSUERS = (variables['ISSUERS'] ?? '').replace('[{', '[{"jwksUri":"http://127.0.0.1:9/keys",');
+      local?.replace({ variables: { ...variables, ISSUERS } });
+      await call.gettoken();
+      local?.replace({ variables });
+    },
+  },
+  {
+    alarm: 'sweep/stuck',
+    make: () =>
+      withRevoked(1, 503, async () => {
+        for (let run = 0; run < 6; run += 1) {
+          later(MINUTE_MS);
+          await call.sweep();
+        }
+      }),
+    mend: async () => {
+      later(5 * MINUTE_MS);
+      await seen.sweepToRest();
     },
   },
   ...LEDGER_FUNCTIONS.flatMap((name): Trial[] => [
@@ -280,21 +316,46 @@ const TRIALS: readonly Trial[] = [
       prober?.replace({ variables });
     },
   },
+  {
+    // The last one: it signs everybody out.
+    alarm: 'sweep/index-lag',
+    make: async () => {
+      const user = somebody();
+      await seen.ask(user, '/gettoken', { body: { validitySeconds: 3_600 } });
+      const show = await hideFromDue(broker, user);
+      await seen.ask('ops', '/leases/revoke', { body: { all: true } });
+      // The passes begin at 0, 2, 4 and 8 minutes.
+      for (const minutes of [0, 2.1, 2]) {
+        later(minutes * MINUTE_MS);
+        await call.sweep();
+      }
+      await show();
+      later(4 * MINUTE_MS);
+      await call.sweep();
+    },
+    mend: () => seen.sweepToRest(),
+  },
 ];
 
 test.each(TRIALS)(
   '$alarm rings, and falls silent when the trouble is over',
-  async ({ alarm, make, mend, atLeast = 1 }) => {
-    const [name, signal] = alarm.split('/') as [FunctionName, string];
-    const before = broker.output.lines().length;
-    await make();
-    expect(counted(name, signal, before)).toBeGreaterThanOrEqual(atLeast);
+  async ({ alarm, make, mend, minutes = 1 }) => {
+    const [name] = alarm.split('/') as [FunctionName];
+    const ringing = () => world.watch.ringing(world.now() + 1).has(alarm);
+    expect(ringing()).toBe(false);
+    for (let minute = 1; minute <= minutes; minute += 1) {
+      if (minute > 1) world.wait(MINUTE_MS);
+      await make();
+      // What has to last does not ring before.
+      expect([minute, ringing()]).toEqual([minute, minute === minutes]);
+    }
     await mend?.();
-    const mended = broker.output.lines().length;
+    // Longer than any of these alarms looks back.
+    world.wait(20 * MINUTE_MS);
     await call[name]();
-    expect(counted(name, signal, mended)).toBe(0);
+    expect(ringing()).toBe(false);
   },
-  30_000,
+  60_000,
 );
 
 test('every alarm of ours has been tried', () => {

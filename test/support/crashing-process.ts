@@ -3,9 +3,8 @@ import type { Process, Ports, World } from './broker-world.ts';
 
 export type Gate = (call: string, when: 'before' | 'after') => Promise<void>;
 
-/** The world's ports. Each call passes the gate before it starts and after it ends. */
-export function gated(world: World, gate: Gate): Ports {
-  const { ledger, issuer, clock } = world;
+/** The same ports, whose calls pass the gate before they start and after they end. */
+export function gated({ ledger, issuer, clock }: Ports, gate: Gate): Ports {
   return {
     ledger: throughGate('ledger', ledger, gate),
     issuer: throughGate('issuer', issuer, gate),

@@ -40,12 +40,13 @@ export function makeGetToken(world: Deciding & { readonly settings?: Partial<Min
     let failure: Failure | undefined;
 
     for (let round = 0; ; round += 1) {
-      const [leases, standing] = await Promise.all([
+      const [newest, standing] = await Promise.all([
         ledger.newest(user, grant.fingerprint, limit, deadline),
         ledger.standing({ caller, user, orgId: grant.orgId }, deadline),
       ]);
       requireAdmitted(world, caller, standing.blocks);
       const cutOff = cutOffOf(standing.blocks, grant.share);
+      const leases = await withKept(world, newest, deadline);
       const readable = leases.map((lease) => (unreadable.has(lease.generation) ? { ...lease, sealed: false } : lease));
       const step = nextStep({ grant, caller, leases: readable, cutOff, now: clock.now(), ...wanted }, settings);
 
@@ -74,8 +75,9 @@ export function makeGetToken(world: Deciding & { readonly settings?: Partial<Min
       }
       try {
         const { generation } = step;
+        const kept = leases.find(({ state, expiresAt = 0 }) => state === 'live' && expiresAt > clock.now())?.generation;
         const quota = limits.quotaOf({ caller, grant }, standing);
-        const minted = await mint(world, settings, { caller, grant, user, generation, cutOff, quota }, deadline);
+        const minted = await mint(world, settings, { caller, grant, user, generation, cutOff, kept, quota }, deadline);
         if (minted) return issued(grant, minted.lease, minted.token, false, settings);
       } catch (error) {
         if (step.step === 'mint' || !(error instanceof Failure)) throw error;
@@ -84,6 +86,17 @@ export function makeGetToken(world: Deciding & { readonly settings?: Partial<Min
       }
     }
   };
+}
+
+/** With the lease that served before the mints that failed, where they have pushed it out of sight: one read more. */
+async function withKept({ ledger }: World, newest: readonly Lease[], deadline: number): Promise<readonly Lease[]> {
+  const [first] = newest;
+  if (first?.kept === undefined || first.state === 'live') return newest;
+  const key = { user: first.user, fingerprint: first.fingerprint, generation: first.kept };
+  const kept = newest.some(({ generation }) => generation === key.generation)
+    ? undefined
+    : await ledger.get(key, deadline);
+  return kept ? [...newest, kept] : newest;
 }
 
 function authorise(world: Deciding, caller: Caller, request: TokenRequest, now: number): Grant {

@@ -45,6 +45,9 @@ export function sameCaller(one: CallerId, other: CallerId): boolean {
   return one.issuer === other.issuer && one.subject === other.subject;
 }
 
+/** The session under which every shared lease is found, of no issuer's: it is nobody's own. */
+export const SHARED = { kind: 'session', issuer: '', session: 'shared' } as const;
+
 /** One spelling for all names that may be the same ThoughtSpot user: NFKC, lower case, no space around. Idempotent. */
 export function normaliseUser(name: string): string {
   return name.normalize('NFKC').toLowerCase().normalize('NFKC').trim();
@@ -94,6 +97,8 @@ export interface Lease extends LeaseKey, Issuance {
   /** The grant's entitlement digest; absent if the policy leaves nothing on any user. */
   readonly entitlements?: string;
   readonly reservedAt: number;
+  /** Generation of the lease that served as this was reserved, so that it is found however many mints fail; absent: none did. */
+  readonly kept?: number;
   /** Until when the process that mints may still be working; after it no process works on a reserved row. */
   readonly mintDeadlineAt: number;
   /** Latest time at which a token from this reservation can still be alive, even if the reply was lost. */

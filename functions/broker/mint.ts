@@ -55,6 +55,8 @@ export interface MintOrder {
   readonly generation: number;
   /** The cut-off as read before the order: the reservation comes after it. */
   readonly cutOff: number;
+  /** As in `Lease`. */
+  readonly kept?: number | undefined;
   /** Absent for what no caller is to blame for. */
   readonly quota?: Quota;
 }
@@ -144,7 +146,7 @@ function withinCallersToken(grant: Grant, now: number): Grant {
 }
 
 function reservationFor(
-  { caller, user, generation, cutOff }: MintOrder,
+  { caller, user, generation, cutOff, kept }: MintOrder,
   grant: Grant,
   now: number,
   mintBy: number,
@@ -166,6 +168,7 @@ function reservationFor(
     ...(grant.entitlements === undefined ? {} : { entitlements: grant.entitlements }),
     // The cut-off was read first, so this comes after it, even if the clock that wrote it runs ahead of ours.
     reservedAt: Math.max(now, cutOff),
+    ...(kept === undefined ? {} : { kept }),
     mintDeadlineAt: mintBy + settings.afterMintMs,
     latestEndAt: mintBy + settings.lingerMs + grant.validitySeconds * 1_000 + settings.lifetimeToleranceMs,
   };

@@ -69,7 +69,7 @@ const optionalNumber = z.exactOptional(number);
 /** Every byte of a name counts in the price of every write: a row with a token of 400 characters has less than 1 kB so. */
 const SHORT_NAMES =
   'userName=n answeredUser=an caller=c shared=sh orgId=o kind=k rule=r grant=g policyVersion=p ' +
-  'entitlements=e reservedAt=ra mintDeadlineAt=md latestEndAt=le issuedAt=ia expiresAt=xa endsAt=ea ' +
+  'entitlements=e reservedAt=ra kept=kp mintDeadlineAt=md latestEndAt=le issuedAt=ia expiresAt=xa endsAt=ea ' +
   'upstreamCreatedAt=ua lifetimeSeconds=ls tokenType=tt attempts=a';
 const PAIRS = [...SHORT_NAMES.matchAll(/(\w+)=(\w+)/g)].map(([, field = '', short = '']) => ({ field, short }));
 const SHORT = new Map(PAIRS.map(({ field, short }) => [field, short]));
@@ -95,6 +95,7 @@ const leaseItem = z.object({
   policyVersion: string,
   entitlements: optionalString,
   reservedAt: number,
+  kept: optionalNumber,
   mintDeadlineAt: number,
   latestEndAt: number,
   issuedAt: optionalNumber,

@@ -7,7 +7,7 @@ const root = join(import.meta.dirname, '../..');
 /** Lines at most, of TypeScript with comments and blank lines, by folder. */
 const BUDGETS: Readonly<Record<string, number>> = {
   'functions/contract': 580,
-  'functions/broker': 3_160,
+  'functions/broker': 3_200,
   'functions/policy': 1_050,
   'functions/thoughtspot': 1_600,
   'functions/ledger': 1_400,
@@ -17,7 +17,7 @@ const BUDGETS: Readonly<Record<string, number>> = {
   'functions/telemetry': 320,
   'functions/probe': 300,
   'functions/wiring': 310,
-  functions: 10_400,
+  functions: 10_430,
   local: 8_170,
   infra: 9_060,
   client: 1_200,

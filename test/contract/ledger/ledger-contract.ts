@@ -59,7 +59,15 @@ export function describeLedger(name: string, start: () => Promise<Subject>): voi
 
     describe('a reservation', () => {
       it('is a reserved row with all its facts, due at its mint deadline, and without a token', async () => {
-        const row = reservation({ shared: true, orgId: 0, kind: 'custom', userName: 'Alice', entitlements: 'd' });
+        const facts = {
+          shared: true,
+          orgId: 0,
+          kind: 'custom',
+          userName: 'Alice',
+          entitlements: 'd',
+          kept: 3,
+        } as const;
+        const row = reservation(facts);
         expect(await ledger.reserve(row, deadline)).toBe(true);
         const lease = await ledger.get(keyOf(row), deadline);
         expect(lease).toEqual({

@@ -59,6 +59,33 @@ test.each(['refused', 'lost'] as const)(
   },
 );
 
+test.each(['fresh', 'replace'] as const)(
+  'a good token is found however many callers who ask for another one (%s) failed to mint it',
+  async (how) => {
+    const { clock, issuer, process, ledger } = makeWorld({ grant: () => ({ validitySeconds: 900 }) });
+    const first = await process().getToken('ann');
+    await clock.advance(1_000);
+    issuer.mintFault = () => 'refused';
+    const another = how === 'fresh' ? { fresh: true } : { replace: first.lease.leaseId };
+    for (let minute = 0; minute < 6; minute += 1) {
+      for (let n = 0; n < 12; n += 1) await codeOf(process().getToken('ann', another));
+      const calls: string[] = [];
+      ledger.beforeCall = (call) => void calls.push(call);
+      expect(await process().getToken('ann')).toMatchObject({ token: first.token, reused: true });
+      ledger.beforeCall = undefined;
+      // One more read, and only where the token is out of sight.
+      expect(calls).toEqual(['newest', 'standing', ...(minute === 0 ? [] : ['get']), 'token']);
+      expect(await codeOf(process().getToken('ann', another))).toBe('mint-limit');
+      await clock.advance(61_000);
+    }
+    expect((await process().getToken('ann')).lease.generation).toBe(1);
+    issuer.mintFault = undefined;
+    const next = await process().getToken('ann', another);
+    expect(next.lease.generation).toBeGreaterThan(50);
+    expect((await process().getToken('ann')).token).toBe(next.token);
+  },
+);
+
 test('a refresh that is lost while the old token runs out is reported, and not tried again', async () => {
   const { clock, issuer, process } = makeWorld();
   await process().getToken('ann');

@@ -201,7 +201,9 @@ async function end(
   const json = JSON.stringify({ revoked: ended, pending: left, orphaned, ...shared });
   process.stdout.write(`${values.json === true ? json : said}\n`);
   if (sharedLeft !== undefined)
-    process.stderr.write(`${sharedLeft} shared with others and left to them; --end-shared ends them too.\n`);
+    process.stderr.write(
+      `${sharedLeft} shared leases stay, of which the subject may have been given any; --end-shared ends them too.\n`,
+    );
   if (unmatched !== undefined && filter === undefined)
     process.stderr.write(`No lease lives ${words}. Is the name right?\n`);
 }

@@ -37,7 +37,7 @@ export interface Block {
   /** No access token counts while this is later than `reinstatedAt`. */
   readonly suspendedAt?: number;
   readonly reinstatedAt?: number;
-  /** The cut-off ends shared leases of the scope too. Else they are the others' as well, and stay. */
+  /** The cut-off of a subject or session ends all shared leases too. Else they are the others' as well, and stay. */
   readonly endsShared?: boolean;
   /** Rows that the cut-off covers may still be unfinished; the sweep continues from `cursor`. */
   readonly pending: boolean;

@@ -5,7 +5,7 @@
  */
 import { type Block, BLOCK_SHARDS, EVER } from './blocks.ts';
 import { inParallel } from './in-parallel.ts';
-import { closesAt, type Lease } from './lease.ts';
+import { closesAt, type Lease, SHARED } from './lease.ts';
 import type { TokenLedger, World } from './ports.ts';
 
 export const CUT_OFF_SETTINGS = {
@@ -70,9 +70,10 @@ async function workOffOwn(world: DueWorld, settings: CutOffSettings, block: Bloc
   const { scope } = block;
   if (scope.kind === 'all' || scope.kind === 'org') return;
   const { passBeganAt } = positionOf(block.cursor, clock.now());
-  for await (const lease of leasesUnder(ledger, scope, deadline))
-    if (isCovered(lease, block, clock.now()))
-      await take({ ledger, clock, signals }, settings, block, lease, passBeganAt, deadline);
+  for (const each of block.endsShared === true ? [scope, SHARED] : [scope])
+    for await (const lease of leasesUnder(ledger, each, deadline))
+      if (isCovered(lease, block, clock.now()))
+        await take({ ledger, clock, signals }, settings, block, lease, passBeganAt, deadline);
   const next = scope.kind === 'user' ? undefined : nextPassAt(block, passBeganAt, settings);
   await ledger.advanceBlock(block, next === undefined ? null : cursorOf(next, 0), next ?? EVER, deadline);
 }

@@ -8,7 +8,7 @@ import { leasesUnder } from './cut-off-work.ts';
 import { endAtThoughtSpot, type Ending, openToken } from './end-at-thoughtspot.ts';
 import { Failure } from './failure.ts';
 import { inParallel } from './in-parallel.ts';
-import { closesAt, isUnfinished, type Lease, leaseFacts } from './lease.ts';
+import { closesAt, isUnfinished, type Lease, leaseFacts, SHARED } from './lease.ts';
 import { recordBlock, requester, requireOperator, scopesOf, selectLeases, type Unledgered } from './lease-selection.ts';
 import type { Change, Entitlements, World } from './ports.ts';
 import { BUDGET_SETTINGS, makeUpstreamBudget, type UpstreamBudget } from './upstream-budget.ts';
@@ -112,15 +112,19 @@ async function block(world: World, ask: Ask, scopes: readonly BlockScope[], shut
       if (scope.kind === 'all' || scope.kind === 'org') continue;
       let matched = false;
       for await (const lease of leasesUnder(world.ledger, scope, deadline)) {
-        const covers = isOf(scope, lease);
-        matched ||= covers;
-        const stays = lease.shared && scope.kind !== 'user' && shutOut.endShared !== true;
-        if (covers && stays) sharedLeft += 1;
+        if (!isOf(scope, lease)) continue;
+        matched = true;
+        if (lease.shared && scope.kind !== 'user') continue;
         // An event that comes late means those who are suspended all the same.
-        else if (covers && (revoker.kind !== 'event' || lease.reservedAt < one.before || isSuspended(one))) yield lease;
+        if (revoker.kind !== 'event' || lease.reservedAt < one.before || isSuspended(one)) yield lease;
       }
       if (!matched) unmatched += 1;
     }
+    if (isLogout(revoker) || blocks.every(({ scope }) => scope.kind === 'user')) return;
+    // Who has been given a shared lease is not on record: any of them may have been.
+    for await (const lease of leasesUnder(world.ledger, SHARED, deadline))
+      if (shutOut.endShared === true) yield lease;
+      else if (lease.state === 'live') sharedLeft += 1;
   }
   const tally = await (isLogout(revoker)
     ? endWhatOneCan(world, ask, covered)

@@ -43,7 +43,7 @@ export type WhoSelection =
 /**
  * How to shut out, besides ending leases. `sign-out`: access tokens that were issued up to now count no more; up to
  * `issuedUpTo` where the issuer has said until when by its own clock (epoch ms). `suspend`: none counts until `reinstate`.
- * `endShared`: ends leases of a subject or session too that others share.
+ * `endShared`: ends all shared leases too, of which the subject or session may hold any.
  */
 export interface ShutOut {
   readonly kind?: 'sign-out' | 'suspend';
@@ -67,7 +67,7 @@ export interface RevokeTally {
   readonly pending: number | null;
   /** Names that no unfinished lease is of; absent if there is none. A misspelt name must not look like success. */
   readonly unmatched?: number;
-  /** Shared leases that the subject or session had asked for and that stay, since they are others' too; absent: none. */
+  /** Live shared leases, which the subject or session may have been given, and which stay for the others; absent: none. */
   readonly sharedLeft?: number;
   /** Suspensions that are older than the last reinstatement: nothing was done; absent: none. */
   readonly ignored?: number;

@@ -1,5 +1,5 @@
 /** What a reservation and a change write: the item and the update's parts, with their conditions. */
-import { type LeaseState, MAY_ENTER_FROM, isUnfinished, mayEnter } from '../broker/lease.ts';
+import { type LeaseState, MAY_ENTER_FROM, SHARED, isUnfinished, mayEnter } from '../broker/lease.ts';
 import type { Change, Reservation } from '../broker/ports.ts';
 import { LEDGER_TABLE } from '../contract/table.ts';
 import {
@@ -39,6 +39,7 @@ export interface SealedToken {
 export function reservedItem(reservation: Reservation, { shards, write }: WriteContext): Item & ItemKey {
   const { user: _user, fingerprint: _fingerprint, generation: _generation, caller, session, ...facts } = reservation;
   const key = leaseItemKey(reservation);
+  const found = facts.shared ? SHARED : { issuer: caller.issuer, session };
   const lease = { ...facts, caller: { issuer: caller.issuer, subject: caller.subject }, attempts: 0 };
   return {
     ...key,
@@ -46,7 +47,7 @@ export function reservedItem(reservation: Reservation, { shards, write }: WriteC
     state: 'reserved',
     write,
     [CALLER_DIGEST]: callerDigest(caller),
-    ...(session === undefined ? {} : { [SESSION_DIGEST]: sessionDigest(caller.issuer, session) }),
+    ...(found.session === undefined ? {} : { [SESSION_DIGEST]: sessionDigest(found.issuer, found.session) }),
     [DUE_SHARD]: dueShardName(dueShardOf(key, shards)),
     [DUE_AT]: facts.mintDeadlineAt,
   };

@@ -25,7 +25,7 @@ long. The broker may not delete users: an administrator of ThoughtSpot can.
   --state <state>     reserved, live, revoking or orphaned (list only)
   --top               how many each caller holds, most first, instead of the leases (list only)
   --keep-sign-in      revoke only: whoever is signed in stays so, and may get a new token
-  --end-shared        ends leases that others share with the subject, too
+  --end-shared        ends shared leases too: a subject may have been given any of them
   --stale <time>      how long without a token: 30d, 12h (users only)
   --json              one JSON document
   --yes               do not ask for confirmation

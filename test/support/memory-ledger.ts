@@ -11,6 +11,7 @@ import {
   type CallerId,
   type Lease,
   type LeaseKey,
+  SHARED,
   isPerEntitlement,
   isUnfinished,
   normaliseUser,
@@ -244,8 +245,9 @@ export function makeMemoryLedger(options: MemoryLedgerOptions): MemoryLedger {
         users.set(user, fingerprints.set(fingerprint, generations.set(generation, row)));
         setDue(row, facts.mintDeadlineAt);
         setCaller(row);
-        if (session !== undefined) {
-          const key = JSON.stringify([facts.caller.issuer, session]);
+        const found = facts.shared ? SHARED : { issuer: facts.caller.issuer, session };
+        if (found.session !== undefined) {
+          const key = JSON.stringify([found.issuer, found.session]);
           sessions.set(key, (sessions.get(key) ?? new Set()).add(row));
         }
         return true;

@@ -8,6 +8,7 @@ import {
   EVER,
   isSuspended,
 } from '../../../functions/broker/blocks.ts';
+import { SHARED } from '../../../functions/broker/lease.ts';
 import type { TokenLedger } from '../../../functions/broker/ports.ts';
 import { type Subject, START, collect, keyOf, reservation } from './fixtures.ts';
 
@@ -212,6 +213,20 @@ export function describeBlocks(name: string, start: () => Promise<Subject>): voi
         expect(found.map(keyOf)).toEqual([keyOf(row)]);
         expect(await collect(ledger.unfinishedOfSession('https://other.example', session, deadline))).toEqual([]);
       });
+    });
+
+    it('on one caller lead to the unfinished shared leases, whoever has minted them, at whatever issuer', async () => {
+      const row = { ...reservation({ shared: true }), session: 'of the minter' };
+      const other = reservation({ shared: true, caller: { issuer: 'https://other.example', subject: 'x' } });
+      const ended = reservation({ shared: true });
+      for (const each of [row, other, ended, reservation()]) await ledger.reserve(each, deadline);
+      await ledger.transition(ended, { to: 'failed', dueAt: null }, deadline);
+      const found = (await collect(subject.other().unfinishedOfSession(SHARED.issuer, SHARED.session, deadline))).map(
+        keyOf,
+      );
+      expect(found).toEqual(expect.arrayContaining([keyOf(row), keyOf(other)]));
+      expect(found).not.toContainEqual(keyOf(ended));
+      expect(await collect(ledger.unfinishedOfSession(row.caller.issuer, row.session, deadline))).toEqual([]);
     });
 
     // Last: it is on everybody from here on.

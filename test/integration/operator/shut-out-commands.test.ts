@@ -125,6 +125,25 @@ describe('suspend, reinstate and blocks', () => {
     expect((await ask(meant))[0]).toBe(200);
   });
 
+  test('say which shared leases are left, whoever minted them, and end them where they are meant', async () => {
+    const guests = { groups: ['guests'] };
+    const [[, minted], [, used]] = [await ask('bob', guests), await ask('alice', guests)];
+    expect(used).toBe(minted);
+    const whom = ['--subject', 'user-alice', ...issuerOf(), '--yes'];
+    const { code, stderr } = await here('suspend', ...whom);
+    expect([code, stderr]).toEqual([
+      0,
+      expect.stringContaining('1 shared leases stay, of which the subject may have been given any') as string,
+    ]);
+    expect(JSON.parse((await here('suspend', ...whom, '--json')).stdout)).toMatchObject({ sharedLeft: 1 });
+    expect((await ask('bob', guests))[1]).toBe(minted);
+    expect((await here('suspend', ...whom, '--end-shared')).stdout).toMatch(
+      /^Leases of the subject user-alice: 1 ended/,
+    );
+    expect((await ask('bob', guests))[1]).not.toBe(minted);
+    await here('reinstate', '--subject', 'user-alice', ...issuerOf());
+  });
+
   test('a sign-out is listed with its end, and a suspension of somebody of whom no lease lives is doubted', async () => {
     expect((await here('revoke', '--user', 'bob', '--yes')).stdout).toBe('No leases of the user bob.\n');
     const nobody = await here('suspend', '--subject', 'user-nobody', ...issuerOf(), '--yes');

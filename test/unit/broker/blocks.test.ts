@@ -187,6 +187,52 @@ describe('a shared lease', () => {
   });
 });
 
+describe('a shared lease that the subject has only used, not minted', () => {
+  test.each<[string, Revoker, boolean]>([
+    ['a suspension by an operator', asOperator(), false],
+    ['a suspension by an operator, which ends shared leases', asOperator(), true],
+    ['an event', DEPROVISIONED, false],
+  ])('is counted by %s, whoever minted it', async (_name, who, endShared) => {
+    const world = makeWorld();
+    const { clock, process, issuer } = world;
+    const [one, two] = [signedIn('shared/one', clock.now()), signedIn('shared/two', clock.now())];
+    const { token } = await process().getToken(one);
+    await clock.advance(1_000);
+    expect((await process().getToken(two)).token).toBe(token);
+    // No lease is found under the subject itself.
+    const left = endShared ? { revoked: 1 } : { revoked: 0, sharedLeft: 1 };
+    const how = { kind: 'suspend', endShared } as const;
+    expect(await process().shutOut(subject('shared/two'), how, who)).toEqual({ pending: 0, unmatched: 1, ...left });
+    expect([issuer.isLive(token), await refused(world, two)]).toEqual([!endShared, 'suspended']);
+    expect(await refused(world, one)).toMatch(/^token/);
+  });
+
+  test('that the index hides is ended by a later pass, where shared leases are meant', async () => {
+    const world = makeWorld();
+    const { clock, process, issuer, ledger } = world;
+    const { token } = await process().getToken(signedIn('shared/one', clock.now()));
+    await clock.advance(1_000);
+    const hidden = { ...ledger, unfinishedOfSession: async function* () {} };
+    const how = { kind: 'suspend', endShared: true } as const;
+    await process({ ledger: hidden }).shutOut(subject('shared/two'), how);
+    expect(issuer.isLive(token)).toBe(true);
+    await clock.advance(130_000);
+    await clock.drive(process().sweep());
+    expect(issuer.isLive(token)).toBe(false);
+  });
+
+  test('is neither looked for nor counted at a logout, of which nobody hears the answer', async () => {
+    const world = makeWorld();
+    const { clock, process, ledger } = world;
+    await process().getToken(signedIn('shared/one', clock.now()));
+    const calls: string[] = [];
+    ledger.beforeCall = (call) => void calls.push(call);
+    const how = { kind: 'sign-out', issuedUpTo: clock.now() } as const;
+    expect(await process().shutOut(subject('shared/two'), how, LOGOUT)).toEqual({ revoked: 0, pending: 0 });
+    expect(calls).not.toContain('unfinishedOfSession');
+  });
+});
+
 describe('a suspension', () => {
   test('dated at or before the last reinstatement is ignored, and ends nothing', async () => {
     const world = makeWorld();

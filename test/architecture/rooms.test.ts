@@ -17,7 +17,7 @@ const BUDGETS: Readonly<Record<string, number>> = {
   'functions/telemetry': 320,
   'functions/probe': 300,
   'functions/wiring': 310,
-  functions: 10_430,
+  functions: 10_400,
   local: 8_170,
   infra: 9_060,
   client: 1_200,

@@ -71,14 +71,15 @@ export async function startIssuer(demo: DemoUsers, port = 0, tls?: { readonly ke
     audience: demo.audience,
     users: demo.users,
     /**
-     * An access token for a demo user, good for an hour. `overrides` replaces claims, `undefined` removes one. Throws an
-     * Error that lists the users if there is no such one.
+     * An access token for a demo user, good for an hour. `overrides` replaces claims, `undefined` removes one; `typ` is
+     * that of the header. Throws an Error that lists the users if there is no such one.
      */
-    async accessToken(user: string, overrides: Readonly<Record<string, unknown>> = {}): Promise<string> {
+    async accessToken(user: string, overrides: Readonly<Record<string, unknown>> = {}, typ = 'JWT'): Promise<string> {
       const known = Object.hasOwn(demo.users, user) ? demo.users[user] : undefined;
       if (known === undefined) throw new Error(unknownUser(demo, user));
       return server.issuer.buildToken({
-        scopesOrTransform: (_header, payload) => {
+        scopesOrTransform: (header, payload) => {
+          Object.assign(header, { typ });
           Object.assign(payload, ownClaims(demo), known.claims, overrides);
         },
       });

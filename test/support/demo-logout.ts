@@ -10,6 +10,10 @@ export async function postLogout(
 ): Promise<Response> {
   const events = { 'http://schemas.openid.net/event/backchannel-logout': {} };
   const iat = Math.floor((Date.now() + aheadMs) / 1_000);
-  const token = await issuer.accessToken(user, { aud: DEMO_CLIENT, events, iat, exp: iat + 120, ...claims });
+  const token = await issuer.accessToken(
+    user,
+    { aud: DEMO_CLIENT, events, iat, exp: iat + 120, ...claims },
+    'logout+jwt',
+  );
   return fetch(`${url}/backchannel-logout`, { method: 'POST', body: new URLSearchParams({ logout_token: token }) });
 }

@@ -39,10 +39,15 @@ const issuerIn = (development: boolean) =>
       .array(z.string().min(1))
       .min(1, 'name at least one; otherwise any token of the issuer would be accepted')
       .max(50, 'API Gateway has room for 50'),
-    /** `token: 'none'` only if the issuer cannot issue scopes: then any token with the audience is accepted. */
+    /**
+     * `token: 'none'` only if the issuer cannot issue scopes: then any token with the audience is accepted. `revoke`: of operators,
+     * who list, revoke and suspend everybody, of whatever issuer. Left out, nobody of this one is an operator.
+     */
     scopes: z.strictObject({
       token: scope,
-      revoke: scope.refine((value) => value !== 'none', 'operators always need a scope'),
+      revoke: scope
+        .refine((value) => value !== 'none', 'operators always need a scope; leave it out for none')
+        .optional(),
     }),
     /** What it signs with; API Gateway takes no other than these. */
     algorithms: z

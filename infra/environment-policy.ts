@@ -67,6 +67,11 @@ export function warningsOf(
       const text = `issuers.${index}.scopes.token is "none": any token of the issuer with this audience is accepted, even an ID token.`;
       return [[`no-scope-${index}`, text] as const];
     }),
+    ...issuers.slice(1).flatMap(({ name = '', scopes: { revoke } }) => {
+      if (revoke === undefined) return [];
+      const text = `issuers: whoever ${name} gives the scope ${revoke} lists, revokes and suspends everybody, also callers of other issuers.`;
+      return [[`operators-of-${name}`, text] as const];
+    }),
     ...revocationSchedules.flatMap(({ name, select }) => {
       const idle =
         'olderThanSeconds' in select && select.olderThanSeconds > longest

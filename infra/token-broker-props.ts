@@ -181,11 +181,12 @@ export interface IssuerProps {
   /** Audiences of which an access token must have one. */
   readonly audiences: string[];
   /**
-   * Scopes of callers who get tokens (`none` where the issuer cannot give one) and of operators.
+   * Scopes of callers who get tokens (`none` where the issuer cannot give one), and of operators, who list, revoke and suspend
+   * everybody, of whatever issuer. Without `revoke` nobody of this issuer is an operator.
    *
-   * @default - broker:token and broker:revoke
+   * @default - broker:token, and of the first issuer broker:revoke
    */
-  readonly scopes?: { readonly token: string; readonly revoke: string };
+  readonly scopes?: { readonly token: string; readonly revoke?: string };
   /**
    * What it signs with.
    *

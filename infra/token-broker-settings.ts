@@ -21,7 +21,8 @@ const DEFAULTS = {
   logRetentionDays: 365,
 } as const satisfies Partial<TokenBrokerProps>;
 const DIALECT = 'auth-2.0';
-const SCOPES = { token: 'broker:token', revoke: 'broker:revoke' };
+const CALLERS = { token: 'broker:token' };
+const SCOPES = { ...CALLERS, revoke: 'broker:revoke' };
 
 /** For the checks, in the place of a construct, of which nothing is known before the deployment. */
 const GIVEN_SECRET = { import: 'given-as-a-construct' };
@@ -45,7 +46,9 @@ export function settingsOf(what: string, name: string, props: TokenBrokerProps, 
     ...DEFAULTS,
     ...given,
     thoughtSpot: thoughtSpot && { dialect: DIALECT, ...thoughtSpot },
-    issuers: Array.isArray(issuers) ? issuers.map((issuer) => ({ scopes: SCOPES, ...issuer })) : issuers,
+    issuers: Array.isArray(issuers)
+      ? issuers.map((issuer, at) => ({ scopes: at === 0 ? SCOPES : CALLERS, ...issuer }))
+      : issuers,
     policyFile: policyFile && path.basename(policyFile),
     secret: has('secret', secret) ? GIVEN_SECRET : secret,
     alarms: has('page', alarms)

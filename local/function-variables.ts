@@ -29,7 +29,11 @@ export const SECRET_ID = 'thoughtspot-broker/local';
 /** There is none unless somebody puts one: the prober is bundled here, and runs when it is invoked. */
 const PROBER_SECRET_ID = 'thoughtspot-broker/local/prober';
 export const TABLE_NAME = 'thoughtspot-broker-local-leases';
-export const SCOPES = { token: 'broker:token', revoke: 'broker:revoke' } as const;
+const SCOPES = { token: 'broker:token', revoke: 'broker:revoke' } as const;
+
+/** Operators are of the first issuer only. */
+export const scopesOf = ({ name }: Pick<NamedIssuer, 'name'>): { readonly token: string; readonly revoke?: string } =>
+  name === undefined ? SCOPES : { token: SCOPES.token };
 
 /** Variables of one function, but for POLICY_VERSION, which changes with the policy. The AWS_ENDPOINT_URL_* are not the stack's: they only say where AWS is here. */
 export function functionVariables(
@@ -40,7 +44,7 @@ export function functionVariables(
   // What is undefined is left out of the JSON.
   const issuers = backing.issuers.map(({ issuer: { url, audience }, ...own }) => ({
     ...own,
-    ...{ url, audiences: [audience], scopes: SCOPES, algorithms: ['RS256'], refuseNonce: true },
+    ...{ url, audiences: [audience], scopes: scopesOf(own), algorithms: ['RS256'], refuseNonce: true },
   }));
   const values: Partial<Record<EnvironmentVariable, string>> = {
     BROKER_ENVIRONMENT: 'local',

@@ -15,7 +15,7 @@ import { secretDocument, startLocalAws, type LocalAws } from './aws/local-aws.ts
 import { buildFunctionSet, type FunctionLimits, type PolicyOf } from './function-set.ts';
 import {
   functionVariables,
-  SCOPES,
+  scopesOf,
   SECRET_ID,
   TABLE_NAME,
   type Backing,
@@ -244,9 +244,10 @@ function routesOf(name: FunctionName, local: LocalFunction, issuer: NamedIssuer,
   return triggers.flatMap((trigger) => {
     if (trigger.kind !== 'http') return [];
     const { method, scope, iam = false } = trigger;
-    if (iam && issuer.name !== undefined) return [];
+    const { token, revoke } = scopesOf(issuer);
+    if (iam ? issuer.name !== undefined : scope === 'revoke' && revoke === undefined) return [];
     const path = iam ? trigger.path : pathFor(trigger.path, issuer.name);
-    const scopes = scope === 'token' ? [SCOPES.token] : [SCOPES.token, SCOPES.revoke];
+    const scopes = scope === 'token' ? [token] : [token, revoke ?? ''];
     return [{ method, path, scopes, iam, authorizer, invoke: (event) => local.invoke(event) }];
   });
 }

@@ -13,8 +13,8 @@ const issuer = z.strictObject({
   url: address,
   /** One of them is in the `aud` of a token, or is its `client_id` where it has no `aud`. */
   audiences: z.array(text).check(z.minLength(1)),
-  /** What it calls the scope of callers (`none`: it has no such scope) and that of operators. */
-  scopes: z.strictObject({ token: scope, revoke: scope.check(z.refine((value) => value !== 'none')) }),
+  /** What it calls the scope of callers (`none`: it has no such scope), and of operators over all; left out: it has none. */
+  scopes: z.strictObject({ token: scope, revoke: z.exactOptional(scope.check(z.refine((value) => value !== 'none'))) }),
   /** What it signs with; the gateway takes no others. */
   algorithms: z.array(z.enum(['RS256', 'RS384', 'RS512'])).check(z.minLength(1)),
   /** Where its keys are; left out: where its discovery document says. */

@@ -109,10 +109,12 @@ export class TokenApi extends Construct {
       });
       // Who lacks the scope of operators gets as far as the function, which refuses him and says so in the audit.
       const { token, revoke } = scopes;
-      const opening = { token: [token], revoke: [token, revoke] };
-      for (const route of served.filter(({ iam }) => iam !== true)) {
-        const authorizationScopes = token === 'none' ? [] : opening[route.scope];
-        add(route, pathFor(route.path, name), { authorizer, authorizationScopes });
+      const opening = { token: [token], revoke: revoke === undefined ? undefined : [token, revoke] };
+      for (const route of served) {
+        const authorizationScopes = opening[route.scope];
+        if (route.iam === true || authorizationScopes === undefined) continue;
+        const guard = { authorizer, authorizationScopes: token === 'none' ? [] : authorizationScopes };
+        add(route, pathFor(route.path, name), guard);
       }
       if (logoutClients === undefined) continue;
       for (const route of all) if (route.kind === 'logout') add(route, pathFor(route.path, name));

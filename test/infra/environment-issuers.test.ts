@@ -1,8 +1,12 @@
 import { EnvironmentError, parseEnvironment } from '../../infra/environments/environment.ts';
 import prod from '../../infra/environments/prod.ts';
+import { warningsOf } from '../../infra/environment-policy.ts';
+import { checkPolicy } from '../../infra/policy/check.ts';
+import { policyWith } from '../support/policy-documents.ts';
 
 const target = { account: '111122223333', region: 'eu-central-1' };
 const [issuer] = prod.issuers;
+const checked = checkPolicy(policyWith({}));
 const another = (name: string | undefined) => ({ ...issuer, name, url: 'https://login.partner.example/' });
 
 function faultsOf(issuers: readonly unknown[]): readonly string[] {
@@ -20,7 +24,29 @@ test.each([1, 2, 10])('an environment may have %d issuers', (count) => {
   expect(faultsOf([issuer, ...others])).toEqual([]);
 });
 
+test.each([undefined, 'partner'])('an issuer may have no operators: %s', (name) => {
+  const own = { ...issuer, scopes: { token: 'broker:token' } };
+  expect(faultsOf(name === undefined ? [own] : [issuer, { ...another(name), scopes: own.scopes }])).toEqual([]);
+});
+
+test.each([
+  [{ token: 'broker:token' }, 0],
+  [{ token: 'broker:token', revoke: 'broker:revoke' }, 1],
+])('a further issuer with the scopes %j is warned of %d times', (scopes, count) => {
+  const environment = parseEnvironment(
+    'prod',
+    { ...prod, issuers: [issuer, { ...another('partner'), scopes }] },
+    target,
+  );
+  expect(warningsOf(environment, checked).filter(([id]) => id === 'operators-of-partner')).toHaveLength(count);
+});
+
 test.each<[string, readonly unknown[], string]>([
+  [
+    "an operators' scope that everybody has",
+    [{ ...issuer, scopes: { token: 'x', revoke: 'none' } }],
+    'issuers.0.scopes.revoke: operators always need a scope',
+  ],
   ['no issuer', [], 'issuers: list at least one issuer'],
   ['the only issuer with a name', [{ ...issuer, name: 'own' }], 'issuers.0.name: must be left out'],
   ['a second issuer without a name', [issuer, another(undefined)], 'issuers.1.name: is missing'],

@@ -53,6 +53,7 @@ const everyOption = parseEnvironment(
         sessionClaim: 'sid',
         logoutClients: ['app'],
         logoutType: 'JWT',
+        scopes: { token: 'broker:token' },
       },
     ],
     customDomain: {

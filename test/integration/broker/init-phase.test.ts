@@ -8,7 +8,7 @@ import { FUNCTIONS, type FunctionName } from '../../../functions/contract/functi
 import { bundleFunctions } from '../../../infra/bundles.ts';
 import { checkPolicy } from '../../../infra/policy/check.ts';
 import { buildBootstrap } from '../../../local/function-set.ts';
-import { functionVariables, SCOPES } from '../../../local/function-variables.ts';
+import { functionVariables, scopesOf } from '../../../local/function-variables.ts';
 import { OutputLog } from '../../../local/lambda/output.ts';
 import { Sandbox } from '../../../local/lambda/sandbox.ts';
 import { closeServer, listen } from '../../../local/network.ts';
@@ -46,7 +46,7 @@ afterAll(async () => {
 /** Starts a sandbox, gives it no event, and resolves once it has asked for all of these. */
 async function initialised(name: FunctionName, wanted: readonly string[]): Promise<void> {
   asked = [];
-  const issuer = { url, audiences: ['broker'], scopes: SCOPES, algorithms: ['RS256'], jwksUri: `${url}${KEYS}` };
+  const issuer = { url, audiences: ['broker'], scopes: scopesOf({}), algorithms: ['RS256'], jwksUri: `${url}${KEYS}` };
   const backing = {
     ...{ brokerUrl: url, thoughtspotHost: url, dialect: 'auth-2.0', keyId: 'key', logLevel: 'INFO' },
     issuers: [],

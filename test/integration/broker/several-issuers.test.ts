@@ -101,3 +101,41 @@ test('the same subject at two issuers is two callers: neither is served, sees or
   const issuers = audited.filter(({ caller }) => caller.subject === sub).map(({ caller }) => caller.issuer);
   expect(new Set(issuers)).toEqual(new Set([staff.url, partner.url]));
 });
+
+describe('an operator of the first issuer is nobody at another, and the other way round', () => {
+  const everything: readonly [method: string, route: string, body: object | undefined][] = [
+    ['GET', '/leases', undefined],
+    ['POST', '/leases/revoke', { all: true }],
+    ['GET', '/blocks', undefined],
+    ['POST', '/suspend', { userName: 'alice' }],
+    ['POST', '/reinstate', { userName: 'alice' }],
+  ];
+
+  test.each(everything)('%s %s is a route of the issuer whose operators there are', async (method, route, body) => {
+    const [own, theirs] = [await staff.accessToken('ops'), await partner.accessToken('ops')];
+    expect((await call(method, route, own, body)).status).toBeLessThan(300);
+    expect((await call(method, `/i/partner${route}`, theirs, body)).status).toBe(404);
+    expect((await call(method, `/i/partner${route}`, own, body)).status).toBe(404);
+    expect((await call(method, route, theirs, body)).status).toBe(401);
+  });
+
+  test.each([{ all: true }, { orgId: 1 }, { userName: 'alice' }])(
+    'whoever the other issuer gives the scope of operators revokes what is theirs and not %j',
+    async (selection) => {
+      const theirs = await partner.accessToken('ops', { scope: 'broker:token broker:revoke' });
+      const refused = await call('POST', '/i/partner/revoketoken', theirs, selection);
+      expect([refused.status, refused.body.code]).toEqual([403, 'insufficient-scope']);
+    },
+  );
+
+  test('nor does the function take one who comes past the gateway', async () => {
+    const theirs = await partner.accessToken('ops', { scope: 'broker:revoke' });
+    const claims = JSON.parse(Buffer.from(theirs.split('.')[1] ?? '', 'base64url').toString()) as object;
+    const event = httpEvent({ claims: { ...claims }, authorization: `Bearer ${theirs}` });
+    const invocation = await broker.invoke('operator', { ...event, routeKey: 'GET /i/partner/leases' });
+    const { statusCode } = JSON.parse(invocation.status === 'answered' ? invocation.payload : '{}') as {
+      statusCode: number;
+    };
+    expect(statusCode).toBe(403);
+  });
+});

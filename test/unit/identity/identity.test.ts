@@ -268,6 +268,8 @@ describe('who calls', () => {
     [{ scope: 'broker' }, []],
     [{ scope: undefined }, []],
     [{ scope: undefined }, ['token'], { scopes: { token: 'none', revoke: 'broker:revoke' } }],
+    [{ scope: 'broker:token broker:revoke undefined' }, ['token'], { scopes: { token: 'broker:token' } }],
+    [{ scope: undefined, scp: ['broker:token', null] }, ['token'], { scopes: { token: 'broker:token' } }],
   ])('holds, by %j, the scopes %j', async (claims, scopes, settings = {}) => {
     expect((await callerOf({ claims: { ...claims }, settings })).scopes).toEqual(scopes);
   });

@@ -107,7 +107,7 @@ describe('the environment', () => {
     ['ISSUERS', issuers({ url: undefined })],
     ['ISSUERS', issuers({ audiences: [] })],
     ['ISSUERS', issuers({ audiences: [''] })],
-    ['ISSUERS', issuers({ scopes: { token: 'none' } })],
+    ['ISSUERS', issuers({ scopes: { revoke: 'broker:revoke' } })],
     ['ISSUERS', issuers({ scopes: { token: 'none', revoke: 'none' } })],
     ['ISSUERS', issuers({ scopes: { token: 'broker:token other', revoke: 'broker:revoke' } })],
     ['ISSUERS', issuers({ algorithms: [] })],

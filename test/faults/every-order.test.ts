@@ -3,17 +3,8 @@
  * call. By day without crashes where there are many orders; NIGHTLY=1 explores all. The orders are counted and printed.
  */
 import type { Grant, TokenLedger } from '../../functions/broker/ports.ts';
-import type { IssuedToken } from '../../functions/broker/use-cases.ts';
 import { drain, released, unaccounted } from '../support/accounting.ts';
-import {
-  EVENT,
-  makeWorld,
-  type Ports,
-  type Process,
-  userOf,
-  type World,
-  type WorldOptions,
-} from '../support/broker-world.ts';
+import { EVENT, makeWorld, type Process, type World, type WorldOptions } from '../support/broker-world.ts';
 import { settled } from '../support/crashing-process.ts';
 import { type Bounds, explore, formatFound, play, type Scenario, type Stage } from '../support/explorer.ts';
 import { HIGHEST_LIMITS } from '../support/raised-limits.ts';

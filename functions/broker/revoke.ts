@@ -60,7 +60,8 @@ export function makeRevokeTokens(
     }
     // EventBridge dates events by whole seconds.
     const wholeSecondMs = revoker.kind === 'event' && asOf % 1_000 === 0 ? 1_000 : 0;
-    const before = asOf + wholeSecondMs + settings.clockAllowanceMs;
+    // A cut-off that lies ahead would make mints look as if they were of the future.
+    const before = Math.min(asOf, world.clock.now()) + wholeSecondMs + settings.clockAllowanceMs;
     const ask = { revoker, asOf, before, deadline, settings };
     if (selection.kind !== 'mine' && revoker.kind === 'caller' && revoker.mayRevokeOthers)
       await makeRequireActive(world)(revoker.caller, deadline);

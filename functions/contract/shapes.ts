@@ -8,8 +8,8 @@ export function isObject(value: unknown): value is Readonly<Record<string, unkno
 /** Removes the byte order mark that Windows editors and some servers write before JSON, which JSON.parse refuses. */
 export const withoutMark = (text: string): string => text.replace(/^\ufeff/, '');
 
-/** Control, format, surrogate, private-use, unassigned and other invisible characters, and line separators. */
-export const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
+/** Control, format, surrogate, private-use, unassigned and other invisible characters (the blank of Braille, too), and line separators. */
+export const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]/u;
 
 export const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 

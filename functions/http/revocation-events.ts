@@ -58,14 +58,14 @@ export function revocationOf(event: unknown, clock: Clock): Revocation {
       revoker: { kind: 'event', source: 'deprovisioned', name: 'user.deprovisioned' },
       selection: { kind: 'user', userNames, subjects: subjects.map(callerIdOf) },
       how: { kind: 'suspend' },
-      asOf: asOf(time, clock),
+      asOf: dated(time, clock),
     };
   }
   const { name, scheduledTime, select } = readFields(SCHEDULE, event);
   return {
     revoker: { kind: 'event', source: 'schedule', name },
     how: {},
-    ...selected(select, asOf(scheduledTime, clock)),
+    ...selected(select, Math.min(dated(scheduledTime, clock), clock.now())),
   };
 }
 
@@ -82,9 +82,8 @@ function selected(select: object, at: number): Pick<Revocation, 'selection' | 'a
   return { selection: { kind: 'all' }, asOf: at - (given.olderThanSeconds ?? 0) * 1000 };
 }
 
-function asOf(time: string, clock: Clock): number {
+function dated(time: string, clock: Clock): number {
   const at = Date.parse(time);
-  const now = clock.now();
-  if (Number.isNaN(at) || at > now + AHEAD_MS) throw invalid('time', 'is no time, or lies in the future');
-  return Math.min(at, now);
+  if (Number.isNaN(at) || at > clock.now() + AHEAD_MS) throw invalid('time', 'is no time, or lies in the future');
+  return at;
 }

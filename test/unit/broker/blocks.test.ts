@@ -252,6 +252,48 @@ describe('a suspension', () => {
     expect(await refused(world, caller('ann'))).toBe('suspended');
   });
 
+  test('by an event of a clock that is ahead is lifted all the same, and ignored when it comes again', async () => {
+    const world = makeWorld();
+    const { clock, process, issuer } = world;
+    const dated = clock.now() + 200_000;
+    const left = () => process().shutOut(user('ann'), { kind: 'suspend' }, DEPROVISIONED, dated);
+    const { token } = await process().getToken('ann');
+    await clock.advance(2_000);
+    expect(await left()).toEqual({ revoked: 1, pending: 0 });
+    expect([issuer.isLive(token), await refused(world, caller('ann'))]).toEqual([false, 'suspended']);
+    await clock.advance(10_000);
+    expect(await process().reinstate(user('ann'))).toEqual({ reinstated: 1 });
+    const next = await process().getToken('ann');
+    expect(next.lease.reservedAt).toBe(clock.now());
+    await clock.advance(1_000);
+    for (const wait of [1_000, 250_000]) {
+      expect(await left()).toEqual({ revoked: 0, pending: 0, ignored: 1 });
+      expect(issuer.isLive(next.token)).toBe(true);
+      await clock.advance(wait);
+    }
+  });
+
+  test('events out of order, and twice, leave the latest in force', async () => {
+    const world = makeWorld();
+    const { clock, process } = world;
+    const [early, late] = [clock.now(), clock.now() + 20_000];
+    const left = (dated: number) => process().shutOut(user('ann'), { kind: 'suspend' }, DEPROVISIONED, dated);
+    await clock.advance(30_000);
+    for (const dated of [late, early, late]) await left(dated);
+    expect(await refused(world, caller('ann'))).toBe('suspended');
+    expect([await process().reinstate(user('ann')), await process().reinstate(user('ann'))]).toEqual([
+      { reinstated: 1 },
+      { reinstated: 0 },
+    ]);
+    for (const dated of [early, late]) expect(await left(dated)).toMatchObject({ ignored: 1 });
+    expect(await refused(world, caller('ann'))).toMatch(/^token/);
+    await process().shutOut({ kind: 'org', orgId: 1 }, { kind: 'suspend' });
+    expect(await process().reinstate(user('ann'))).toEqual({ reinstated: 0 });
+    expect(await refused(world, caller('ann'))).toBe('suspended');
+    expect(await process().reinstate({ kind: 'org', orgId: 1 })).toEqual({ reinstated: 1 });
+    expect(await refused(world, caller('ann'))).toMatch(/^token/);
+  });
+
   test('by a person holds, and is lifted by one, whatever the clocks of the others said', async () => {
     const world = makeWorld();
     const { clock, process } = world;

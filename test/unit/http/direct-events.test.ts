@@ -80,12 +80,12 @@ describe('events that do not come through the gateway', () => {
     ['a field too many', { ...schedule({ all: true }), dryRun: true }],
     ['no users', { 'detail-type': 'user.deprovisioned', time: at(0), detail: { userNames: [] } }],
     ['users that are one text', { 'detail-type': 'user.deprovisioned', time: at(0), detail: { userNames: 'alice' } }],
-    ...['ali\u200bce', 'alice\u00ad', '\ufeffalice', 'al\u2060ice', 'alice\u3164', 'al\u034fice', 'al\u202eice'].map(
-      (name): [string, unknown] => [
+    ...['ali\u200bce', 'alice\u00ad', '\ufeffalice', 'al\u2060ice', 'alice\u3164', 'al\u034fice', 'al\u202eice']
+      .concat(['alice\u2800', 'al\ufe0fice', 'al\u{e0041}ice', 'alice\u180e', '\ud800alice', 'al\u2028ice'])
+      .map((name): [string, unknown] => [
         `a user with an invisible character (${escape(name)})`,
         { 'detail-type': 'user.deprovisioned', time: at(0), detail: { userNames: [name] } },
-      ],
-    ),
+      ]),
     ['no detail', { 'detail-type': 'user.deprovisioned', time: at(0) }],
   ])('%s is refused', (_name, event) => {
     expect(() => read(event)).toThrow(Failure);
@@ -134,6 +134,13 @@ describe('events that do not come through the gateway', () => {
 
   test('a time five minutes ahead is still taken, as now', () => {
     expect(read(schedule({ all: true }, at(300_000))).asOf).toBe(START);
+  });
+
+  test('who has left is dated by the sender, also by a clock that is ahead, so that a second delivery reads the same', () => {
+    const event = { 'detail-type': 'user.deprovisioned', time: at(200_000), detail: { userNames: ['alice'] } };
+    const later = revocationOf(event, makeFakeClock(START + 600_000));
+    expect([read(event).asOf, later.asOf]).toEqual([START + 200_000, START + 200_000]);
+    expect(() => read({ ...event, time: at(300_001) })).toThrow(Failure);
   });
 
   test('only the gateway sends a request context', () => {

@@ -186,6 +186,24 @@ describe('nothing ends by', () => {
       () => logoutToken({ events: { 'http://schemas.openid.net/event/backchannel-logout': true } }),
       'it has no event of a back-channel logout',
     ],
+    'events in a list': [() => logoutToken({ events: [EVENTS] }), 'it has no event of a back-channel logout'],
+    'events that are the name of one': [
+      () => logoutToken({ events: 'http://schemas.openid.net/event/backchannel-logout' }),
+      'it has no event of a back-channel logout',
+    ],
+    'an event that is a list': [
+      () => logoutToken({ events: { 'http://schemas.openid.net/event/backchannel-logout': [] } }),
+      'it has no event of a back-channel logout',
+    ],
+    'an event under a name that every object has': [
+      () => logoutToken({ events: { __proto__: null, constructor: {} } }),
+      'it has no event of a back-channel logout',
+    ],
+    'an empty sid': [() => logoutToken({ sid: '' }), 'its sub or sid is no text'],
+    'a sid that is a list': [() => logoutToken({ sid: ['kept'] }), 'its sub or sid is no text'],
+    'a nonce that is null': [() => logoutToken({ nonce: null }), 'it has a nonce'],
+    'several clients, none of them ours': [() => logoutToken({ aud: ['x', 'y'] }), 'it is for another client'],
+    'an empty list of clients': [() => logoutToken({ aud: [] }), 'it is for another client'],
     'six minutes of age': [() => logoutToken({ iat: now() - 360 }), 'it is older than 300 s'],
     'a time to come': [() => logoutToken({ iat: now() + 60 }), 'it is of the future'],
     'no time': [() => logoutToken({ iat: undefined }), 'it does not say when it was issued'],
@@ -262,6 +280,10 @@ test.each<[string, object, object]>([
   ['without a type', {}, { typ: undefined }],
   ['with the whole media type', {}, { typ: 'application/Logout+JWT' }],
   ['for several clients', { aud: ['somebody', APP] }, {}],
+  ['with more in its event, and another event', { events: { ...EVENTS, 'https://app.example/event': {} } }, {}],
+  ['of a subject who holds nothing here', { sub: 'nobody' }, {}],
+  ['without a subject', { sub: undefined }, {}],
+  ['by a clock with fractions', { iat: now() - 0.5 }, {}],
 ])('a token %s ends its session, and no other of its subject', async (name, claims, header) => {
   const [mine, others] = [accessToken({ sid: name }), accessToken({ sid: `not ${name}` })];
   const [held, kept] = [(await getToken(mine)).body, (await getToken(others)).body];
@@ -318,6 +340,19 @@ test('without a session it ends all that its subject holds, and a fresh sign-in 
   expect(await postToken(logoutToken({ iat }))).toEqual([200]);
   expect(isAlive(anew.body.token)).toBe(true);
   expect((await getToken(accessToken({ iat: iat + 1 }))).body.leaseId).toBe(anew.body.leaseId);
+});
+
+test('with a session that nobody holds here it ends nothing, though its subject holds others', async () => {
+  const mine = accessToken({ sid: 'here', iat: now() });
+  const held = (await getToken(mine)).body;
+  expect(await postToken(logoutToken({ sid: 'elsewhere' }))).toEqual([200]);
+  expect((await getToken(mine)).body.leaseId).toBe(held.leaseId);
+  expect(isAlive(held.token)).toBe(true);
+});
+
+test('only the body counts: a token in the query string is none', async () => {
+  const url = `/i/byhand${LOGOUT}?logout_token=${logoutToken({ sid: 'in the query' })}`;
+  expect(await post('state=x', url)).toEqual([400, 'logout_token must be there once']);
 });
 
 test('where access tokens name no session, a subject and a session end the subject, and a session alone nothing', async () => {

@@ -11,7 +11,8 @@ import type { AlarmBase, IMetric } from 'aws-cdk-lib/aws-cloudwatch';
 import { Construct } from 'constructs';
 import type { FunctionName } from '../../functions/contract/functions.ts';
 import { SIGNALS } from '../../functions/contract/signals.ts';
-import type { Response, SignalName } from '../../functions/contract/signals.ts';
+import type { SignalName } from '../../functions/contract/signals.ts';
+import { SIGNAL_ALARMS } from './alarm-list.ts';
 import { missedShare, routeMetric, signalMetric } from './alarm-rules.ts';
 import type { AlarmSources } from './alarm-rules.ts';
 import type { BrokerFunction } from './broker-function.ts';
@@ -39,10 +40,10 @@ export class BrokerDashboard extends Construct {
     const { prefix, environment, api, access, functions, ledger, alarms } = props;
     const signal = (name: FunctionName, metricName: SignalName, statistic = 'Sum', label?: string) =>
       signalMetric(environment, name, metricName, { statistic, period, ...(label !== undefined && { label }) });
-    const counted = (name: FunctionName, responses: readonly Response[]) =>
-      (Object.keys(SIGNALS) as SignalName[])
-        .filter((one) => SIGNALS[one].unit === 'Count' && responses.includes(SIGNALS[one].response))
-        .map((one) => signal(name, one));
+    const counts = (Object.keys(SIGNALS) as SignalName[]).filter((one) => SIGNALS[one].unit === 'Count');
+    const done = counts.filter((one) => SIGNALS[one].response === 'none');
+    const alarming = (name: FunctionName) =>
+      counts.filter((one) => (SIGNAL_ALARMS as Partial<Record<SignalName, readonly string[]>>)[one]?.includes(name));
     const graph = (title: string, left: IMetric[], right: IMetric[] = []) =>
       new GraphWidget({ title, width: 8, left, right });
     const usage = (metricName: string) =>
@@ -116,8 +117,14 @@ export class BrokerDashboard extends Construct {
       const lambda = { period };
       this.dashboard.addWidgets(new TextWidget({ markdown: `## ${broker.name}`, width: 24, height: 1 }));
       this.dashboard.addWidgets(
-        graph('what it did', counted(broker.name, ['none'])),
-        graph('pages and tickets', counted(broker.name, ['page', 'ticket'])),
+        graph(
+          'what it did',
+          done.map((one) => signal(broker.name, one)),
+        ),
+        graph(
+          'pages and tickets',
+          alarming(broker.name).map((one) => signal(broker.name, one)),
+        ),
         graph(
           'how it ran',
           [

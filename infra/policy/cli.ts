@@ -10,6 +10,7 @@ import { lintPolicy } from './lint.ts';
 import { PolicyError } from './policy-error.ts';
 import { checkLines, type CheckResult, explainLines, testLines, type TestResult } from './report.ts';
 import { policyJsonSchema } from './schema.ts';
+import { tenantLines, tenantsOf } from './tenants.ts';
 
 const USAGE = `Checks, explains and tests policy documents, which say who may have which token (docs/policy.md).
 
@@ -18,11 +19,12 @@ const USAGE = `Checks, explains and tests policy documents, which say who may ha
                                                   what this caller would get, and why
                                                   (--issuer: whose caller, the claim \`iss\`; --at: seconds since 1970, now)
   npm run policy -- test [<file> [<cases.json>]]  run the cases of a policy (policy.dev.json: policy.dev.cases.json)
+  npm run policy -- tenants [<file> ...]          which orgs it gives tokens in, to which tenants, and their limits
   npm run policy -- schema [--write]              print docs/policy.schema.json, or update it
 
   --json   machine-readable output      --strict   fail on warnings too      --help   this text
 
-Without a file, check and test process every policy of infra/environments and local.
+Without a file, check, test and tenants process every policy of infra/environments and local.
 Exit code: 0 success, 1 failure, 2 wrong usage.`;
 
 const ROOT = path.join(import.meta.dirname, '..', '..');
@@ -86,6 +88,13 @@ export function policyCli(argv: readonly string[], print: (text: string) => void
         return answer(
           true,
           show(explanation, () => explainLines(explanation)),
+        );
+      }
+      case 'tenants': {
+        const tenants = chosen(files).flatMap((file) => tenantsOf(checkPolicyText(read(file)).policy));
+        return answer(
+          true,
+          show(tenants, () => tenantLines(tenants)),
         );
       }
       case 'schema': {

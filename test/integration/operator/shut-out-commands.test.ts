@@ -144,6 +144,18 @@ describe('suspend, reinstate and blocks', () => {
     await here('reinstate', '--subject', 'user-alice', ...issuerOf());
   });
 
+  test('a tenant is out from the next request on, without a deployment, and its neighbour notices nothing', async () => {
+    const pids = () => broker.functions.get('gettoken')?.pids().join();
+    expect([(await ask('bob'))[0], (await ask('carol'))[0]]).toEqual([200, 200]);
+    const before = pids();
+    await here('suspend', '--org', '1', '--yes', '--no-wait');
+    expect([await ask('bob'), (await ask('carol'))[0]]).toEqual([[403, 'suspended'], 200]);
+    expect(pids()).toBe(before);
+    await broker.sweep();
+    expect(holders()).not.toContain('bob');
+    expect((await here('reinstate', '--org', '1')).stdout).toContain('is lifted');
+  });
+
   test('a sign-out is listed with its end, and a suspension of somebody of whom no lease lives is doubted', async () => {
     expect((await here('revoke', '--user', 'bob', '--yes')).stdout).toBe('No leases of the user bob.\n');
     const nobody = await here('suspend', '--subject', 'user-nobody', ...issuerOf(), '--yes');

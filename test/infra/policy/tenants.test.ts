@@ -1,0 +1,45 @@
+/** The worked example of docs/tenants.md: 300 customers, as the command lists them and as a stack takes them. */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { environmentPolicy } from '../../../infra/environment-policy.ts';
+import { parseEnvironment } from '../../../infra/environments/environment.ts';
+import prod from '../../../infra/environments/prod.ts';
+import { policyCli } from '../../../infra/policy/cli.ts';
+import type { Tenant } from '../../../infra/policy/tenants.ts';
+
+const root = path.join(import.meta.dirname, '../../..');
+const file = path.join(root, 'infra/environments/policy.example-tenants.json');
+
+function run(...argv: string[]): { code: number; text: string } {
+  let text = '';
+  const code = policyCli(argv, (line) => (text += line));
+  return { code, text };
+}
+
+test('policy -- tenants lists 300 tenants by org, each with its rule and the limit of its org', () => {
+  const { code, text } = run('tenants', file, '--json');
+  const tenants = JSON.parse(text) as Tenant[];
+  expect([code, tenants.length, new Set(tenants.map(({ orgId }) => orgId)).size]).toEqual([0, 300, 300]);
+  expect(tenants[16]).toEqual({ tenant: 'customer-017', orgId: 2017, rule: 'customers', mintsPerMinute: 120 });
+});
+
+test('docs/tenants.md shows the first lines as the command prints them', () => {
+  const { text } = run('tenants', file);
+  const lines = text.split('\n').slice(0, 3);
+  const page = readFileSync(path.join(root, 'docs/tenants.md'), 'utf8');
+  for (const line of lines) expect(page).toContain(`    ${line.trimEnd()}`);
+  expect(text).toContain('300 orgs');
+});
+
+test('a rule with one org for all is one line, and every policy of the project can be listed', () => {
+  const { code, text } = run('tenants', '--json');
+  expect(code).toBe(0);
+  expect(JSON.parse(text)).toContainEqual({ tenant: '*', orgId: 0, rule: 'wallboards', mintsPerMinute: 600 });
+});
+
+test('an environment can have it, with its cases, within the size that a policy may have', () => {
+  const values = { ...prod, policyFile: path.basename(file), revocationSchedules: [] };
+  const environment = parseEnvironment('many', values, { account: '111122223333', region: 'eu-central-1' });
+  const { policy } = environmentPolicy(environment);
+  expect(policy.rules.map(({ name }) => name)).toEqual(['customers']);
+});

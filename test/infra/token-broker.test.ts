@@ -71,6 +71,37 @@ test('needs six props, and offers what an app builds on', () => {
     expect(part.node.path).toMatch(/^Acme\/Broker\//);
 });
 
+test('gives operators to the first issuer, and to a further one only if the app says so', () => {
+  const own = 'https://login.acme.com/';
+  const ours = (key: string, value: unknown): unknown =>
+    (key === 'rules' || key === 'cases') && Array.isArray(value)
+      ? value.map((one: object) => ({ ...one, issuer: own }))
+      : value;
+  for (const name of ['policy.dev.json', 'policy.dev.cases.json']) {
+    const text = readFileSync(path.join(ENVIRONMENTS_FOLDER, name), 'utf8');
+    writeFileSync(path.join(folder, name), JSON.stringify(JSON.parse(text, ours)));
+  }
+  const audiences = ['thoughtspot-token-broker'];
+  const issuers = [
+    { url: own, audiences },
+    { name: 'partner', url: 'https://login.partner.example/', audiences },
+    { name: 'sister', url: 'https://login.sister.example/', audiences, scopes: { token: 't', revoke: 'r' } },
+  ];
+  const stack = stackIn();
+  new TokenBroker(stack, 'Broker', { ...few(), issuers, policyFile: path.join(folder, 'policy.dev.json') });
+  const keys = Object.values(resourcesOf(stack))
+    .filter(({ Type }) => Type === 'AWS::ApiGatewayV2::Route')
+    .map(({ Properties }) => Properties['RouteKey']);
+  for (const issuer of ['', '/i/partner', '/i/sister']) expect(keys).toContain(`POST ${issuer}/gettoken`);
+  expect(keys.filter((key) => String(key).endsWith(' /leases'))).toEqual(['GET /leases']);
+  expect(keys).toContain('GET /i/sister/leases');
+  expect(keys.filter((key) => String(key).includes('/i/partner/')).sort()).toEqual([
+    'GET /i/partner/sessioninfo',
+    'POST /i/partner/gettoken',
+    'POST /i/partner/revoketoken',
+  ]);
+});
+
 test('two in one stack, and one of the same id in another, have no name in common', () => {
   const app = new App({ analyticsReporting: false });
   const [stack, other] = [stackIn(app), stackIn(app, 'Other')];

@@ -174,7 +174,8 @@ const PLOTS: Readonly<Record<string, Plot>> = {
     acts: { ann: asks('ann', true), also: revokesMine('ann') },
     holders: ['ann'],
   },
-  'two of the same': { acts: { one: asks('ann'), two: asks('ann') }, also: mintsAtMost(1) },
+  // Whoever comes after a crash cannot know that a token was minted.
+  'two of the same': { acts: { one: asks('ann'), two: asks('ann') }, also: mintsAtMost(NIGHTLY ? 2 : 1) },
   'a shared token, asked for by one and blocked for another': {
     acts: { one: asks('shared/one'), ops: suspends(subjectScope('shared/two')) },
     holders: ['shared/two'],
@@ -196,8 +197,12 @@ const PLOTS: Readonly<Record<string, Plot>> = {
 
 const BY_DAY: Bounds = { preemptions: 2, crashes: 0, staleReads: 1 };
 const BY_NIGHT: Bounds = { preemptions: 2, crashes: 1, staleReads: 1 };
-/** Of by day: plots with so many orders that one pre-emption must do. */
-const LONG = ['two sweeps'];
+/** A plot with so many orders that one pre-emption must do: by day, and by night with a crash. */
+const LONG = 'two sweeps';
+const boundsOf = (name: string): readonly Bounds[] => {
+  if (name !== LONG) return [NIGHTLY ? BY_NIGHT : BY_DAY];
+  return NIGHTLY ? [BY_DAY, { ...BY_NIGHT, preemptions: 1 }] : [{ ...BY_DAY, preemptions: 1 }];
+};
 
 describe('in every order that two pre-emptions allow', () => {
   const counted: string[] = [];
@@ -208,10 +213,11 @@ describe('in every order that two pre-emptions allow', () => {
   test.each(Object.entries(PLOTS))(
     '%s',
     async (name, plot) => {
-      const byDay = LONG.includes(name) ? { ...BY_DAY, preemptions: 1 } : BY_DAY;
-      const { schedules, found } = await explore(scenarioOf(plot), NIGHTLY ? BY_NIGHT : byDay);
-      counted.push(`${String(schedules).padStart(8)}  ${name}`);
-      if (found) throw new Error(formatFound(found));
+      for (const bounds of boundsOf(name)) {
+        const { schedules, found } = await explore(scenarioOf(plot), bounds);
+        counted.push(`${String(schedules).padStart(8)}  ${name}`);
+        if (found) throw new Error(formatFound(found));
+      }
     },
     3_600_000,
   );

@@ -2,8 +2,10 @@ import { type CutOffSettings, workOffCutOffs } from '../../../functions/broker/c
 import type { SignalName } from '../../../functions/contract/signals.ts';
 import { type BlockScope, EVER } from '../../../functions/broker/blocks.ts';
 import type { Change } from '../../../functions/broker/ports.ts';
-import { makeWorld } from '../../support/broker-world.ts';
+import type { WhoSelection } from '../../../functions/broker/use-cases.ts';
+import { caller, makeWorld } from '../../support/broker-world.ts';
 import { START } from '../../support/fake-clock.ts';
+import { signedIn } from '../../support/shut-out.ts';
 
 const SETTINGS: CutOffSettings = {
   ...{ pageSize: 2, cutOffWidth: 2, blockWidth: 2 },
@@ -201,4 +203,28 @@ test('a pass goes on in any shard, whatever its number, and at the page that it 
     await ledger.raiseBlock({ kind: 'all' }, { before: START + 1_000 }, Infinity);
   }
   expect(await work()).toBe(true);
+});
+
+test('a thousand logouts are not a thousand passes over the table: each is worked off by what is its own', async () => {
+  const world = makeWorld({ shards: 4 });
+  const { clock, process, ledger, issuer } = world;
+  for (const name of ['ann', 'bob', 'cy']) await process().getToken(signedIn(name, clock.now()));
+  await clock.advance(1_000);
+  for (let n = 0; n < 1_000; n += 1) {
+    const whom = n === 0 ? 'ann' : `nobody-${n}`;
+    const scope: WhoSelection = { kind: 'session', issuer: caller('ann').issuer, session: `sid-${whom}` };
+    await process().shutOut(
+      scope,
+      { kind: 'sign-out', issuedUpTo: clock.now() },
+      { kind: 'event', source: 'logout', name: 'app' },
+    );
+  }
+  await clock.advance(130_000);
+  const calls = new Map<string, number>();
+  ledger.beforeCall = (call) => void calls.set(call, (calls.get(call) ?? 0) + 1);
+  await clock.drive(process().sweep());
+  // One look at each shard for what is due, as ever, and one at each session.
+  expect(calls.get('due')).toBe(4);
+  expect([calls.get('unfinishedOfSession'), calls.get('unfinishedOfUser')]).toEqual([1_000, undefined]);
+  expect(issuer.live()).toHaveLength(2);
 });

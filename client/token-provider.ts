@@ -15,7 +15,7 @@ import { within } from './time-limit.ts';
 import { signedOut, TokenError, userChanged } from './token-error.ts';
 
 /** The version of this package. */
-export const VERSION = '0.1.0';
+export const VERSION = '1.0.0';
 
 export type { TokenState } from './session.ts';
 export { TokenError, type FieldError, type TokenErrorCode } from './token-error.ts';

@@ -2,6 +2,7 @@ import path from 'node:path';
 import { App, CfnOutput, Stack, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import cdk from '../cdk.json' with { type: 'json' };
+import { LEDGER_SCHEMA } from '../functions/contract/table.ts';
 import { CODE_HASHES } from './assembly.ts';
 import { stackName } from './deployed-stack.ts';
 import { ENVIRONMENTS_FOLDER } from './environment-list.ts';
@@ -30,6 +31,7 @@ class BrokerStack extends Stack {
     new CfnOutput(this, 'Issuer', { value: environment.issuers.map(({ url }) => url).join(', ') });
     new CfnOutput(this, 'SecretName', { value: broker.secretId });
     new CfnOutput(this, 'LedgerTable', { value: broker.table.tableName });
+    new CfnOutput(this, 'LedgerSchema', { value: String(LEDGER_SCHEMA) });
     new CfnOutput(this, CODE_HASHES, { value: JSON.stringify(broker.codeHashes) });
   }
 }

@@ -29,6 +29,9 @@ export type LedgerIndex = GlobalIndex | LocalIndex;
  */
 export const INDEX_PROJECTION = 'KEYS_ONLY' as const;
 
+/** Counted up where rows are written in another shape. Rows of every schema are read: test/contract/ledger/rows has them. */
+export const LEDGER_SCHEMA = 1;
+
 export const LEDGER_TABLE = {
   partitionKey: { name: 'pk', type: 'S' },
   sortKey: { name: 'sk', type: 'S' },

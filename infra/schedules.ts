@@ -11,6 +11,7 @@ const USAGE = `npm run schedules -- next --env <environment> [--count 10]
 npm run schedules -- fire <name> --env <environment> [--local http://127.0.0.1:8787]
 npm run schedules -- replay --env <environment>
 
+--region <region> is where fire and replay find the environment (default: AWS_REGION, AWS_DEFAULT_REGION, or the AWS profile).
 next   prints the next runs of each revocation schedule, in its zone and in UTC, as its file has it now; asks nothing of AWS
 fire   revokes now what the schedule revokes, dated now. You need AWS credentials that may invoke the alias live of revoketoken.
        With --local, npm start does it: nothing is asked of AWS.
@@ -56,7 +57,12 @@ async function fireDeployed(environment: Environment, event: object): Promise<st
   const client = new LambdaClient({ region: environment.region, maxAttempts: 2 });
   try {
     const command = new InvokeCommand({ FunctionName, Qualifier: 'live', Payload: JSON.stringify(event) });
-    const { FunctionError, Payload } = await client.send(command);
+    const { FunctionError, Payload } = await client.send(command).catch((error: unknown) => {
+      const where = `${FunctionName} (alias live) in ${environment.region}`;
+      throw new Error(
+        `${where} was not invoked: ${messageOf(error)}. Is it deployed there, and are you signed in to AWS?`,
+      );
+    });
     const text = new TextDecoder().decode(Payload ?? new Uint8Array());
     if (FunctionError !== undefined) throw new Error(`${FunctionName} failed: ${text}\nIts log says why.`);
     return text;
@@ -84,6 +90,7 @@ async function main(): Promise<void> {
     env: { type: 'string' },
     count: { type: 'string', default: '10' },
     local: { type: 'string' },
+    region: { type: 'string' },
   } as const;
   const { values, positionals } = readArguments(USAGE, options, 2);
   const [verb, wanted] = positionals;
@@ -93,7 +100,7 @@ async function main(): Promise<void> {
   const region =
     verb === 'next' || (verb === 'fire' && values.local)
       ? ANY_REGION
-      : (regionIn(process.env) ?? (await regionOfProfile()));
+      : (values.region ?? regionIn(process.env) ?? (await regionOfProfile()));
   const environment = loadEnvironment(values.env, { account: '000000000000', region });
   const { name, revocationSchedules } = environment;
   if (verb === 'next') {

@@ -154,7 +154,9 @@ export async function brokerInAws(environment: string, named: string | undefined
   const region = named ?? (await regionOfProfile());
   if (region === undefined) throw new CommandError('Which region? Name it with --region.');
   const found = await deployedStack(environment, region).catch((error: unknown) => {
-    throw new CommandError(`CloudFormation does not say where ${stack} is. ${reasonOf(error)}`);
+    throw new CommandError(
+      `CloudFormation does not say where ${stack} is. Are you signed in to AWS? (${reasonOf(error)})`,
+    );
   });
   const { ApiUrl: url, OperatorArn: arn } = found?.outputs ?? {};
   if (url === undefined) throw new CommandError(`There is no stack ${stack} in ${region}.`);

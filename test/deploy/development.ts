@@ -228,7 +228,7 @@ export function developmentSteps(world: World): readonly Step[] {
         expectEnd(
           replay,
           1,
-          /^replayed {2}schedule nightly .*"pending":0/m,
+          /^replayed {2}schedule nightly .*"pending": ?0/m,
           /^FAILED .*nightly/m,
           '2 replayed, 1 failed',
         );

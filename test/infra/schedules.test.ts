@@ -144,7 +144,8 @@ test('synthesis warns of a local time that is skipped or comes twice', () => {
 describe('npm run schedules', () => {
   const program = path.join(import.meta.dirname, '../../infra/schedules.ts');
   const refused = (...args: string[]) => {
-    const { status, stderr } = spawnSync(process.execPath, [program, ...args], { encoding: 'utf8' });
+    const env = { PATH: process.env['PATH'], HOME: '/nowhere', AWS_EC2_METADATA_DISABLED: 'true' };
+    const { status, stderr } = spawnSync(process.execPath, [program, ...args], { encoding: 'utf8', env });
     return [status, stderr.split('\n')[0]];
   };
 
@@ -194,6 +195,13 @@ describe('npm run schedules', () => {
       ['fire', 'end-of-day', '--env', 'prod', '--local', 'http://127.0.0.1:1'],
       1,
       'Nothing answers at http://127.0.0.1:1. Is npm start running?',
+    ],
+    [
+      ['fire', 'end-of-day', '--env', 'prod', '--region', 'eu-central-1'],
+      1,
+      expect.stringMatching(
+        /^thoughtspot-broker-prod-revoketoken \(alias live\) in eu-central-1 was not invoked: Could not load credentials .*signed in to AWS\?$/,
+      ),
     ],
     [['next', '--env', 'nowhere'], 1, expect.stringMatching(/^Unknown environment nowhere\. Known: /)],
   ])('%j ends with %i and words', (args, status, words) => {

@@ -44,6 +44,23 @@ export const importedSecretIn = (region: string) =>
       .refine((value) => isIn(region, value.split(':')[3] ?? region), `must be in ${region}, where the broker is`),
   });
 
+/** What an event pattern of 2,048 characters, by which the secret is watched, leaves for its name and its readers. */
+const WATCHED = 1_340;
+const readersIn = (secret: { readonly readers?: string[] | undefined } | { readonly import: string }): number =>
+  'readers' in secret ? JSON.stringify(secret.readers ?? []).length : 0;
+
+/** ThoughtSpot's credential. `readers`: ARNs of further roles that may read it, such as a rotation or a break-glass role. */
+export const credentialIn = (region: string) =>
+  z
+    .union(
+      [z.strictObject({ create: newSecret, readers: z.array(role).optional() }), importedSecretIn(region)],
+      'write { create: <name> } for a new, empty secret, or { import: <name or complete ARN> }',
+    )
+    .refine(
+      (secret) => 3 * ('create' in secret ? secret.create : secret.import).length + readersIn(secret) <= WATCHED,
+      `is too long with its readers: three times the name and the readers together have room for ${WATCHED} characters`,
+    );
+
 /** The API's name, which the prober calls. */
 export const domain = z
   .hostname('must be a host name such as tokens.acme.com')

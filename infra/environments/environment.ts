@@ -8,6 +8,7 @@ import {
   ANY_REGION,
   alarmsTo,
   arn,
+  credentialIn,
   domain,
   eventSource,
   importedSecretIn,
@@ -15,7 +16,6 @@ import {
   newSecret,
   readBy,
   REGION,
-  role,
 } from '../environment-aws.ts';
 import { isSecure, issuersIn, required } from '../environment-issuers.ts';
 import { faultsOf, inWords, optionalPathsOf } from '../environment-faults.ts';
@@ -169,11 +169,7 @@ const environmentSchema = ({ name, development, region, credential }: Surroundin
     allowedHeaders: z.array(z.enum(['traceparent', 'tracestate', 'baggage', 'sentry-trace'])).optional(),
     /** A file in this folder. */
     policyFile: z.string().regex(/^[\w.-]+\.json$/, 'name a JSON file in infra/environments'),
-    /** `readers`: ARNs of further roles that may read the secret, such as a rotation or a break-glass role. */
-    secret: z.union(
-      [z.strictObject({ create: newSecret, readers: z.array(role).optional() }), importedSecretIn(region)],
-      'write { create: <name> } for a new, empty secret, or { import: <name or complete ARN> }',
-    ),
+    secret: credentialIn(region),
     /** Your own rotation function. Without it, rotate by hand as the runbook describes. */
     rotation: z
       .strictObject({

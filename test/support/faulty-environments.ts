@@ -282,6 +282,23 @@ export const FAULTY: readonly [string, object, { account?: string; region?: stri
     'secret.import: must be in eu-central-1, where the broker is',
   ],
   [
+    'an imported secret whose name fills the pattern that watches it',
+    { secret: { import: 'x'.repeat(450) } },
+    target,
+    'secret: is too long with its readers',
+  ],
+  [
+    'more readers than the pattern has room for',
+    {
+      secret: {
+        create: 'x',
+        readers: Array.from({ length: 20 }, (_, at) => `arn:aws:iam::111122223333:role/${'r'.repeat(50)}${at}`),
+      },
+    },
+    target,
+    'secret: is too long with its readers: three times the name and the readers together have room for 1340 characters',
+  ],
+  [
     'one secret for broker and prober',
     { prober: { secret: { import: 'thoughtspot-broker/prod' } } },
     target,

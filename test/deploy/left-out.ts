@@ -3,6 +3,7 @@
  * what covers it instead. Remove an entry and run `npm run test:deploy` to see whether a newer version can do it.
  */
 import { CfnAlarm, CfnCompositeAlarm } from 'aws-cdk-lib/aws-cloudwatch';
+import { CfnQueryDefinition } from 'aws-cdk-lib/aws-logs';
 import type { IConstruct } from 'constructs';
 
 export interface LeftOut {
@@ -35,6 +36,18 @@ export const LEFT_OUT: readonly LeftOut[] = [
     takes: (construct) => construct.node.children.some((one) => one instanceof CfnAlarm && one.metrics !== undefined),
     reason: 'AWS::CloudWatch::Alarm Properties.Metrics (metric math) is not supported; use MetricName and Namespace.',
     coveredBy: 'test/infra/alarms.test.ts: has exactly the alarms of the list; cfn-lint',
+  },
+  {
+    what: 'saved queries',
+    takes: (construct) => construct instanceof CfnQueryDefinition,
+    reason: 'Template format error: Unrecognized resource types: [AWS::Logs::QueryDefinition]',
+    coveredBy: 'test/infra/alarms.test.ts; cfn-lint',
+  },
+  {
+    what: 'the dashboard',
+    takes: (_construct, path) => path === 'dashboard/dashboard',
+    reason: 'its list of alarms refers to those on what several metrics give together, which are left out',
+    coveredBy: 'test/infra/alarms.test.ts; cfn-lint',
   },
   {
     what: 'alarms on other alarms',

@@ -76,8 +76,11 @@ const LOCAL_HOSTS = new Set(['127.0.0.1', 'localhost', '[::1]']);
 /** Binds the gateway's port, so that its URL is known before it serves. Throws `PortTaken`. */
 export async function bindGateway(port: number): Promise<Gateway> {
   let serve: Listener = (_request, response) => Promise.resolve(send(response, gatewayAnswer(503)));
-  const server = createServer({ maxHeaderSize: 64 * 1024 }, (request, response) => {
-    serve(request, response).catch(() => response.destroy());
+  // Node ends an idle connection after 5 s, often just as a busy machine's client uses it again: a request without an answer.
+  const server = createServer({ maxHeaderSize: 64 * 1024, keepAliveTimeout: 75_000 }, (request, response) => {
+    serve(request, response).catch(() =>
+      response.headersSent ? response.destroy() : send(response, gatewayAnswer(500)),
+    );
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request';

@@ -52,7 +52,10 @@ interface Spent {
   readonly ledgerCalls: number;
 }
 
-/** Asks dynalite what DynamoDB would charge for the same reads, and sizes the rows that were written besides leases. */
+/**
+ * Asks dynalite what DynamoDB would charge for the same reads, made again afterwards, and sizes the rows that were written
+ * besides leases. A query that finds nothing is taken to cost as much as the smallest that finds something.
+ */
 async function unitsOf(calls: Setup['aws']['dynamodb']['calls']) {
   const client = new DynamoDBClient({});
   let [readUnits, writeUnits] = [0, 0];
@@ -60,7 +63,8 @@ async function unitsOf(calls: Setup['aws']['dynamodb']['calls']) {
     const again = { ...input, ReturnConsumedCapacity: 'TOTAL' } as const;
     if (operation === 'Query') {
       const { ConsumedCapacity } = await client.send(new QueryCommand({ TableName: TABLE_NAME, ...again }));
-      readUnits += ConsumedCapacity?.CapacityUnits ?? 0;
+      const least = input['ConsistentRead'] === true ? 1 : 0.5;
+      readUnits += Math.max(least, ConsumedCapacity?.CapacityUnits ?? 0);
     } else if (operation === 'BatchGetItem') {
       const { ConsumedCapacity } = await client.send(new BatchGetItemCommand({ RequestItems: {}, ...again }));
       for (const { CapacityUnits = 0 } of ConsumedCapacity ?? []) readUnits += CapacityUnits;
@@ -178,7 +182,8 @@ function report(minted: Spent, reused: Spent, revoked: Spent): Result {
     ],
     method:
       `Every function runs its bundle in a warm sandbox. Bytes of log and calls of the ledger are counted. Units of reads are ` +
-      `what dynalite says that DynamoDB would charge; those of writes follow from the rows (bench/write-units.ts). Time is the ` +
+      `what dynalite says that DynamoDB would charge, and at least the smallest charge for a query that finds nothing; those of ` +
+      `writes follow from the rows (bench/write-units.ts), with the hold that this policy needs. Time is the ` +
       `measured processor time at the function's share of a processor, and assumed waits: ${WAIT_MS.thoughtspot} ms for a call ` +
       `of ThoughtSpot and ${WAIT_MS.dynamodb} ms for one of DynamoDB. Dollars are for a million, by list prices of us-east-1.\n\n` +
       `| | gateway | Lambda | writes | reads | logs | total | time used and billed | counted |\n` +

@@ -20,8 +20,7 @@ await runCommand(async () => {
   const port = Number(values.port);
   if (!/^\d{1,5}$/.test(values.port) || port > 65_535)
     throw new UsageError(`--port must be a port number, not ${values.port}.`);
-  const { cert, key } = selfSigned();
-  const certificate = values.tls === true ? certificateFile(cert, key) : undefined;
+  const certificate = values.tls === true ? newCertificate() : undefined;
   const tls = certificate === undefined ? undefined : { cert: certificate, key: keyOf(certificate) };
   const issuer = await startIssuer(readDemoUsers(), port, tls);
   process.stdout.write(
@@ -36,3 +35,8 @@ await runCommand(async () => {
   );
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void issuer.close());
 });
+
+function newCertificate(): string {
+  const { cert, key } = selfSigned();
+  return certificateFile(cert, key);
+}

@@ -49,21 +49,13 @@ const asksFor =
   () =>
   (process) =>
     process.getToken('ann', { grant });
-const signsOut =
+const does =
+  (what: 'signOut' | 'suspend' | 'reinstate') =>
   (scope: Scope): Act =>
   ({ shutOuts }) =>
   (process) =>
-    shutOuts.signOut(process, scope);
-const suspends =
-  (scope: Scope): Act =>
-  ({ shutOuts }) =>
-  (process) =>
-    shutOuts.suspend(process, scope);
-const reinstates =
-  (scope: Scope): Act =>
-  ({ shutOuts }) =>
-  (process) =>
-    shutOuts.reinstate(process, scope);
+    shutOuts[what](process, scope);
+const [signsOut, suspends, reinstates] = [does('signOut'), does('suspend'), does('reinstate')] as const;
 const revokesMine =
   (who: string): Act =>
   () =>
@@ -318,12 +310,12 @@ const FAULTS: readonly (readonly [fault: string, plot: keyof typeof PLOTS, broke
   ],
 ];
 
-test.each(FAULTS)('it is found that %s', async (_fault, plot, broken) => {
+test.each(FAULTS)('it is found that %s', async (fault, plot, broken) => {
   const scenario = scenarioOf(PLOTS[plot] ?? { acts: {} }, broken);
   const { schedules, found } = await explore(scenario, BY_DAY);
   if (!found) throw new Error(`not found in ${schedules} orders`);
   process.stdout.write(
-    `${_fault}: order ${schedules}, ${found.steps.length} steps, ${found.choices.filter((choice) => choice > 0).length} deviations: ${found.problems[0]}\n`,
+    `${fault}: order ${schedules}, ${found.steps.length} steps, ${found.choices.filter((choice) => choice > 0).length} deviations: ${found.problems[0]}\n`,
   );
   // The same choices play the same order again.
   expect((await play(scenario, BY_DAY, found.choices)).found).toEqual(found);

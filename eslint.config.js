@@ -20,7 +20,7 @@ export default tseslint.config(
       'coverage',
       'reports',
       '**/*.cjs',
-      '*.config.js',
+      '**/*.config.js',
       'bench/results',
     ],
   },

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
+const ROOMS = ['broker', 'ledger', 'http', 'policy', 'identity'];
 const folder = import.meta.dirname;
 const root = join(folder, '../..');
 // Not beside the lockfile: tests and checks walk through test/.
@@ -27,11 +28,24 @@ function install(): number {
 
 function mutate(): number {
   const stryker = join(installed, 'node_modules/@stryker-mutator/core/bin/stryker.js');
-  return run(root, process.execPath, [stryker, 'run', join(folder, 'stryker.config.json'), ...process.argv.slice(2)]);
+  return run(root, process.execPath, [stryker, 'run', join(folder, 'stryker.config.js'), ...options]);
 }
 
-if (process.argv.some((word) => word === '--help' || word === '-h')) {
+const words = process.argv.slice(2);
+const rooms = words.filter((word) => ROOMS.includes(word));
+const options = words.filter((word) => !ROOMS.includes(word));
+
+if (words.some((word) => word === '--help' || word === '-h')) {
   console.log(`Changes the code a little at a time, and reports what no test notices (docs/mutation.md).
 
-  npm run mutate -- [options of \`stryker run\`, such as --mutate functions/ledger/item.ts]`);
-} else process.exitCode = install() || mutate();
+  npm run mutate -- <room> ... [options of \`stryker run\`]
+
+Rooms of functions/: ${ROOMS.join(', ')}. Each is changed with the tests of its own.
+One file: npm run mutate -- ledger --mutate functions/ledger/item.ts`);
+} else if (rooms.length === 0) {
+  console.error(`Say which rooms of functions/: ${ROOMS.join(', ')}. Each is changed with tests of its own.`);
+  process.exitCode = 2;
+} else {
+  process.env['ROOMS'] = rooms.join(',');
+  process.exitCode = install() || mutate();
+}

@@ -37,9 +37,10 @@ export function makeIdentity({ issuers, ...parts }: IdentityOptions): Identity {
   const reader =
     <T>(faultsOf: FaultsOf, read: (payload: JwtPayload, issuer: IssuerSettings) => T) =>
     async (token: string, name: string | undefined): Promise<T> => {
-      const [issuer, keys] = [...keySets].find(([issuer]) => issuer.name === name) ?? [];
-      if (issuer === undefined || keys === undefined)
+      const found = [...keySets].find(([issuer]) => issuer.name === name);
+      if (found === undefined)
         throw new Failure('misconfigured', { reason: 'the route is of no issuer that is configured' });
+      const [issuer, keys] = found;
       return read(await verified(token, issuer, keys, parts.clock.now(), faultsOf), issuer);
     };
   return {

@@ -99,10 +99,11 @@ export function keysIn(set: Json): ReadonlyMap<string, SigningKey> {
 }
 
 function signingKey(jwk: Json): readonly (readonly [string, SigningKey])[] {
-  if (!isJwk(jwk) || jwk.kid === undefined || jwk.kty !== 'RSA' || (jwk.use ?? 'sig') !== 'sig') return [];
+  if (!isJwk(jwk) || jwk.kid === undefined || (jwk.use ?? 'sig') !== 'sig') return [];
   try {
     const key = createPublicKey({ key: jwk, format: 'jwk' });
     const { kid } = jwk;
+    // Keys of other kinds have no modulus.
     return (key.asymmetricKeyDetails?.modulusLength ?? 0) < SHORTEST_KEY ? [] : [[kid, { jwk: { ...jwk, kid }, key }]];
   } catch {
     return [];

@@ -3,7 +3,7 @@
 const { default: Sequencer } = require('@jest/test-sequencer');
 const { statSync } = require('node:fs');
 
-const LAST = [/\.property\.test\.ts$/, /\/fingerprint\.test\.ts$/, /\/sweep\.test\.ts$/];
+const LAST = [/\.property\.test\.ts$/, /\/fold\.test\.ts$/, /\/fingerprint\.test\.ts$/, /\/sweep\.test\.ts$/];
 
 function weight({ path }) {
   if (path.endsWith('-records.test.ts')) return 0;

@@ -159,72 +159,24 @@ describe('nothing ends by', () => {
     const pem = keys.publicKey.export({ format: 'pem', type: 'spki' });
     return `${input}.${createHmac('sha256', pem).update(input).digest('base64url')}`;
   };
+  // The rest of what a logout token must be: test/unit/identity/logout-token.test.ts.
   const REFUSED: Readonly<Record<string, readonly [() => string, string]>> = {
     'alg none': [
       () => `${part({ alg: 'none', kid: 'by-hand' })}.${part(logoutClaims())}.c2ln`,
       'its algorithm is not one of its issuer',
-    ],
-    'no signature': [
-      () => `${part({ alg: 'none' })}.${part(logoutClaims())}.`,
-      'it is no JWT, or a claim has the wrong type',
     ],
     'the public key as a secret': [() => hmac(logoutClaims()), 'its algorithm is not one of its issuer'],
     'the key of another': [
       () => makeSigningKeys('by-hand').sign(logoutClaims(), { typ: 'logout+jwt' }),
       'its signature is wrong',
     ],
-    'a key that the issuer has not': [
-      () => makeSigningKeys('x').sign(logoutClaims(), { typ: 'logout+jwt' }),
-      'its issuer has no such key',
-    ],
-    'the client of somebody else': [() => logoutToken({ aud: 'somebody' }), 'it is for another client'],
     'the audience of the API': [() => logoutToken({ aud: API }), 'it is for another client'],
-    'a nonce': [() => logoutToken({ nonce: 'n' }), 'it has a nonce'],
-    'no events': [() => logoutToken({ events: undefined }), 'it has no event of a back-channel logout'],
-    'other events': [() => logoutToken({ events: { other: {} } }), 'it has no event of a back-channel logout'],
-    'an event that is no object': [
-      () => logoutToken({ events: { 'http://schemas.openid.net/event/backchannel-logout': true } }),
-      'it has no event of a back-channel logout',
-    ],
-    'events in a list': [() => logoutToken({ events: [EVENTS] }), 'it has no event of a back-channel logout'],
-    'events that are the name of one': [
-      () => logoutToken({ events: 'http://schemas.openid.net/event/backchannel-logout' }),
-      'it has no event of a back-channel logout',
-    ],
-    'an event that is a list': [
-      () => logoutToken({ events: { 'http://schemas.openid.net/event/backchannel-logout': [] } }),
-      'it has no event of a back-channel logout',
-    ],
-    'an event under a name that every object has': [
-      () => logoutToken({ events: { __proto__: null, constructor: {} } }),
-      'it has no event of a back-channel logout',
-    ],
-    'an empty sid': [() => logoutToken({ sid: '' }), 'its sub or sid is no text'],
-    'a sid that is a list': [() => logoutToken({ sid: ['kept'] }), 'its sub or sid is no text'],
-    'a nonce that is null': [() => logoutToken({ nonce: null }), 'it has a nonce'],
-    'several clients, none of them ours': [() => logoutToken({ aud: ['x', 'y'] }), 'it is for another client'],
-    'an empty list of clients': [() => logoutToken({ aud: [] }), 'it is for another client'],
     'six minutes of age': [() => logoutToken({ iat: now() - 360 }), 'it is older than 300 s'],
-    'a time to come': [() => logoutToken({ iat: now() + 60 }), 'it is of the future'],
-    'no time': [() => logoutToken({ iat: undefined }), 'it does not say when it was issued'],
-    'an end that is over': [() => logoutToken({ exp: now() - 1 }), 'it has expired'],
-    'nobody in it': [() => logoutToken({ sub: undefined }), 'it names neither a subject nor a session'],
-    'the type JWT, which says nothing, where the environment does not allow it': [
-      () => logoutToken({}, { typ: 'JWT' }),
-      'its type is not that of a logout token',
-    ],
-    'a type that is a list': [() => logoutToken({}, { typ: ['JWT'] }), 'its type is not that of a logout token'],
-    'the type of an access token': [() => logoutToken({}, { typ: 'at+jwt' }), 'its type is not that of a logout token'],
-    'critical extensions': [() => logoutToken({}, { crit: ['b64'], b64: true }), 'it has critical extensions'],
     'an access token': [() => accessToken(), 'it is for another client'],
     'an access token for the app itself': [() => accessToken({ aud: APP }), 'its type is not that of a logout token'],
     'an ID token': [
       () => keys.sign({ ...logoutClaims(), events: undefined, exp: now() + 600 }, { typ: undefined }),
       'it has no event of a back-channel logout',
-    ],
-    'an ID token as most issuers type it': [
-      () => keys.sign({ ...logoutClaims(), events: undefined, exp: now() + 600 }, { typ: 'JWT' }),
-      'its type is not that of a logout token',
     ],
     'no JWT': [() => 'opaque', 'it is no JWT, or a claim has the wrong type'],
   };

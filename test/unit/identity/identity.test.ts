@@ -69,7 +69,7 @@ describe('who calls', () => {
   test.each<[string, Sent, string | undefined]>([
     ['where the issuer names the claim', { claims: { sid: 's1' }, settings: { sessionClaim: 'sid' } }, 's1'],
     ['by a namespaced claim', { claims: { 'https://x/sid': 's2' }, settings: { sessionClaim: 'https://x/sid' } }, 's2'],
-    ['not without the setting', { claims: { sid: 's1' } }, undefined],
+    ['not without the setting', { claims: { sid: 's1', undefined: 's1' } }, undefined],
     ['not where the claim is no text', { claims: { sid: 7 }, settings: { sessionClaim: 'sid' } }, undefined],
     ['not where the claim is empty', { claims: { sid: '' }, settings: { sessionClaim: 'sid' } }, undefined],
     ['not by what every object has', { settings: { sessionClaim: 'constructor' } }, undefined],
@@ -99,6 +99,10 @@ describe('who calls', () => {
     ["Keycloak's word for an access token", { claims: { typ: 'Bearer' } }],
     ['an end between two seconds', { claims: { exp: NOW + 0.5 } }],
     ['a begin between two seconds', { claims: { nbf: NOW + 4.999 } }],
+    ['an end at its iat', { claims: { iat: NOW + 2, exp: NOW + 2 } }],
+    ['a life of a day', { claims: { iat: NOW, exp: NOW + 86_400 } }],
+    ['no nonce, where access tokens have none', { settings: { refuseNonce: true } }],
+    ['one of several algorithms', { settings: { algorithms: ['RS512', 'RS256'] } }],
     ["an iat by the issuer's clock, which is a moment ahead", { claims: { iat: NOW + 5 } }],
   ])('may have a token with %s', async (_name, sent) => {
     expect(await refusalOf(sent)).toBe('a caller');
@@ -205,6 +209,7 @@ describe('who calls', () => {
     ['a begin in a while', { claims: { nbf: NOW + 6 } }, 'it is not valid yet'],
     ['the type of a logout token', { header: { typ: 'logout+jwt' } }, 'its type is not that of an access token'],
     ['the type of a proof of possession', { header: { typ: 'dpop+jwt' } }, 'its type is not that of an access token'],
+    ['a type that is a list', { header: { typ: ['JWT'] } }, 'its type is not that of an access token'],
     ['a type that is no text', { header: { typ: ['JWT', 'x'] } }, 'its type is not that of an access token'],
     ['events, as a logout token has', { claims: { events: {} } }, 'it is a logout token'],
     ['token_use id', { claims: { token_use: 'id' } }, 'it is an ID token'],
@@ -293,6 +298,13 @@ describe('who calls', () => {
     for (const claims of [{ iss: 'https://evil.example/' }, { exp: 1 }, { aud: 'other' }, { iat: NOW + 6 }])
       await expect(identify(keys.sign({ ...CLAIMS, ...claims }), undefined)).rejects.toThrow('invalid-token');
     expect(server.reads).toEqual([]);
+  });
+
+  test('finds the keys of every issuer read in advance, and tells how long the longest token of any lives', async () => {
+    const { warm, longestTokenMs, server } = identity({ longestTokenSeconds: 300, jwksUri: `${ISSUER_URL}/keys` });
+    await warm();
+    expect(server.reads).toEqual([`${ISSUER_URL}/keys`, PARTNER.jwksUri]);
+    expect(longestTokenMs).toBe(86_400_000);
   });
 
   test.each([

@@ -21,13 +21,23 @@ function keySet(settings: object = { jwksUri: JWKS_URI }) {
       ({ jwk }) => jwk.kid,
       (error: { code: string }) => error.code,
     );
-  return { ...record, set, clock, server, find };
+  /** What the log says about why no keys could be read. */
+  const said = () =>
+    record.lines.map(({ level, message, fields }) => {
+      expect([level, message, fields['issuer']]).toEqual([
+        'warn',
+        "the issuer's keys cannot be read",
+        { ...SETTINGS, ...settings }.url,
+      ]);
+      return fields['error'] instanceof Error ? fields['error'].message : '';
+    });
+  return { ...record, set, clock, server, find, said };
 }
 
 describe('the keys of an issuer', () => {
   test('are read in advance, once, and then by nobody who asks', async () => {
     const { set, find, server } = keySet();
-    await Promise.all([set.warm(), set.warm(), find('k1')]);
+    expect((await Promise.all([set.warm(), set.warm(), find('k1')]))[2]).toBe('k1');
     for (let token = 0; token < 20; token += 1) expect(await find('k1')).toBe('k1');
     expect(server.reads).toEqual([JWKS_URI]);
   });
@@ -46,14 +56,27 @@ describe('the keys of an issuer', () => {
       'with an address within the sandbox, such as that of the Runtime API',
       { issuer: ISSUER_URL, jwks_uri: 'http://127.0.0.1:9001/2018-06-01/runtime/invocation/next' },
     ],
+    ['with a list of addresses', { issuer: ISSUER_URL, jwks_uri: [JWKS_URI] }],
     ['with an address that is none', { issuer: ISSUER_URL, jwks_uri: '/keys' }],
     ['with an address that is not secure', { issuer: ISSUER_URL, jwks_uri: 'http://issuer.example/keys' }],
     ['that is no document', null],
   ])('are not looked for by a discovery document %s', async (_name, document) => {
-    const { find, server } = keySet({});
+    const { find, server, said } = keySet({});
     server.answers.set(DISCOVERY, document);
     expect(await find('k1')).toBe('issuer-unavailable');
     expect(server.reads).toEqual([DISCOVERY]);
+    expect(said()).toEqual(['the discovery document is of another issuer, or names no jwks_uri']);
+  });
+
+  test('are not looked for over http by an issuer on this machine, but on this machine', async () => {
+    const url = 'http://localhost:9000';
+    const { find, server, said } = keySet({ url });
+    server.answers.set(`${url}/.well-known/openid-configuration`, {
+      issuer: url,
+      jwks_uri: 'http://issuer.example/keys',
+    });
+    expect(await find('k1')).toBe('issuer-unavailable');
+    expect(said()).toEqual(['an address of the issuer is no https URL']);
   });
 
   test('are read again after an hour, so that a key that was withdrawn counts no more', async () => {
@@ -126,16 +149,24 @@ describe('the keys of an issuer', () => {
     expect([await find('k2'), await find('k1')]).toEqual(['issuer-unavailable', 'k1']);
   });
 
+  test('may say nothing of their use', async () => {
+    const { find, server } = keySet();
+    server.answers.set(JWKS_URI, { keys: [{ ...k1.jwk, use: undefined }] });
+    expect(await find('k1')).toBe('k1');
+  });
+
   test.each([
     ['no document', null],
     ['no set', {}],
     ['a set that is none', { keys: {} }],
   ])('are not those of an answer with %s, and those that are known stay', async (_name, answer) => {
-    const { find, server, clock } = keySet();
+    const { set, find, server, clock, said } = keySet();
     await find('k1');
     server.answers.set(JWKS_URI, answer);
     await clock.advance(HOUR);
     expect([await find('k1'), await find('k2')]).toEqual(['k1', 'issuer-unavailable']);
+    expect(said()).toEqual(['the issuer answered with no key set']);
+    await expect(set.find('k2')).rejects.toThrow("issuer-unavailable: the issuer's keys cannot be read");
   });
 
   test('are those of the set that can verify a signature; the others are passed over', async () => {

@@ -1,7 +1,9 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { readJson } from '../../../functions/identity/read-json.ts';
+import { selfSigned } from '../../../local/thoughtspot/self-signed.ts';
 
 let server: Server | undefined;
 afterEach(() => {
@@ -71,5 +73,29 @@ describe('a document of the issuer', () => {
   ])('is an error from a server that %s twice', async (_name, answer, message) => {
     const { read, asked } = await readFrom(answer);
     expect([read, asked]).toEqual([expect.stringMatching(message), 2]);
+  });
+
+  test('is asked for as JSON, and no connection is left behind, whatever the answer', async () => {
+    const asked: (string | undefined)[] = [];
+    const left: Promise<unknown>[] = [];
+    const moved: RequestListener = ({ headers, socket }, response) => {
+      asked.push(headers.accept);
+      left.push(once(socket, 'close'));
+      response.writeHead(302, { location: 'https://evil.example/' }).write('more to come');
+    };
+    expect((await readFrom(moved)).asked).toBe(2);
+    await Promise.all(left);
+    expect(asked).toEqual(['application/json', 'application/json']);
+  });
+
+  test('is read over TLS from whom somebody vouches for', async () => {
+    const stranger = createSecureServer(selfSigned(), (_request, response) => response.end('{}')).listen(
+      0,
+      '127.0.0.1',
+    );
+    server = stranger;
+    await once(stranger, 'listening');
+    const { port } = stranger.address() as AddressInfo;
+    await expect(readJson(new URL(`https://127.0.0.1:${port}/keys`))).rejects.toThrow('self-signed certificate');
   });
 });

@@ -3,7 +3,7 @@ const TESTS = {
   broker: ['unit/broker'],
   ledger: ['unit/ledger', 'contract/ledger'],
   http: ['unit/http'],
-  policy: ['unit/policy'],
+  policy: ['unit/policy', 'unit/wiring'],
   identity: ['unit/identity', 'unit/wiring'],
 };
 const rooms = process.env.ROOMS.split(',');

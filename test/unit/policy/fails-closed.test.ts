@@ -70,6 +70,7 @@ describe('under not, what no test can read is refused', () => {
     [{ equals: 'closed' }, ['open'], ['closed', 1, true, null, ['closed'], ['open'], { closed: true }]],
     [{ equals: true }, [false], [true, 'true', 'false', 1, 0, null, [true]]],
     [{ equals: 1 }, [2, 1.5], [1, '1', '2', true, [1], null, 1e300]],
+    [{ oneOf: [1, 2] }, [3], [1, 2, '1', '3', true, null, [1], 1e300]],
     [{ oneOf: ['closed', 'barred'] }, ['open'], ['closed', 'barred', 1, null, ['barred'], ['open'], {}]],
     [{ matches: '^(?:closed|barred)$' }, ['open'], ['closed', 7, true, null, ['closed'], {}, 'x'.repeat(1_025)]],
     [{ contains: 7 }, [[], [8]], [[7], 7, '7', ['7'], ['8'], [8, '7'], null, {}]],
@@ -117,6 +118,32 @@ describe('a positive test', () => {
   });
 });
 
+it('of values of two types nobody can tell that a text or a number is none of them', () => {
+  const test = { claim: 'state', oneOf: ['closed', 1] };
+  for (const state of ['closed', 1]) expect(isLetIn(test, { state })).toBe(true);
+  for (const state of ['closed', 1, 'open', '1', 2, true, null]) {
+    const claims = { state, role: 'x' };
+    expect([state, isLetIn({ not: { all: [{ claim: 'role', equals: 'x' }, test] } }, claims)]).toEqual([state, false]);
+  }
+});
+
+it.each<[string, object, Claims]>([
+  [
+    'one of the same name within another',
+    { claim: ['app', 'groups'], contains: 'a' },
+    { app: { groups: ['a'] }, hasgroups: true },
+  ],
+  ['another one than the groups', { claim: 'roles', contains: 'a' }, { roles: ['a'], hasgroups: true }],
+  [
+    'one that is there, beside sources of others',
+    { claim: 'roles', contains: 'a' },
+    { roles: ['a'], _claim_sources: { src1: {} } },
+  ],
+  ['a number, beside a source of that name', { claim: 'level', equals: 1 }, { level: 1, _claim_sources: { 1: {} } }],
+])('%s is not held back', (_, when, claims) => {
+  expect(isLetIn(when, claims)).toBe(true);
+});
+
 describe('rights, users and orgs', () => {
   const from = (claim: string) => ({ claim, allow: ['emea', 'amer'], unlisted: 'skip' });
   const custom = (values: object) => [
@@ -136,5 +163,13 @@ describe('rights, users and orgs', () => {
       isLetIn(acme, { place: 'acme', _claim_names: { place: 's' } }, { org: { claim: 'place', table: 'orgs' } }),
     ).toBe(false);
     expect(isLetIn(always, held)).toBe(false);
+    const why = (claims: Claims, more: object) => {
+      const policy = compilePolicy(policyWith({ user: { claim: 'sub' }, ...more }));
+      return decide(policy, callerWith({ tenant: 'acme', sub: 'alice', ...claims }), {}, FACTS).reasons.join();
+    };
+    expect(why({ _claim_names: { sub: 's' } }, {})).toMatch('claim "sub" is unreadable');
+    expect(why({ regions: [], _claim_names: { regions: 's' } }, { grants: custom(from('regions')) })).toMatch(
+      'claim "regions" is unreadable',
+    );
   });
 });

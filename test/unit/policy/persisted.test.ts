@@ -2,7 +2,15 @@ import { isPerEntitlement, personOf } from '../../../functions/broker/lease.ts';
 import type { Claims, Provisioning, Rights } from '../../../functions/broker/ports.ts';
 import { decide, usersOf } from '../../../functions/policy/decide.ts';
 import { entitlementDigest, NONE } from '../../../functions/policy/persisted.ts';
-import { callerWith, compilePolicy, FACTS, policyWith, sha256, validity } from '../../support/policy-documents.ts';
+import {
+  callerWith,
+  compilePolicy,
+  FACTS,
+  policyWith,
+  rule,
+  sha256,
+  validity,
+} from '../../support/policy-documents.ts';
 
 const custom = (over: object = {}): Rights => ({
   kind: 'custom',
@@ -35,6 +43,13 @@ describe('the entitlement digest', () => {
     ['full and object with the same groups', full, staff, object, staff],
     ['names and addresses', full, staff, full, { ...staff, displayName: 'Bo', email: 'bo@acme.example' }],
     ['two custom tokens with the same lists', custom(), null, custom(), null],
+    [
+      'RESET, whatever its lists',
+      custom({ persist: 'RESET' }),
+      null,
+      custom({ persist: 'RESET', variables: [] }),
+      null,
+    ],
   ])('is the same for %s', (_, one, provisionedOne, other, provisionedOther) => {
     expect(digest(one, provisionedOne)).toBe(digest(other, provisionedOther));
   });
@@ -55,6 +70,12 @@ describe('the entitlement digest', () => {
   });
 });
 
+it('tells tokens that persist nothing apart by the groups that they leave', () => {
+  const none = (groups: string[]) => custom({ persist: 'NONE', variables: [], groups });
+  const all = [digest(none(['g'])), digest(none(['h'])), digest(none([]), staff), digest(none(['g']), staff), NONE];
+  expect(new Set(all).size).toBe(5);
+});
+
 const regional = {
   name: 'regional',
   kind: 'custom',
@@ -62,6 +83,7 @@ const regional = {
   variables: [{ name: 'region_var', values: { claim: 'region', allow: ['emea', 'apac'] } }],
   validity,
 };
+const unpersisted = { ...regional, persist: 'NONE', variables: [], objects: [{ identifiers: ['x'] }] };
 const plainFull = { name: 'full', kind: 'full', validity };
 const document = policyWith(
   { user: { claim: 'name', perEntitlement: true }, provision: {}, grants: [regional, plainFull] },
@@ -124,6 +146,23 @@ describe('the digest in a grant', () => {
   it('is there only where a rule of the policy leaves something', () => {
     expect(ask({ name: 'ann' }, {}, policyWith({}))).not.toHaveProperty('entitlements');
     expect(ask({ name: 'ann' }, { grant: 'full' })).toHaveProperty('entitlements', NONE);
+  });
+
+  it.each<[string, boolean, object, object?]>([
+    ['persists variables of a claim', true, { grants: [regional] }],
+    ['makes a user per entitlement', true, { user: { claim: 'name', perEntitlement: true }, provision: {} }],
+    ['provisions groups', true, { provision: { groups: ['staff'] } }],
+    ['provisions no groups', false, { provision: { groups: [] } }],
+    ['persists nothing', false, { grants: [unpersisted] }],
+    ['persists nothing, but has groups of its own', true, { grants: [{ ...unpersisted, groups: ['g'] }] }],
+  ])('is there or not for all rules where one rule %s', (_, isThere, change) => {
+    const one = { ...rule, name: 'one', when: { claim: 'tenant', equals: 'globex' }, ...change };
+    const plain = policyWith({}) as { rules: object[] };
+    for (const rules of [
+      [one, ...plain.rules],
+      [...plain.rules, one],
+    ])
+      expect('entitlements' in (ask({ name: 'ann' }, {}, { ...plain, rules }) as object)).toBe(isThere);
   });
 
   it('is not there because of a rule on trial', () => {

@@ -68,6 +68,20 @@ describe('of several rules', () => {
     expect(answer(all, { ...alice(100), roles: ['admin'] })).toBe('members');
   });
 
+  it('one that asks twice asks for the younger, and what is told has no word of a claim', () => {
+    const twice = policyWith({ when: { all: [acme, within(3_600), within(600)] } });
+    expect(answer(twice, alice(4_000))).toEqual(['sign-in-again', 600]);
+    expect(decide(compilePolicy(all), callerWith(alice(4_000)), {}, FACTS)).toMatchObject({
+      errors: [],
+      reasons: [
+        'rule "admins" does not match: claim "auth_time" (number) is not recent enough, or no time',
+        'rule "members" does not match: claim "auth_time" (number) is not recent enough, or no time',
+        'no rule decides',
+        'rule "members" would allow it after a new sign-in',
+      ],
+    });
+  });
+
   it('a later one that asks for less decides, unless the request asks for what only the first has', () => {
     const extra = { ...admins, grants: [{ ...fullGrant, name: 'extra' }] };
     const both = { ...recent, rules: [extra, rule] };

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { stackName } from './deployed-stack.ts';
+import { ENTITLEMENTS } from './deployment-pace.ts';
 import type { Target } from './environments/environment.ts';
 
 /** The output of the stack that has the hashes of the functions' code. */
@@ -16,7 +17,10 @@ const resources = z.looseObject({
 const hashes = z.record(z.string(), z.string());
 const template = z.object({
   Resources: z.record(z.string(), resources),
-  Outputs: z.object({ [CODE_HASHES]: z.object({ Value: z.string() }) }),
+  Outputs: z.object({
+    [CODE_HASHES]: z.object({ Value: z.string() }),
+    [ENTITLEMENTS]: z.object({ Value: z.string() }),
+  }),
 });
 
 /** The account and region that an assembly was built for. Throws if it is none of this environment. */

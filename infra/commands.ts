@@ -3,11 +3,13 @@ import path from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { parseArgs } from 'node:util';
 import { messageOf, UsageError } from '../local/command.ts';
-import { targetOf } from './assembly.ts';
+import { afterFailure, nextSteps, stillProtected } from './advice.ts';
+import { targetOf, templateOf } from './assembly.ts';
 import { PROJECT_ROOT } from './bundles.ts';
-import { SECRET_SHAPE } from './constructs/thoughtspot-secret.ts';
-import { type DeployedStack, deployedStack, regionIn, regionOfProfile, stackName } from './deployed-stack.ts';
+import { deployedStack, regionIn, regionOfProfile, stackName } from './deployed-stack.ts';
+import { ENTITLEMENTS, entitlementsOf, PACE, type Pace, paceOf, PACES } from './deployment-pace.ts';
 import { loadEnvironment } from './environment-files.ts';
+import { environmentPolicy } from './environment-policy.ts';
 import type { Environment, Target } from './environments/environment.ts';
 import { placeholders } from './placeholders.ts';
 
@@ -81,7 +83,7 @@ function parse(argv: readonly string[]) {
 
 /** What a command will change, as lines of text. */
 export function announcement({ command, environment, accountKnown, assembly }: Request): string {
-  const { account, region, thoughtSpot, issuers, secret, policyFile, purpose } = environment;
+  const { account, region, thoughtSpot, issuers, secret, ledger, policyFile, purpose } = environment;
   const origin = 'create' in secret ? `created empty if new: ${secret.create}` : `imported: ${secret.import}`;
   const where = [
     `  account      ${accountKnown ? account : 'that of your AWS credentials'}`,
@@ -95,6 +97,7 @@ export function announcement({ command, environment, accountKnown, assembly }: R
     `  ThoughtSpot  ${thoughtSpot.host} (${thoughtSpot.dialect})`,
     ...issuers.map(({ name, url }) => `  issuer       ${url}${name === undefined ? '' : ` at /i/${name}`}`),
     `  secret       ${origin}`,
+    ...(ledger === undefined ? [] : [`  ledger       imported: ${ledger.import}`]),
     `  policy       ${assembly === undefined ? `infra/environments/${policyFile}` : 'that of the assembly'}`,
     ...(assembly === undefined ? [] : [`  assembly     ${assembly}`]),
   ].join('\n');
@@ -113,38 +116,6 @@ export function refusal({ command, environment, production }: Request): string |
   );
 }
 
-/** What to do after a deployment, with the outputs of the stack. */
-export function nextSteps(environment: Environment, outputs: Readonly<Record<string, string>>): string {
-  const { name, region } = environment;
-  const secret = outputs['SecretName'] ?? '<secret>';
-  return [
-    `API URL  ${outputs['ApiUrl'] ?? 'unknown'}`,
-    `Issuer   ${outputs['Issuer'] ?? 'unknown'}`,
-    `Secret   ${secret}`,
-    '',
-    `Store the credential (once, and again when it changes). Write secret.json, readable only by you, as`,
-    `  ${SECRET_SHAPE}`,
-    `  aws secretsmanager put-secret-value --region ${region} --secret-id ${secret} --secret-string file://secret.json`,
-    `  rm secret.json`,
-    `Then check that everything works:`,
-    `  npm run doctor -- --env ${name} --region ${region}`,
-  ].join('\n');
-}
-
-/** What to do after a deployment that failed, from what CloudFormation says of the stack now. */
-export function afterFailure({ name, region }: Environment, stack: DeployedStack | undefined): string {
-  const { status } = stack ?? {};
-  if (status === undefined) return `Nothing was deployed: there is no stack ${stackName(name)} in ${region}.`;
-  if (/^(CREATE_FAILED|ROLLBACK_|REVIEW_|DELETE_)/.test(status))
-    return `The first deployment failed (${status}). How to go on: docs/deploy.md, "The first deployment failed".`;
-  if (status === 'UPDATE_ROLLBACK_FAILED')
-    return (
-      `The deployment failed, and so did undoing it. Mend what the output names, then: aws cloudformation ` +
-      `continue-update-rollback --region ${region} --stack-name ${stackName(name)}`
-    );
-  return `The deployment failed; ${stackName(name)} is ${status}, with the code and settings from before.`;
-}
-
 /** The commands that ask AWS for something. Undefined if there are credentials; otherwise what to do. */
 async function credentialsMissing({ command }: Request): Promise<string | undefined> {
   if (command === 'synth') return undefined;
@@ -155,13 +126,20 @@ async function credentialsMissing({ command }: Request): Promise<string | undefi
     : `There are no AWS credentials here, so nothing was tried: sign in (aws sso login, aws configure) or set AWS_PROFILE. (${reason})`;
 }
 
-/** What to do where production's stack was not destroyed. */
-export const stillProtected = ({ name, region }: Environment): string =>
-  `If the stack is protected: aws cloudformation update-termination-protection --no-enable-termination-protection ` +
-  `--region ${region} --stack-name ${stackName(name)}`;
+/** How fast a deployment comes to callers; says so where the environment says otherwise. */
+async function paceOfDeployment({ environment, assembly }: Request): Promise<Pace> {
+  const { name, region } = environment;
+  const next =
+    assembly === undefined
+      ? entitlementsOf(environmentPolicy(environment))
+      : templateOf(assembly, name).Outputs[ENTITLEMENTS].Value;
+  const pace = await paceOf(environment, next, () => deployedStack(name, region));
+  if (pace.because !== undefined) console.log(`This deployment goes all at once, not by a canary: ${pace.because}.`);
+  return pace;
+}
 
 /** Arguments for the cdk command line. */
-export function cdkArguments({ command, environment, yes, importExisting, assembly }: Request): string[] {
+export function cdkArguments({ command, environment, yes, importExisting, assembly }: Request, pace?: Pace): string[] {
   const stack = stackName(environment.name);
   const output =
     assembly === undefined ? ['--output', path.join('cdk.out', environment.name)] : ['--app', path.resolve(assembly)];
@@ -178,6 +156,7 @@ export function cdkArguments({ command, environment, yes, importExisting, assemb
         ...output,
         ...(yes ? ['--require-approval', 'never'] : []),
         ...(importExisting ? ['--import-existing-resources'] : []),
+        ...(pace === undefined ? [] : ['--parameters', `${PACE}=${PACES[pace.pace]}`]),
         stack,
       ];
     case 'destroy':
@@ -196,6 +175,16 @@ async function confirmed({ environment }: Request): Promise<boolean> {
   return answer.trim() === environment.name;
 }
 
+/** Throws where the functions could not work with the table, and prints what it lacks. */
+async function examineLedger({ region, purpose }: Environment, table: string): Promise<void> {
+  const { DynamoDBClient } = await import('@aws-sdk/client-dynamodb');
+  const { examineTable } = await import('./imported-table.ts');
+  const { faults, lacks } = await examineTable(new DynamoDBClient({ region }), table, purpose === 'production');
+  const listed = (all: readonly string[]) => all.map((one) => `\n  - ${one}`).join('');
+  if (faults.length > 0) throw new Error(`ledger.import: ${table} cannot be the ledger:${listed(faults)}`);
+  if (lacks.length > 0) console.warn(`ledger.import: ${table} works, but as a restored copy it lacks:${listed(lacks)}`);
+}
+
 async function main(): Promise<number> {
   const argv = process.argv.slice(2);
   if (argv.includes('--help') || argv.includes('-h')) {
@@ -211,10 +200,13 @@ async function main(): Promise<number> {
   if (command === 'destroy' && !request.yes && !(await confirmed(request))) throw new Error('Nothing destroyed.');
   const missing = await credentialsMissing(request);
   if (missing !== undefined) throw new Error(missing);
+  if (command === 'deploy' && environment.ledger !== undefined)
+    await examineLedger(environment, environment.ledger.import);
   if (command !== 'bootstrap' && request.assembly === undefined)
     console.log('Bundling, synthesizing and checking with cdk-nag: about ten seconds.');
+  const pace = command === 'deploy' ? await paceOfDeployment(request) : undefined;
   const started = Date.now();
-  const { status } = spawnSync(path.join('node_modules', '.bin', 'cdk'), cdkArguments(request), {
+  const { status } = spawnSync(path.join('node_modules', '.bin', 'cdk'), cdkArguments(request, pace), {
     cwd: PROJECT_ROOT,
     stdio: 'inherit',
     env: {

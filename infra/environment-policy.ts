@@ -53,9 +53,7 @@ export function warningsOf(
   checked: CheckedPolicy,
   now = Date.now(),
 ): readonly (readonly [id: string, text: string])[] {
-  const longest = Math.max(
-    ...checked.policy.rules.flatMap(({ grants }) => grants.map(({ validity }) => validity.maxSeconds)),
-  );
+  const longest = longestSecondsOf(checked.policy);
   const { rules, tables } = checked.policy;
   const orgs = new Set(
     rules.flatMap(({ org }) => (typeof org === 'number' ? org : Object.values(tables[org.table] ?? {}))),
@@ -95,6 +93,10 @@ export function warningsOf(
     }),
   ];
 }
+
+/** The longest that a token may live by a policy, s. */
+export const longestSecondsOf = ({ rules }: Pick<Policy, 'rules'>): number =>
+  Math.max(...rules.flatMap(({ grants }) => grants.map(({ validity }) => validity.maxSeconds)));
 
 function policyWarnings(checked: CheckedPolicy): readonly (readonly [id: string, text: string])[] {
   return lintPolicy(checked).map(({ name, rule, problem }) => [

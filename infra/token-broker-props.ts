@@ -48,6 +48,13 @@ export interface TokenBrokerProps {
    */
   readonly secret?: NewSecret | ImportedSecret | SecretConstruct;
   /**
+   * A table that is there, by name: a copy of the ledger that was restored to a point in time. It must have the keys, the
+   * indexes and the encryption of the one that it is a copy of. The one that this construct has made leaves the stack.
+   *
+   * @default - a new one
+   */
+  readonly ledger?: { readonly import: string };
+  /**
    * Your own rotation function.
    *
    * @default - none: rotate by hand

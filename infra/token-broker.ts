@@ -3,7 +3,7 @@ import path from 'node:path';
 import { Annotations, FileSystem, Names, Stack, Tags } from 'aws-cdk-lib';
 import type { HttpApi } from 'aws-cdk-lib/aws-apigatewayv2';
 import type { AlarmBase, Dashboard } from 'aws-cdk-lib/aws-cloudwatch';
-import type { Table } from 'aws-cdk-lib/aws-dynamodb';
+import type { ITable, Table } from 'aws-cdk-lib/aws-dynamodb';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
@@ -29,6 +29,7 @@ import { ThoughtSpotSecret } from './constructs/thoughtspot-secret.ts';
 import { TokenApi } from './constructs/token-api.ts';
 import { TokenLedger } from './constructs/token-ledger.ts';
 import { stackName } from './deployed-stack.ts';
+import { entitlementsOf } from './deployment-pace.ts';
 import { warningsOf } from './environment-policy.ts';
 import { functionVariables } from './function-variables.ts';
 import { settingsOf } from './token-broker-settings.ts';
@@ -54,7 +55,7 @@ export class TokenBroker extends Construct {
   /** The alias of each function that callers invoke. */
   readonly functions: Readonly<Record<FunctionName, IFunction>>;
   /** The ledger of leases. */
-  readonly table: Table;
+  readonly table: Table | ITable;
   /** Name or ARN of the secret with the credential. A new one is empty: store the credential in it. */
   readonly secretId: string;
   readonly alarms: readonly AlarmBase[];
@@ -64,6 +65,8 @@ export class TokenBroker extends Construct {
   readonly deadLetters: Queue;
   /** The address that ThoughtSpot sees, with `fixedEgress`. */
   readonly egressAddress: string | undefined;
+  /** Changes where what the policy grants changes, and stays on ThoughtSpot users: deploy that all at once. */
+  readonly entitlements: string;
   /** The hash of the code of each function (CodeSha256 in Lambda). */
   readonly codeHashes: Readonly<Record<string, string>>;
 
@@ -82,7 +85,10 @@ export class TokenBroker extends Construct {
     Tags.of(this).add('service', 'thoughtspot-token-broker');
     Tags.of(this).add('environment', environment.name);
 
-    const ledger = new TokenLedger(this, 'ledger', { prefix, environment: environment.name, retain });
+    const ledger = new TokenLedger(this, 'ledger', {
+      ...{ prefix, retain, environment: environment.name },
+      imported: environment.ledger?.import,
+    });
     const secret = new ThoughtSpotSecret(this, 'secret', {
       prefix,
       settings: props.secret && 'secret' in props.secret ? props.secret : environment.secret,
@@ -179,6 +185,7 @@ export class TokenBroker extends Construct {
     this.dashboard = dashboard;
     this.deadLetters = events.deadLetters;
     this.egressAddress = egress?.address;
+    this.entitlements = entitlementsOf(policy);
     this.codeHashes = Object.fromEntries(all.map(({ name, codeSha256 }) => [name, codeSha256]));
   }
 }

@@ -63,16 +63,17 @@ const ofTime = (hour: number): KeyName => {
 
 type Load<Key> = (name: KeyName, deadline: number) => Promise<Key>;
 
-const dataKeyItem = z.object({ wrapped: z.instanceof(Uint8Array) });
+/** KMS binds a key to the name of the table where it was made, which a restored copy has not. */
+const dataKeyItem = z.object({ wrapped: z.instanceof(Uint8Array), table: z.optional(z.string()) });
 
 export function makeDataKeys(options: DataKeysOptions): DataKeys {
   const { table, kms, keyId, environment, clock, makes, maxHeld = 48 } = options;
   const call = makeKmsCall(options);
   const held = new Map<string, KeyObject>();
   const rowOf = ({ sk }: KeyName) => ({ pk: `key#${environment}`, sk });
-  const keyOf = ({ context: { purpose = '', ...rest } }: KeyName) => ({
+  const keyOf = ({ context: { purpose = '', ...rest } }: KeyName, madeIn = table.name) => ({
     KeyId: keyId,
-    EncryptionContext: { purpose, environment, table: table.name, ...rest },
+    EncryptionContext: { purpose, environment, table: madeIn, ...rest },
   });
 
   /** From memory, or by the one load under way. Of a failed load only its failure is kept, for the cool-down. */
@@ -113,7 +114,8 @@ export function makeDataKeys(options: DataKeysOptions): DataKeys {
   const find: Load<KeyObject | undefined> = async (name, deadline) => {
     const row = await table.get(rowOf(name), deadline);
     if (row === undefined) return undefined;
-    const input = { ...keyOf(name), CiphertextBlob: parseItem(dataKeyItem, row).wrapped };
+    const { wrapped, table: madeIn } = parseItem(dataKeyItem, row);
+    const input = { ...keyOf(name, madeIn), CiphertextBlob: wrapped };
     const { Plaintext: plaintext } = await call('Decrypt', deadline, (options) =>
       kms.send(new DecryptCommand(input), options),
     );
@@ -134,7 +136,7 @@ export function makeDataKeys(options: DataKeysOptions): DataKeys {
       kms.send(new GenerateDataKeyCommand({ ...keyOf(name), KeySpec: 'AES_256' }), options),
     );
     const key = keyFrom(plaintext);
-    const row = { ...rowOf(name), wrapped, madeAt: clock.now() };
+    const row = { ...rowOf(name), wrapped, table: table.name, madeAt: clock.now() };
     if (wrapped && (await table.create(row, deadline)).written) return key;
     // Another sandbox was first: its key is everybody's.
     return mustFind(name, deadline);

@@ -1,5 +1,5 @@
 import { AttributeType, BillingMode, ProjectionType, Table, TableEncryption } from 'aws-cdk-lib/aws-dynamodb';
-import type { Attribute } from 'aws-cdk-lib/aws-dynamodb';
+import type { Attribute, ITable } from 'aws-cdk-lib/aws-dynamodb';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IRole } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
@@ -17,22 +17,24 @@ export interface TokenLedgerProps {
   readonly prefix: string;
   readonly environment: string;
   readonly retain: boolean;
+  /** Name of a table that is there. */
+  readonly imported: string | undefined;
 }
 
 /**
  * The table of leases and its two keys: one encrypts the table at rest, the other wraps the data keys that seal tokens
  * and the digest key, so that a copy of the table, even decrypted by DynamoDB, opens no token. CloudFormation names the table, so that one that
- * outlived its stack is not in the way of the next.
+ * outlived its stack is not in the way of the next. One that is imported is a copy of such a table, encrypted with the same key.
  */
 export class TokenLedger extends Construct {
-  readonly table: Table;
+  readonly table: Table | ITable;
   readonly sealKey: GuardedKey;
   readonly #tableKey: GuardedKey;
   readonly #environment: string;
 
   constructor(scope: Construct, id: string, props: TokenLedgerProps) {
     super(scope, id);
-    const { prefix, environment, retain } = props;
+    const { prefix, environment, retain, imported } = props;
     this.#environment = environment;
     this.#tableKey = new GuardedKey(this, 'table-key', {
       alias: `${prefix}-table`,
@@ -57,7 +59,11 @@ export class TokenLedger extends Construct {
       description: `Wraps the data keys that seal the tokens of ${prefix}, and its digest key`,
       retain,
     });
-    this.table = new Table(this, 'table', {
+    this.table = imported === undefined ? this.#made(retain) : Table.fromTableName(this, 'table', imported);
+  }
+
+  #made(retain: boolean): Table {
+    const table = new Table(this, 'table', {
       partitionKey: attribute(LEDGER_TABLE.partitionKey),
       sortKey: attribute(LEDGER_TABLE.sortKey),
       timeToLiveAttribute: LEDGER_TABLE.timeToLive,
@@ -72,15 +78,16 @@ export class TokenLedger extends Construct {
       const { name: indexName, partitionKey, sortKey } = index;
       const projectionType = ProjectionType[INDEX_PROJECTION];
       if (index.scope === 'local')
-        this.table.addLocalSecondaryIndex({ indexName, sortKey: attribute(index.sortKey), projectionType });
+        table.addLocalSecondaryIndex({ indexName, sortKey: attribute(index.sortKey), projectionType });
       else
-        this.table.addGlobalSecondaryIndex({
+        table.addGlobalSecondaryIndex({
           indexName,
           partitionKey: attribute(partitionKey),
           ...(sortKey ? { sortKey: attribute(sortKey) } : {}),
           projectionType,
         });
     }
+    return table;
   }
 
   /** Grants a role what the contract allows its function, and nothing more. */

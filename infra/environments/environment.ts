@@ -170,6 +170,12 @@ const environmentSchema = ({ name, development, region, credential }: Surroundin
     /** A file in this folder. */
     policyFile: z.string().regex(/^[\w.-]+\.json$/, 'name a JSON file in infra/environments'),
     secret: credentialIn(region),
+    /** A table that is there, instead of a new one: a copy that was restored has another name (docs/bad-days.md). */
+    ledger: z
+      .strictObject({
+        import: z.string().regex(/^[\w.-]{3,255}$/, 'is not the name of a table: 3 to 255 of a-z, A-Z, 0-9, _ . -'),
+      })
+      .optional(),
     /** Your own rotation function. Without it, rotate by hand as the runbook describes. */
     rotation: z
       .strictObject({

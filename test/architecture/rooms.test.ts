@@ -19,7 +19,7 @@ const BUDGETS: Readonly<Record<string, number>> = {
   'functions/wiring': 310,
   functions: 10_400,
   local: 8_170,
-  infra: 9_060,
+  infra: 9_330,
   client: 1_200,
 };
 /** Files at most. */

@@ -1,7 +1,8 @@
 /** The steps of an environment for development, from its first synthesis to its end, as docs/deploy.md has them. */
-import { writeFileSync } from 'node:fs';
+import { cpSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createTableInput } from '../../functions/contract/table.ts';
 import { knownEnvironments } from '../../infra/environment-list.ts';
 import { WARNINGS } from './left-out.ts';
 import { fromPage } from './page.ts';
@@ -9,9 +10,14 @@ import type { Ended } from './processes.ts';
 import { expectEnd, expectHealthy, expectThat, type Step } from './steps.ts';
 import { addEnvironment, edit, NAME, REGION, SECRET, STACK, type Values, type World } from './world.ts';
 
+const COPY = 'ledger-copy';
+const IMPORTED = `ledger: { import: '${COPY}' },`;
+const ELSEWHERE = 'eu-west-1';
+
 export function developmentSteps(world: World): readonly Step[] {
   const { project, environments, thoughtSpot, issuer, secretKey, say, npm, aws, page, jwtOf, stack } = world;
   let api = '';
+  const before = path.join('cdk.out', 'before');
   const deployed = (ended: Ended, ...words: (string | RegExp)[]) => {
     expectEnd(ended, 0, `npm run doctor -- --env ${NAME} --region ${REGION}`, ...words);
     api = /API URL {2}(\S+)/.exec(ended.text)?.[1] ?? '';
@@ -259,6 +265,7 @@ export function developmentSteps(world: World): readonly Step[] {
         ];
         deployed(await page('npm run deploy -- <environment> --assembly <folder>', values), '(no changes)');
         expectHealthy(await npm(`doctor -- --env ${NAME} --assembly ${folder}`), /ok +deployed code/);
+        cpSync(path.join(project, folder), path.join(project, before), { recursive: true });
       },
     },
     {
@@ -267,6 +274,45 @@ export function developmentSteps(world: World): readonly Step[] {
         edit(path.join(environments, `${NAME}.ts`), [["logLevel: 'DEBUG'", "logLevel: 'INFO'"]]);
         await deploy(/UPDATE_COMPLETE|✅/);
         expectEnd(await getToken(), 0, '"token":"');
+      },
+    },
+    {
+      name: 'the assembly of before is deployed over a newer one',
+      work: async () => {
+        const values: Values = [
+          ['<environment>', `${NAME} --yes`],
+          ['<folder>', before],
+        ];
+        deployed(await page('npm run deploy -- <environment> --assembly <folder>', values), '✅');
+        expectEnd(await getToken(), 0, '"token":"');
+        expectHealthy(await npm(`doctor -- --env ${NAME} --assembly ${before}`), /ok +deployed code/);
+      },
+    },
+    {
+      name: 'a table that is there is the ledger, and the deployment says what a restored copy lacks',
+      work: async () => {
+        const file = path.join(project, 'copy.json');
+        writeFileSync(file, JSON.stringify(createTableInput(COPY)));
+        expectEnd(await aws(`dynamodb create-table --cli-input-json file://${file}`), 0);
+        edit(path.join(environments, `${NAME}.ts`), [['  sweepRate', `  ${IMPORTED}\n  sweepRate`]]);
+        const first = await page('npm run deploy -- dev', [['deploy -- dev', 'deploy -- dev --yes']]);
+        deployed(first, `${COPY} works, but as a restored copy it lacks`, 'live until');
+        expectEnd(await stack(STACK), 0, `"OutputValue": "${COPY}"`);
+        expectEnd(await getToken(), 0, '"token":"');
+        const commands = [...first.text.matchAll(/aws dynamodb (update-.*)$/gm)].map(([, words = '']) => words);
+        expectThat(commands.length === 2, first.text);
+        for (const words of commands) expectEnd(await aws(`dynamodb ${words}`), 0);
+        const second = await npm(`deploy -- ${NAME} --yes`);
+        expectThat(second.code === 0 && !second.text.includes('it lacks'), second.text);
+      },
+    },
+    {
+      name: 'the same environment in another region',
+      work: async () => {
+        expectEnd(await npm(`bootstrap -- ${NAME} --region ${ELSEWHERE}`), 0, '✅');
+        edit(path.join(environments, `${NAME}.ts`), [[`  ${IMPORTED}\n`, '']]);
+        expectEnd(await npm(`deploy -- ${NAME} --region ${ELSEWHERE} --yes`), 0, `--region ${ELSEWHERE}`);
+        expectHealthy(await npm(`doctor -- --env ${NAME} --region ${ELSEWHERE}`), /ok +deployed code/);
       },
     },
     {

@@ -3,7 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { CURRENTLY_RECOMMENDED_FLAGS } from 'aws-cdk-lib/cx-api';
-import { afterFailure, announcement, cdkArguments, nextSteps, parseRequest, refusal } from '../../infra/commands.ts';
+import { afterFailure, nextSteps } from '../../infra/advice.ts';
+import { announcement, cdkArguments, parseRequest, refusal } from '../../infra/commands.ts';
 import { knownEnvironments } from '../../infra/environment-list.ts';
 import { regionIn } from '../../infra/deployed-stack.ts';
 import { parseOptions } from '../../infra/doctor/options.ts';
@@ -74,6 +75,15 @@ test('after a deployment come the outputs and the exact commands that follow', (
   // It works as it stands: the doctor takes every option in it.
   const [, command = ''] = /npm run doctor -- (.*)/.exec(text) ?? [];
   expect(parseOptions(command.split(' '), {}, () => '')).toMatchObject({ environment: 'dev', region: 'eu-central-1' });
+});
+
+test('after a deployment on an imported ledger come what ends of before, and until when the rest lives', () => {
+  const { environment } = parseRequest(['deploy', 'dev'], region);
+  const now = Date.UTC(2026, 10, 27, 12);
+  expect(nextSteps(environment, {}, now)).not.toContain('restored');
+  const text = nextSteps({ ...environment, ledger: { import: 'copy' } }, {}, now);
+  expect(text).toContain('npm run leases -- revoke --all --keep-sign-in --yes --env dev');
+  expect(text).toContain('live until 2026-11-27T13:00:00.000Z at the latest (3600 s, the longest of the policy)');
 });
 
 test.each([

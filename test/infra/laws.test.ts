@@ -191,6 +191,16 @@ describe.each(environments)('the stack of $name', (synthesized) => {
   });
 
   test('keeps the ledger encrypted, restorable, and as the contract draws it', () => {
+    const { ledger } = synthesized.environment;
+    if (ledger !== undefined) {
+      expect(properties(synthesized, 'AWS::DynamoDB::Table')).toEqual([]);
+      for (const one of properties(synthesized, 'AWS::Lambda::Function')) {
+        const { LEDGER_TABLE: name = ledger.import } = (one['Environment'] as { Variables: Record<string, unknown> })
+          .Variables;
+        expect(name).toBe(ledger.import);
+      }
+      return;
+    }
     const table = only(synthesized, 'AWS::DynamoDB::Table');
     const { TableName: _name, AttributeDefinitions, ...drawn } = createTableInput('any');
     expect(table).toMatchObject({
@@ -232,7 +242,7 @@ describe.each(environments)('the stack of $name', (synthesized) => {
     );
     expect(retained).toEqual([]);
     // Deletion protection keeps the table even then, so no fixed name may be in the way.
-    expect(only(synthesized, 'AWS::DynamoDB::Table')).not.toHaveProperty('TableName');
+    for (const table of properties(synthesized, 'AWS::DynamoDB::Table')) expect(table).not.toHaveProperty('TableName');
   });
 
   test('names no wildcard resource on secrets, keys or tables', () => {
@@ -312,7 +322,9 @@ describe.each(environments)('the stack of $name', (synthesized) => {
         environment.deployment === 'canary'
           ? 'CodeDeployDefault.LambdaCanary10Percent5Minutes'
           : 'CodeDeployDefault.LambdaAllAtOnce';
-      expect(text(group['DeploymentConfigName'])).toBe(pace);
+      expect(text(group['DeploymentConfigName'])).toBe('${Pace}');
+      const { Parameters } = JSON.parse(synthesized.text) as { Parameters: Record<string, unknown> };
+      expect(Parameters['Pace']).toMatchObject({ Default: pace });
       const { Alarms } = group['AlarmConfiguration'] as { Alarms: { Name: unknown }[] };
       expect(Alarms.length).toBeGreaterThan(2);
       for (const { Name } of Alarms)

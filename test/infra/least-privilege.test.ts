@@ -20,9 +20,13 @@ function id(synthesized: Synthesized, type: string, prefix: string): string {
 /** Names of the parts of one environment, as the questions below use them. */
 function parts(synthesized: Synthesized) {
   const imported = 'import' in synthesized.environment.secret;
+  const { ledger } = synthesized.environment;
   return {
     role: (name: FunctionName) => id(synthesized, 'AWS::IAM::Role', `${name}role`),
-    table: `\${${id(synthesized, 'AWS::DynamoDB::Table', 'ledgertable')}}`,
+    table:
+      ledger === undefined
+        ? `\${${id(synthesized, 'AWS::DynamoDB::Table', 'ledgertable')}}`
+        : `arn:aws:dynamodb:${REGION}:111122223333:table/${ledger.import}`,
     tableKey: `\${${id(synthesized, 'AWS::KMS::Key', 'ledgertablekey')}}`,
     sealKey: `\${${id(synthesized, 'AWS::KMS::Key', 'ledgersealkey')}}`,
     secret: imported

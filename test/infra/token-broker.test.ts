@@ -53,6 +53,24 @@ const stackIn = (app = new App({ analyticsReporting: false }), id = 'Acme', wher
 type Resources = Readonly<Record<string, { readonly Type: string; readonly Properties: Record<string, unknown> }>>;
 const resourcesOf = (stack: Stack) => (Template.fromStack(stack).toJSON() as { Resources: Resources }).Resources;
 
+test('uses a table that is there: makes none, and may do with it and its indexes what it may do with its own', () => {
+  const policiesOf = (props: object) => {
+    const stack = stackIn();
+    const broker = new TokenBroker(stack, 'Broker', { ...few(), name: 'acme', ...props });
+    const resources = Object.entries(resourcesOf(stack));
+    const tables = resources.filter(([, { Type }]) => Type === 'AWS::DynamoDB::Table');
+    const ledger = JSON.stringify(
+      resources.filter(([, { Type }]) => Type === 'AWS::IAM::Policy' || Type === 'AWS::Lambda::Function'),
+    );
+    return { tables: tables.length, ledger, name: JSON.stringify(stack.resolve(broker.table.tableName)) };
+  };
+  const [own, copy] = [policiesOf({}), policiesOf({ ledger: { import: 'copy' } })];
+  expect([own.tables, copy.tables, copy.name]).toEqual([1, 0, '"copy"']);
+  expect(copy.ledger).toContain('table/copy/index/unfinished');
+  const count = ({ ledger, name }: typeof own) => ledger.split(`"LEDGER_TABLE":${name}`).length - 1;
+  expect([count(copy), count(copy)]).toEqual([count(own), 6]);
+});
+
 test('has every option that an environment has', () => {
   // The type checker holds this one: it takes no `true` where an option is left, and names the option.
   const none: [Undocumented] extends [never] ? true : Undocumented = true;

@@ -171,6 +171,13 @@ export const FAULTY: readonly [string, object, { account?: string; region?: stri
     'fixedEgress.cidr: must be /16 to /25, since each of 3 zones gets two subnets',
   ],
   [
+    'an imported ledger by its ARN',
+    { ledger: { import: 'arn:aws:dynamodb:eu-central-1:111122223333:table/ledger' } },
+    target,
+    'ledger.import: is not the name of a table',
+  ],
+  ['a ledger that is to be made by name', { ledger: { create: 'ledger' } }, target, 'ledger.create: is not known'],
+  [
     'a domain that the prober refuses, by its letters',
     { customDomain: { name: 'Tokens.acme.com', certificateArn } },
     target,

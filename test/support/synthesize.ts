@@ -72,6 +72,7 @@ const importedSecret = parseEnvironment(
     issuers: [{ ...issuer, scopes: { token: 'none', revoke: 'broker:revoke' } }],
     alarms: { topicArn: 'arn:aws:sns:eu-central-1:111122223333:all' },
     secret: { import: 'shared/thoughtspot' },
+    ledger: { import: 'ledger-restored-2026-11-27' },
     prober: { secret: { import: 'thoughtspot-broker/imported-secret/prober' } },
     deprovisionedEvents: { source: 'com.example.identity', eventBusName: 'identity' },
   },

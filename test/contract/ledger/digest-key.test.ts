@@ -55,8 +55,15 @@ describe('the digest key', () => {
 
   it('never leaves the table by itself, and is the same years later', async () => {
     const before = await sandbox().ledger.digest('tok');
-    expect(Object.keys((await rowOfKey()) ?? {}).sort()).toEqual(['madeAt', 'pk', 'sk', 'wrapped']);
+    expect(Object.keys((await rowOfKey()) ?? {}).sort()).toEqual(['madeAt', 'pk', 'sk', 'table', 'wrapped']);
     clock.advance(YEARS);
+    expect(await sandbox().ledger.digest('tok')).toBe(before);
+  });
+
+  it('opens in its own table though its row does not say where it was made, as rows of before do', async () => {
+    const before = await sandbox().ledger.digest('tok');
+    const { table: _, ...Item } = (await rowOfKey()) ?? {};
+    await stand.dynamodb.send(new PutItemCommand({ TableName: stand.table, Item }));
     expect(await sandbox().ledger.digest('tok')).toBe(before);
   });
 

@@ -6,7 +6,12 @@ import type { CallerId, Lease } from './lease.ts';
 export interface Limits {
   readonly caller: { readonly mintsPerMinute: number; readonly liveLeases: number };
   readonly org: { readonly mintsPerMinute: number };
+  /** Instead of `org`, by org number. */
+  readonly orgs?: Readonly<Record<string, Limits['org']>>;
 }
+
+/** What holds for an org: its own limit, or that of all. */
+export const limitOfOrg = ({ org, orgs = {} }: Limits, orgId: number): Limits['org'] => orgs[orgId] ?? org;
 
 /** One mint of a caller (mint-limits.ts). `id`: of its row. `until`: its token is certainly over, epoch ms. */
 export interface Mark {

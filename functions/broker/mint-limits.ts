@@ -5,7 +5,7 @@
  */
 import { Failure } from './failure.ts';
 import { type CallerId, certainEnd, type Lease, personOf } from './lease.ts';
-import type { Limits, Mark, Ring, Standing } from './mint-counts.ts';
+import { limitOfOrg, type Limits, type Mark, type Ring, type Standing } from './mint-counts.ts';
 import type { Grant, Reservation, World } from './ports.ts';
 
 const MINUTE_MS = 60_000;
@@ -107,7 +107,7 @@ export function makeMintLimits(world: World, limits: Limits): MintLimits {
   /** How many mints the org has left, by what is in the ledger and what only this sandbox knows of. */
   function leftOfOrg(asking: Asking, reported: Standing['orgMints']): number {
     const { orgId } = asking.grant;
-    const most = limits.org.mintsPerMinute;
+    const most = limitOfOrg(limits, orgId).mintsPerMinute;
     const now = clock.now();
     const ends = [...reported, ...(unreported.get(orgId) ?? [])].flatMap(([span, mints]) =>
       Array<number>(mints).fill(endOf(span) - now),

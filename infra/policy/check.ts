@@ -10,6 +10,7 @@ import { parsePolicy, parseText } from './parse.ts';
 import { Faults } from './policy-error.ts';
 import { unreachableRules } from './reachability.ts';
 import type { Authored } from './schema.ts';
+import { tenantsOf } from './tenants.ts';
 import { checkMeetings, checkRule, MAY_DIFFER } from './shared-users.ts';
 
 type Path = readonly PropertyKey[];
@@ -65,6 +66,9 @@ function normalForm({ version, refuse, tables, limits, rules }: Authored['policy
     if ('serviceAccount' in user && refused.has(fold(user.serviceAccount)))
       faults.add(['rules', index, 'user', 'serviceAccount'], 'is on the list `refuse`');
   }
+  const given = new Set(tenantsOf({ rules: normal, tables, limits }).map(({ orgId }) => String(orgId)));
+  for (const orgId of Object.keys(limits.orgs ?? {}))
+    if (!given.has(orgId)) faults.add(['limits', 'orgs', orgId], 'is an org in which no rule gives tokens');
   for (const [index, rule] of normal.entries()) checkRule(rule, index, tables, faults);
   checkMeetings(normal, tables, (index) => rules[index]?.accept.includes(MAY_DIFFER) === true, faults);
   for (const { index, problem } of unreachableRules(normal)) faults.add(['rules', index, 'when'], problem);

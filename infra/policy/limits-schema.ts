@@ -22,6 +22,10 @@ export const limits = described(
     z.strictObject({
       caller: described(z.prefault(callerLimits, {}), 'Of one caller: one `iss` and `sub`.'),
       org: described(z.prefault(orgLimits, {}), 'Of one ThoughtSpot org.'),
+      orgs: described(
+        z.exactOptional(z.record(z.string().check(z.regex(/^(0|[1-9]\d{0,8})$/)), orgLimits)),
+        'Of orgs that differ, by their number, instead of `org`.',
+      ),
     }),
     {},
   ),

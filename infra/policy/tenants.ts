@@ -1,4 +1,5 @@
 /** `npm run policy -- tenants`: which ThoughtSpot orgs a policy can give tokens in, and to whom. */
+import { limitOfOrg } from '../../functions/broker/mint-counts.ts';
 import type { PolicyDocument } from '../../functions/policy/document.ts';
 
 export interface Tenant {
@@ -16,15 +17,12 @@ export function tenantsOf({
   tables,
   limits,
 }: Pick<PolicyDocument, 'rules' | 'tables' | 'limits'>): readonly Tenant[] {
-  const { mintsPerMinute } = limits.org;
-  const all = rules.flatMap(({ name: rule, org }): Tenant[] => {
-    if (typeof org === 'number') return [{ tenant: '*', orgId: org, rule, mintsPerMinute }];
-    return Object.entries(tables[org.table] ?? {}).map(([tenant, orgId]) => ({
-      tenant,
-      orgId: Number(orgId),
-      rule,
-      mintsPerMinute,
-    }));
+  const all = rules.flatMap(({ name: rule, org }) => {
+    const entries = typeof org === 'number' ? { '*': org } : (tables[org.table] ?? {});
+    return Object.entries(entries).map(([tenant, found]): Tenant => {
+      const orgId = Number(found);
+      return { tenant, orgId, rule, mintsPerMinute: limitOfOrg(limits, orgId).mintsPerMinute };
+    });
   });
   return all.sort((one, other) => one.orgId - other.orgId || one.tenant.localeCompare(other.tenant));
 }

@@ -4,8 +4,10 @@ import path from 'node:path';
 import { environmentPolicy } from '../../../infra/environment-policy.ts';
 import { parseEnvironment } from '../../../infra/environments/environment.ts';
 import prod from '../../../infra/environments/prod.ts';
+import { checkPolicy } from '../../../infra/policy/check.ts';
 import { policyCli } from '../../../infra/policy/cli.ts';
-import type { Tenant } from '../../../infra/policy/tenants.ts';
+import { type Tenant, tenantsOf } from '../../../infra/policy/tenants.ts';
+import { policyWith } from '../../support/policy-documents.ts';
 
 const root = path.join(import.meta.dirname, '../../..');
 const file = path.join(root, 'infra/environments/policy.example-tenants.json');
@@ -42,4 +44,29 @@ test('an environment can have it, with its cases, within the size that a policy 
   const environment = parseEnvironment('many', values, { account: '111122223333', region: 'eu-central-1' });
   const { policy } = environmentPolicy(environment);
   expect(policy.rules.map(({ name }) => name)).toEqual(['customers']);
+});
+
+describe('limits of orgs that differ', () => {
+  const document = (orgs: object) => policyWith({}, { limits: { org: { mintsPerMinute: 120 }, orgs } });
+
+  test('hold instead of the common one, and are listed', () => {
+    const { policy } = checkPolicy(document({ 2: { mintsPerMinute: 600 } }));
+    expect(tenantsOf(policy).map(({ orgId, mintsPerMinute }) => [orgId, mintsPerMinute])).toEqual([
+      [1, 120],
+      [2, 600],
+    ]);
+  });
+
+  test.each<[string, object, RegExp]>([
+    [
+      'of an org in which no rule gives tokens',
+      { 3: { mintsPerMinute: 5 } },
+      /limits\.orgs\["?3"?\].*no rule gives tokens|limits\.orgs\.3.*no rule/,
+    ],
+    ['of what is no number of an org', { acme: { mintsPerMinute: 5 } }, /limits\.orgs/],
+    ['beyond what ThoughtSpot takes', { 2: { mintsPerMinute: 6_001 } }, /limits\.orgs.*mintsPerMinute/],
+    ['that say nothing known', { 2: { liveLeases: 5 } }, /limits\.orgs/],
+  ])('are refused %s', (_name, orgs, expected) => {
+    expect(() => checkPolicy(document(orgs))).toThrow(expected);
+  });
 });

@@ -181,3 +181,12 @@ test('sandboxes report the mints of an org in batches, and all of them know soon
   // Another org has its own.
   await sandboxes[1]!.getToken('greta');
 });
+
+test('an org with a limit of its own has that one, and the others theirs', async () => {
+  const orgs = { 2: { mintsPerMinute: 3 } };
+  const { process } = makeWorld({ limits: { ...limits(600, 200, 1), orgs } });
+  const one = process();
+  const codes: string[] = [];
+  for (const who of ['ann', 'bob', 'greta', 'gus', 'gina', 'gill']) codes.push(await codeOf(one.getToken(who)));
+  expect(codes).toEqual(['token', 'mint-limit', 'token', 'token', 'token', 'mint-limit']);
+});

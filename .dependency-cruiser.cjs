@@ -53,7 +53,7 @@ module.exports = {
     // An entry is a recipe: it puts parts together, makes its use case of them and gives it a route or an event.
     only('entries-only-wire', '^functions/[^/]+\\.ts$', [
       '^functions/(http|wiring|telemetry|contract|probe)/',
-      '^functions/broker/(get-token|revoke|admission|service-session|session-info|list-leases|sweep)\\.ts$',
+      '^functions/broker/(get-token|revoke|admission|administrators|service-session|session-info|list-leases|sweep)\\.ts$',
     ]),
     {
       name: 'only-wiring-builds-adapters',

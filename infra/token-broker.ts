@@ -132,7 +132,7 @@ export class TokenBroker extends Construct {
       return broker;
     };
     const served = FUNCTION_NAMES.filter((name) => name !== 'prober').map((name) => make(name));
-    const api = new TokenApi(this, 'api', { prefix, environment, functions: served });
+    const api = new TokenApi(this, 'api', { prefix, environment, functions: served, rules: policy.policy.rules });
     // After the API, because the prober calls the API from outside.
     const prober = make('prober', api.url);
     const all = [...served, prober];

@@ -97,6 +97,8 @@ export interface Grant {
   readonly rights: Rights;
   /** The object of `rights` is any that the caller named: whether ThoughtSpot has it is the caller's affair. */
   readonly callersObject?: true;
+  /** The caller has power over the people of this org (administrators.ts). */
+  readonly administers?: true;
   readonly validitySeconds: number;
   /** If set, no token of this grant may outlive this: the end of the caller's JWT, where the rule binds to it. */
   readonly notAfter?: number;

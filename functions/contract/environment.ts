@@ -44,7 +44,7 @@ export const ENVIRONMENT = {
   ],
   revoketoken: [...everywhere, 'POLICY_FILE', 'POLICY_VERSION', 'ISSUERS', 'SWEEP_RATE'],
   sessioninfo: [...everywhere, 'POLICY_FILE', 'POLICY_VERSION', 'ISSUERS'],
-  operator: [...everywhere, 'ISSUERS', 'SWEEP_RATE'],
+  operator: [...everywhere, 'POLICY_FILE', 'POLICY_VERSION', 'ISSUERS', 'SWEEP_RATE'],
   backchannellogout: [...everywhere, 'ISSUERS', 'SWEEP_RATE'],
   sweep: [...everywhere, 'SWEEP_RATE'],
   prober: [

@@ -19,7 +19,7 @@ const BODY = z.strictObject({
 /** `POST /gettoken`: the token as JSON, or bare where the caller prefers text/plain. */
 export function gettokenRoute(getToken: GetToken, clock: Clock): Route {
   return {
-    scope: 'token',
+    scopes: ['token'],
     async answer({ event, caller, deadline }) {
       const issued = await getToken(caller, readBody(event, BODY), deadline);
       return prefersText(event.headers['accept']) ? plain(200, issued.token) : json(200, bodyOf(issued, clock.now()));

@@ -22,9 +22,9 @@ export interface HttpRequest<Who = Caller> {
   readonly conceal: (secret: string) => void;
 }
 
-/** A use case behind a route. `scope` is what a caller must hold. */
+/** A use case behind a route. `scopes`: a caller must hold one of them. */
 export interface Route<Who = Caller> {
-  readonly scope: Scope;
+  readonly scopes: readonly Scope[];
   answer(request: HttpRequest<Who>): Promise<Answer>;
 }
 
@@ -58,7 +58,7 @@ export function httpEntry<Who extends Caller | AwsCaller>(edge: Edge, ready: () 
     requireAuthorizer(event);
     const caller = awsCaller?.(event) ?? (await identify(token, issuerOf(event)));
     identified(caller);
-    requireScope(route.scope, caller, event);
+    requireScope(route.scopes, caller, event);
     return route.answer({ event, caller, deadline: deadlineOf(clock, context), conceal: telemetry.conceal });
   });
 }
@@ -117,9 +117,9 @@ export function deadlineOf(clock: Clock, context: Context): number {
 }
 
 /** The gateway checks scopes too, but a route that was deployed without them must not give out tokens. */
-function requireScope(scope: Scope, { scopes }: Caller | AwsCaller, { routeKey }: HttpEvent): void {
-  if (!scopes.includes(scope))
-    throw new Failure('insufficient-scope', { reason: `${routeKey} needs the scope "${scope}"` });
+function requireScope(wanted: readonly Scope[], { scopes }: Caller | AwsCaller, { routeKey }: HttpEvent): void {
+  if (!wanted.some((scope) => scopes.includes(scope)))
+    throw new Failure('insufficient-scope', { reason: `${routeKey} needs the scope "${wanted.join('" or "')}"` });
 }
 
 /** Somebody asked for what is for operators, or for another's lease. Denials of the policy have lines of their own. */

@@ -1,8 +1,17 @@
 /** What operators ask: to list and revoke leases, to shut out and to let in again, with AWS credentials or an access token. */
 import * as z from 'zod/mini';
+import { type AdministeredOrg, beyond, withinOrg } from '../broker/administrators.ts';
 import { Failure } from '../broker/failure.ts';
 import type { AuditTrail, AwsCaller, Caller, Clock, TokenLedger } from '../broker/ports.ts';
-import type { LeaseFilter, ListBlocks, ListLeases, Reinstate, Revoker, RevokeTokens } from '../broker/use-cases.ts';
+import type {
+  LeaseFilter,
+  ListBlocks,
+  ListedBlock,
+  ListLeases,
+  Reinstate,
+  Revoker,
+  RevokeTokens,
+} from '../broker/use-cases.ts';
 import { FUNCTIONS, type Trigger } from '../contract/functions.ts';
 import { json, type Answer } from './answer.ts';
 import { integer, invalid, orgId, readBody, readFields, text, userName } from './fields.ts';
@@ -34,6 +43,8 @@ export interface OperatorParts {
   readonly revokeTokens: RevokeTokens;
   readonly reinstate: Reinstate;
   readonly listBlocks: ListBlocks;
+  /** Of a caller who is no operator. */
+  readonly administeredOrg: AdministeredOrg;
   /** Throws where an operator with an access token is shut out. */
   readonly requireActive: (caller: Caller, deadline: number) => Promise<void>;
   readonly ledger: Pick<TokenLedger, 'usersUnusedSince'>;
@@ -41,20 +52,27 @@ export interface OperatorParts {
   readonly clock: Clock;
 }
 
+/** A request of an operator, or of an administrator of an org: `within` that org only. */
+type Asked = HttpRequest<Operator> & { readonly within?: number };
+
 /** The operator's routes, by the last word of their path. */
 export function operatorRoute(parts: OperatorParts): Route<Operator> {
   return {
-    scope: 'revoke',
+    scopes: ['revoke', 'token'],
     async answer(request) {
       const { caller, deadline } = request;
-      if (!('arn' in caller)) await parts.requireActive(caller, deadline);
       const [last = ''] = request.event.routeKey.split('/').reverse();
-      return (ROUTES[last] ?? list)(parts, request);
+      const answer = ROUTES[last] ?? list;
+      if ('arn' in caller) return answer(parts, request);
+      if (!caller.scopes.includes('revoke'))
+        return answer(parts, { ...request, within: await parts.administeredOrg(caller, deadline) });
+      await parts.requireActive(caller, deadline);
+      return answer(parts, request);
     },
   };
 }
 
-const ROUTES: Readonly<Record<string, (parts: OperatorParts, request: HttpRequest<Operator>) => Promise<Answer>>> = {
+const ROUTES: Readonly<Record<string, (parts: OperatorParts, request: Asked) => Promise<Answer>>> = {
   leases: list,
   revoke,
   blocks,
@@ -81,51 +99,74 @@ const revokerOf = (caller: Operator): Revoker =>
   'arn' in caller ? { kind: 'operator', operator: caller } : { kind: 'caller', caller, mayRevokeOthers: true };
 
 /** As `POST /revoketoken` of a caller who may revoke for others, but never the operator's own by saying nothing. */
-async function revoke({ revokeTokens, clock }: OperatorParts, request: HttpRequest<Operator>): Promise<Answer> {
-  const { event, caller, deadline, conceal } = request;
-  const { selection, how } = selectionOf(readBody(event, REVOCATION));
-  if (selection.kind === 'mine')
+async function revoke({ revokeTokens, clock }: OperatorParts, request: Asked): Promise<Answer> {
+  const { event, caller, deadline, conceal, within } = request;
+  const { selection: asked, how } = selectionOf(readBody(event, REVOCATION));
+  if (asked.kind === 'mine')
     throw invalid('body', `must have exactly one of ${Object.keys(REVOCATION.shape).join(', ')}`);
-  if (selection.kind === 'token') conceal(selection.token);
+  if (asked.kind === 'token') conceal(asked.token);
+  const selection = within === undefined ? asked : withinOrg(asked, how, within);
   const tally = await revokeTokens(revokerOf(caller), selection, clock.now(), deadline, how);
   return json(tally.pending === 0 ? 200 : 202, tally);
 }
 
 /** No access token of them counts until they are reinstated, and what lives ends. */
-async function suspend({ revokeTokens, clock }: OperatorParts, request: HttpRequest<Operator>): Promise<Answer> {
-  const { event, caller, deadline } = request;
+async function suspend({ revokeTokens, clock }: OperatorParts, request: Asked): Promise<Answer> {
+  const { event, caller, deadline, within } = request;
   const { endShared, ...whom } = readBody(event, SUSPENSION);
   const how = { kind: 'suspend', ...(endShared === true && { endShared }) } as const;
-  const tally = await revokeTokens(revokerOf(caller), whomOf(whom), clock.now(), deadline, how);
+  const selection = within === undefined ? whomOf(whom) : withinOrg(whomOf(whom), how, within);
+  const tally = await revokeTokens(revokerOf(caller), selection, clock.now(), deadline, how);
   return json(tally.pending === 0 ? 200 : 202, tally);
 }
 
-async function reinstate(parts: OperatorParts, request: HttpRequest<Operator>): Promise<Answer> {
-  const { event, caller, deadline } = request;
-  return json(200, await parts.reinstate(revokerOf(caller), whomOf(readBody(event, REINSTATEMENT)), deadline));
+async function reinstate(parts: OperatorParts, request: Asked): Promise<Answer> {
+  const { event, caller, deadline, within } = request;
+  const whom = whomOf(readBody(event, REINSTATEMENT));
+  const selection = within === undefined ? whom : withinOrg(whom, { kind: 'suspend' }, within);
+  return json(200, await parts.reinstate(revokerOf(caller), selection, deadline));
 }
 
-/** Sign-outs and suspensions in force, one page. */
-async function blocks(parts: OperatorParts, { event, deadline }: HttpRequest<Operator>): Promise<Answer> {
+/** Sign-outs and suspensions in force, one page; those of an org all at once, since a cursor tells of others. */
+async function blocks(parts: OperatorParts, { event, deadline, within }: Asked): Promise<Answer> {
   const { cursor } = readFields(z.strictObject({ cursor: PAGE.shape.cursor }), { ...event.queryStringParameters });
-  const found = await parts.listBlocks(cursor, deadline);
+  if (within !== undefined && cursor !== undefined) throw invalid('cursor', 'is not ours');
+  const found =
+    within === undefined ? await parts.listBlocks(cursor, deadline) : await blocksOf(within, parts, deadline);
   parts.audit.record({ action: 'list', reasons: ['listed blocks'] });
   return json(200, found);
 }
 
+async function blocksOf(orgId: number, { listBlocks }: OperatorParts, deadline: number) {
+  const blocks: ListedBlock[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await listBlocks(cursor, deadline);
+    blocks.push(...page.blocks.filter(({ scope }) => 'orgId' in scope && scope.orgId === orgId));
+    cursor = page.next;
+  } while (cursor !== undefined);
+  return { blocks };
+}
+
 /**
  * Unfinished leases, one page. No token, sealed or not, is in a lease. With `usersUnusedSince` (epoch ms): ThoughtSpot
- * users that the broker made and no longer uses. The audit says who has read what, page by page.
+ * users that the broker made and no longer uses. The audit says who has read what, page by page. An administrator of an org
+ * names a user: the cursor of a listing of all tells of others.
  */
-async function list(parts: OperatorParts, { event, deadline }: HttpRequest<Operator>): Promise<Answer> {
+async function list(parts: OperatorParts, { event, deadline, within }: Asked): Promise<Answer> {
   const given = Object.entries(event.queryStringParameters ?? {}).map(asNumber);
-  const { limit = DEFAULT_LIMIT, cursor, ...filter } = readFields(QUERY, Object.fromEntries(given));
+  const { limit = DEFAULT_LIMIT, cursor, ...asked } = readFields(QUERY, Object.fromEntries(given));
+  const filter = within === undefined ? asked : { ...asked, org: within };
+  if (within !== undefined) {
+    if (filter.usersUnusedSince !== undefined || (asked.org ?? within) !== within) throw beyond(within);
+    if (filter.user === undefined) throw invalid('user', 'must be given: an administrator of an org lists one user');
+  }
   const found = await page(parts, filter, limit, cursor, deadline);
-  const asked = Object.entries(filter).map(([name, value]) => (name === 'user' ? 'one user' : `${name} ${value}`));
+  const words = Object.entries(filter).map(([name, value]) => (name === 'user' ? 'one user' : `${name} ${value}`));
   // A name that nobody has may be anything, even a token that was pasted in the wrong place.
   const [user] = 'leases' in found ? found.leases.map((lease) => lease.user) : [];
   const named = filter.user !== undefined && user !== undefined ? { user } : {};
-  parts.audit.record({ action: 'list', ...named, reasons: [`listed ${asked.join(', ') || 'everything'}`] });
+  parts.audit.record({ action: 'list', ...named, reasons: [`listed ${words.join(', ') || 'everything'}`] });
   return json(200, found);
 }
 

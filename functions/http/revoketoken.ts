@@ -71,7 +71,7 @@ function requireOne(fields: object): void {
 /** `POST /revoketoken`: 200 when all that it covers is dead, 202 when the sweep carries on. */
 export function revoketokenRoute(revokeTokens: RevokeTokens, clock: Clock): Route {
   return {
-    scope: 'token',
+    scopes: ['token'],
     async answer({ event, caller, deadline, conceal }) {
       const { selection, how } = selectionOf(readBody(event, REVOCATION));
       if (selection.kind === 'token') conceal(selection.token);

@@ -5,7 +5,7 @@ import type { Route } from './http-entry.ts';
 /** `GET /sessioninfo`: what ThoughtSpot says of the caller's live token, in the seed's names, never the token. */
 export function sessioninfoRoute(getSessionInfo: GetSessionInfo): Route {
   return {
-    scope: 'token',
+    scopes: ['token'],
     async answer({ caller, deadline }) {
       const { userName, userId, orgId, details } = await getSessionInfo(caller, deadline);
       // A null in an optional field of the seed makes its SDK throw (wire facts 1.4). A token must not get out, even if a

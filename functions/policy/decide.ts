@@ -166,7 +166,11 @@ function attemptGrant(policy: Policy, rule: Rule, caller: Caller, request: Token
   const named = { rule: rule.name, name: offer.name, policyVersion: policy.version, reuse: offer.reuse };
   const any = offer.kind === 'object' && offer.objects === 'any';
   const held = policy.persists ? { entitlements } : {};
-  return { grant: { ...named, ...shape, fingerprint: print, ...held, ...bounds, ...(any && { callersObject: true }) } };
+  const marks = {
+    ...(any && { callersObject: true as const }),
+    ...(rule.administers && { administers: true as const }),
+  };
+  return { grant: { ...named, ...shape, fingerprint: print, ...held, ...bounds, ...marks } };
 }
 
 /** The person: the ThoughtSpot user, but for what `perEntitlement` adds to the name. */

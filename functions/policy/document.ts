@@ -107,6 +107,8 @@ export interface Rule {
   readonly org: Org;
   readonly provision: ProvisioningSource | null;
   readonly share: boolean;
+  /** Its callers have power over the people of the org that it gives them. */
+  readonly administers?: true;
   /** The first one is what a request gets that names none. Never empty. */
   readonly grants: readonly [GrantOffer, ...GrantOffer[]];
 }

@@ -19,6 +19,7 @@ import { Construct } from 'constructs';
 import { CORS_HEADERS, FUNCTIONS, OWN_THROTTLE, pathFor } from '../../functions/contract/functions.ts';
 import type { Trigger } from '../../functions/contract/functions.ts';
 import type { Environment } from '../environments/environment.ts';
+import type { CheckedPolicy } from '../policy/check.ts';
 import type { BrokerFunction } from './broker-function.ts';
 import { removalOf } from './removal.ts';
 
@@ -52,6 +53,8 @@ export interface TokenApiProps {
   readonly prefix: string;
   readonly environment: Environment;
   readonly functions: readonly BrokerFunction[];
+  /** Rules that make administrators give the callers of their issuer the routes of operators. */
+  readonly rules: CheckedPolicy['policy']['rules'];
 }
 
 /**
@@ -65,7 +68,7 @@ export class TokenApi extends Construct {
   readonly operatorArn: string;
   readonly accessLog: LogGroup;
 
-  constructor(scope: Construct, id: string, { prefix, environment, functions }: TokenApiProps) {
+  constructor(scope: Construct, id: string, { prefix, environment, functions, rules }: TokenApiProps) {
     super(scope, id);
     const { issuers, allowedOrigins, throttle, customDomain } = environment;
     this.api = new HttpApi(this, 'api', {
@@ -109,7 +112,9 @@ export class TokenApi extends Construct {
       });
       // Who lacks the scope of operators gets as far as the function, which refuses him and says so in the audit.
       const { token, revoke } = scopes;
-      const opening = { token: [token], revoke: revoke === undefined ? undefined : [token, revoke] };
+      const own = rules.filter(({ issuer = url, mode }) => issuer === url && mode === 'enforce');
+      const administered = own.some(({ administers }) => administers) ? [token] : undefined;
+      const opening = { token: [token], revoke: revoke === undefined ? administered : [token, revoke] };
       for (const route of served) {
         const authorizationScopes = opening[route.scope];
         if (route.iam === true || authorizationScopes === undefined) continue;

@@ -104,7 +104,10 @@ function normalRule(rule: Authored['rule'], path: Path, normaliser: Normaliser, 
 
   const [first, ...others] = grants;
   if (first === undefined) return undefined;
-  const who = { user, perEntitlement, org, provision: provisioning ?? null, share };
+  if (rule.administers !== undefined && service)
+    faults.add([...path, 'administers'], 'needs a person for `user`: the audit says who has used the power');
+  const administers = rule.administers !== undefined && ({ administers: true } as const);
+  const who = { user, perEntitlement, org, provision: provisioning ?? null, share, ...administers };
   return { name, mode, ...(issuer !== undefined && { issuer }), when, ...who, grants: [first, ...others] };
 }
 

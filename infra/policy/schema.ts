@@ -218,6 +218,10 @@ const Rule = described(
       'The ThoughtSpot org: its number, or what a table has for a claim. Never a claim itself.',
     ),
     share: described(z._default(z.boolean(), false), 'All callers share a token. For service accounts only.'),
+    administers: described(
+      z.exactOptional(z.literal('own-org')),
+      'Its callers list, revoke, suspend and reinstate the people of their own org, and nobody else.',
+    ),
     provision: described(
       z.optional(
         z.strictObject({

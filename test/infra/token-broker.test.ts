@@ -71,6 +71,63 @@ test('uses a table that is there: makes none, and may do with it and its indexes
   expect([count(copy), count(copy)]).toEqual([count(own), 6]);
 });
 
+test('has the routes of operators for the callers of an issuer where it has operators, or a rule makes administrators', () => {
+  const routesWith = (administers: object) => {
+    const partner = { name: 'partner', url: 'https://partner.example/', audiences: ['broker'] };
+    const issuers = [...few().issuers, partner];
+    const policy = JSON.parse(readFileSync(policyFile, 'utf8')) as { rules: Record<string, unknown>[] };
+    const rules = issuers.flatMap(({ url, name }) =>
+      policy.rules.map((rule) => ({
+        ...rule,
+        ...{
+          name: `${String(rule['name'])}${name ?? ''}`,
+          issuer: url,
+          accept: ['issuers-may-meet', ...((rule['accept'] as string[] | undefined) ?? [])],
+        },
+        ...(name === 'partner' && administers),
+      })),
+    );
+    const own = path.join(folder, `policy.${JSON.stringify(administers).length}.json`);
+    writeFileSync(own, JSON.stringify({ ...policy, rules }));
+    const claims = { sub: 'a', token_use: 'access', username: 'alice', 'cognito:groups': ['analytics'] };
+    const cases = rules.map((rule) => ({
+      name: rule.name,
+      issuer: rule.issuer,
+      claims,
+      expect: {
+        rule: rule.name,
+        name: 'full',
+        user: 'alice',
+        orgId: 0,
+        rights: { kind: 'full' },
+        validitySeconds: 600,
+      },
+    }));
+    writeFileSync(own.replace('.json', '.cases.json'), JSON.stringify({ cases }));
+    const stack = stackIn();
+    new TokenBroker(stack, 'Broker', { ...few(), purpose: 'development', issuers, policyFile: own });
+    return Object.values(resourcesOf(stack)).flatMap(({ Type, Properties }) =>
+      Type === 'AWS::ApiGatewayV2::Route' && String(Properties['RouteKey']).includes('/i/partner/')
+        ? [[Properties['RouteKey'], Properties['AuthorizationScopes']]]
+        : [],
+    );
+  };
+  const own = [
+    ['POST /i/partner/gettoken', ['broker:token']],
+    ['POST /i/partner/revoketoken', ['broker:token']],
+    ['GET /i/partner/sessioninfo', ['broker:token']],
+  ];
+  expect(routesWith({})).toEqual(own);
+  const more = [
+    'GET /i/partner/leases',
+    'POST /i/partner/leases/revoke',
+    'GET /i/partner/blocks',
+    'POST /i/partner/suspend',
+    'POST /i/partner/reinstate',
+  ];
+  expect(routesWith({ administers: 'own-org' })).toEqual([...own, ...more.map((route) => [route, ['broker:token']])]);
+});
+
 test('has every option that an environment has', () => {
   // The type checker holds this one: it takes no `true` where an option is left, and names the option.
   const none: [Undocumented] extends [never] ? true : Undocumented = true;

@@ -119,7 +119,7 @@ describe('what is refused leaves a line', () => {
     ['/revoketoken', { all: true }, 'revoking for others'],
     ['/revoketoken', { orgId: 1 }, 'revoking for others'],
     ['/revoketoken', { userName: 'bob' }, 'revoking for others'],
-    ['/leases/revoke', { all: true }, 'POST /leases/revoke needs the scope "revoke"'],
+    ['/leases/revoke', { all: true }, 'neither an operator nor an administrator of an org'],
   ])('POST %s %j of a mere caller', async (path, body, reason) => {
     const lines = await linesOf(async () => {
       expect(await seen.ask('carol', path, { body })).toMatchObject({ status: 403, code: 'insufficient-scope' });

@@ -21,7 +21,7 @@ async function invoke(
     asked.push(call);
     return identify(...call);
   };
-  const ready = options.ready ?? (async () => ({ identify: recorded, route: { scope, answer } }));
+  const ready = options.ready ?? (async () => ({ identify: recorded, route: { scopes: [scope], answer } }));
   const handler = httpEntry({ name: 'gettoken', telemetry: record.telemetry, clock }, ready);
   const result = await handler(httpEvent(options), options.context ?? lambdaContext());
   const body = JSON.parse(result.body ?? '') as Record<string, unknown>;
@@ -242,7 +242,7 @@ describe('the edge', () => {
     const record = recordTelemetry();
     const handler = httpEntry({ name: 'gettoken', telemetry: record.telemetry, clock: makeFakeClock() }, async () => ({
       identify,
-      route: { scope: 'token' as const, answer: fine },
+      route: { scopes: ['token'] as const, answer: fine },
     }));
     const result = await handler({} as never, lambdaContext());
     expect(JSON.parse(result.body ?? '')).toMatchObject({ code: 'misconfigured', correlationId: 'invocation-1' });
@@ -255,7 +255,7 @@ test.each([null, 'text', 7, [], { requestContext: {} }, { requestContext: null }
     const { telemetry } = recordTelemetry();
     const handler = httpEntry({ name: 'gettoken', telemetry, clock: makeFakeClock() }, async () => ({
       identify,
-      route: { scope: 'token' as const, answer: fine },
+      route: { scopes: ['token'] as const, answer: fine },
     }));
     const answer = await handler(event as never, lambdaContext());
     expect(answer.statusCode).toBe(500);

@@ -1,5 +1,5 @@
 /** Lambda operator: lists and revokes the leases of others, for operators, whom the audit names. */
-import { makeAdministeredOrg } from './broker/administrators.ts';
+import { makeGetAdministered } from './broker/administrators.ts';
 import { makeListBlocks, makeReinstate, makeRequireActive } from './broker/admission.ts';
 import { makeListLeases } from './broker/list-leases.ts';
 import { makeRevokeTokens } from './broker/revoke.ts';
@@ -24,7 +24,7 @@ const { edge, ready, initialised } = start('operator', async (config, telemetry,
   const listBlocks = makeListBlocks({ ledger, clock }, identity.longestTokenMs);
   const reinstate = makeReinstate({ ...telemetry, ledger, clock });
   const world = { ...telemetry, ...policy, ledger, clock };
-  const doors = { requireActive: makeRequireActive(world), administeredOrg: makeAdministeredOrg(world) };
+  const doors = { requireActive: makeRequireActive(world), getAdministered: makeGetAdministered(world) };
   const parts = { ...world, ...doors, listLeases, listBlocks, reinstate, revokeTokens };
   return { ...identity, awsCaller, route: operatorRoute(parts) };
 });

@@ -88,6 +88,18 @@ export type Reinstate = (
   deadline: number,
 ) => Promise<{ readonly reinstated: number }>;
 
+/** What a caller has power over who is no operator: one org. */
+export interface Administered {
+  readonly orgId: number;
+  /**
+   * What is asked about users, within the org; the whole org where nobody is suspended. Throws Failure `insufficient-scope` for
+   * all else.
+   */
+  readonly narrowed: (selection: RevokeSelection, shutOut?: ShutOut) => WhoSelection;
+}
+/** Throws Failure `insufficient-scope` for whoever has no such power, `suspended` or `sign-in-again` for who is shut out. */
+export type GetAdministered = (caller: Caller, deadline: number) => Promise<Administered>;
+
 /** A sign-out or suspension in force. Times are epoch ms. */
 export interface ListedBlock {
   readonly scope: BlockScope;

@@ -1,16 +1,17 @@
 /** What operators ask: to list and revoke leases, to shut out and to let in again, with AWS credentials or an access token. */
 import * as z from 'zod/mini';
-import { type AdministeredOrg, beyond, withinOrg } from '../broker/administrators.ts';
 import { Failure } from '../broker/failure.ts';
 import type { AuditTrail, AwsCaller, Caller, Clock, TokenLedger } from '../broker/ports.ts';
 import type {
+  Administered,
+  GetAdministered,
   LeaseFilter,
   ListBlocks,
-  ListedBlock,
   ListLeases,
+  ListedBlock,
   Reinstate,
-  Revoker,
   RevokeTokens,
+  Revoker,
 } from '../broker/use-cases.ts';
 import { FUNCTIONS, type Trigger } from '../contract/functions.ts';
 import { json, type Answer } from './answer.ts';
@@ -44,7 +45,7 @@ export interface OperatorParts {
   readonly reinstate: Reinstate;
   readonly listBlocks: ListBlocks;
   /** Of a caller who is no operator. */
-  readonly administeredOrg: AdministeredOrg;
+  readonly getAdministered: GetAdministered;
   /** Throws where an operator with an access token is shut out. */
   readonly requireActive: (caller: Caller, deadline: number) => Promise<void>;
   readonly ledger: Pick<TokenLedger, 'usersUnusedSince'>;
@@ -53,7 +54,7 @@ export interface OperatorParts {
 }
 
 /** A request of an operator, or of an administrator of an org: `within` that org only. */
-type Asked = HttpRequest<Operator> & { readonly within?: number };
+type Asked = HttpRequest<Operator> & { readonly within?: Administered };
 
 /** The operator's routes, by the last word of their path. */
 export function operatorRoute(parts: OperatorParts): Route<Operator> {
@@ -65,7 +66,7 @@ export function operatorRoute(parts: OperatorParts): Route<Operator> {
       const answer = ROUTES[last] ?? list;
       if ('arn' in caller) return answer(parts, request);
       if (!caller.scopes.includes('revoke'))
-        return answer(parts, { ...request, within: await parts.administeredOrg(caller, deadline) });
+        return answer(parts, { ...request, within: await parts.getAdministered(caller, deadline) });
       await parts.requireActive(caller, deadline);
       return answer(parts, request);
     },
@@ -105,7 +106,7 @@ async function revoke({ revokeTokens, clock }: OperatorParts, request: Asked): P
   if (asked.kind === 'mine')
     throw invalid('body', `must have exactly one of ${Object.keys(REVOCATION.shape).join(', ')}`);
   if (asked.kind === 'token') conceal(asked.token);
-  const selection = within === undefined ? asked : withinOrg(asked, how, within);
+  const selection = within?.narrowed(asked, how) ?? asked;
   const tally = await revokeTokens(revokerOf(caller), selection, clock.now(), deadline, how);
   return json(tally.pending === 0 ? 200 : 202, tally);
 }
@@ -115,7 +116,7 @@ async function suspend({ revokeTokens, clock }: OperatorParts, request: Asked): 
   const { event, caller, deadline, within } = request;
   const { endShared, ...whom } = readBody(event, SUSPENSION);
   const how = { kind: 'suspend', ...(endShared === true && { endShared }) } as const;
-  const selection = within === undefined ? whomOf(whom) : withinOrg(whomOf(whom), how, within);
+  const selection = within?.narrowed(whomOf(whom), how) ?? whomOf(whom);
   const tally = await revokeTokens(revokerOf(caller), selection, clock.now(), deadline, how);
   return json(tally.pending === 0 ? 200 : 202, tally);
 }
@@ -123,7 +124,7 @@ async function suspend({ revokeTokens, clock }: OperatorParts, request: Asked): 
 async function reinstate(parts: OperatorParts, request: Asked): Promise<Answer> {
   const { event, caller, deadline, within } = request;
   const whom = whomOf(readBody(event, REINSTATEMENT));
-  const selection = within === undefined ? whom : withinOrg(whom, { kind: 'suspend' }, within);
+  const selection = within?.narrowed(whom, { kind: 'suspend' }) ?? whom;
   return json(200, await parts.reinstate(revokerOf(caller), selection, deadline));
 }
 
@@ -132,7 +133,7 @@ async function blocks(parts: OperatorParts, { event, deadline, within }: Asked):
   const { cursor } = readFields(z.strictObject({ cursor: PAGE.shape.cursor }), { ...event.queryStringParameters });
   if (within !== undefined && cursor !== undefined) throw invalid('cursor', 'is not ours');
   const found =
-    within === undefined ? await parts.listBlocks(cursor, deadline) : await blocksOf(within, parts, deadline);
+    within === undefined ? await parts.listBlocks(cursor, deadline) : await blocksOf(within.orgId, parts, deadline);
   parts.audit.record({ action: 'list', reasons: ['listed blocks'] });
   return json(200, found);
 }
@@ -156,11 +157,13 @@ async function blocksOf(orgId: number, { listBlocks }: OperatorParts, deadline: 
 async function list(parts: OperatorParts, { event, deadline, within }: Asked): Promise<Answer> {
   const given = Object.entries(event.queryStringParameters ?? {}).map(asNumber);
   const { limit = DEFAULT_LIMIT, cursor, ...asked } = readFields(QUERY, Object.fromEntries(given));
-  const filter = within === undefined ? asked : { ...asked, org: within };
   if (within !== undefined) {
-    if (filter.usersUnusedSince !== undefined || (asked.org ?? within) !== within) throw beyond(within);
-    if (filter.user === undefined) throw invalid('user', 'must be given: an administrator of an org lists one user');
+    within.narrowed(
+      asked.usersUnusedSince === undefined ? { kind: 'org', orgId: asked.org ?? within.orgId } : { kind: 'all' },
+    );
+    if (asked.user === undefined) throw invalid('user', 'must be given: an administrator of an org lists one user');
   }
+  const filter = within === undefined ? asked : { ...asked, org: within.orgId };
   const found = await page(parts, filter, limit, cursor, deadline);
   const words = Object.entries(filter).map(([name, value]) => (name === 'user' ? 'one user' : `${name} ${value}`));
   // A name that nobody has may be anything, even a token that was pasted in the wrong place.

@@ -1,3 +1,4 @@
+import * as z from 'zod/mini';
 import { createRequire } from 'node:module';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -9,7 +10,7 @@ import { explain, parseQuestion } from './explain.ts';
 import { lintPolicy } from './lint.ts';
 import { PolicyError } from './policy-error.ts';
 import { checkLines, type CheckResult, explainLines, testLines, type TestResult } from './report.ts';
-import { policyJsonSchema } from './schema.ts';
+import { PolicySchema } from './schema.ts';
 import { tenantLines, tenantsOf } from './tenants.ts';
 
 const USAGE = `Checks, explains and tests policy documents, which say who may have which token (docs/policy.md).
@@ -42,6 +43,9 @@ export function allPolicies(): readonly string[] {
 }
 
 class UsageError extends Error {}
+
+/** The JSON Schema (2020-12) of a policy document: docs/policy.schema.json, for editors. */
+export const policyJsonSchema = (): object => z.toJSONSchema(PolicySchema, { io: 'input', reused: 'inline' });
 
 /** Runs one command line and passes its whole output to `print`. Returns the exit code. */
 export function policyCli(argv: readonly string[], print: (text: string) => void): 0 | 1 | 2 {

@@ -220,7 +220,7 @@ const Rule = described(
     share: described(z._default(z.boolean(), false), 'All callers share a token. For service accounts only.'),
     administers: described(
       z.exactOptional(z.literal('own-org')),
-      'Its callers list, revoke, suspend and reinstate the people of their own org, and nobody else.',
+      'Its callers have power over the people of their org.',
     ),
     provision: described(
       z.optional(
@@ -275,8 +275,3 @@ export interface Authored {
   readonly values: z.infer<typeof Values>;
 }
 export type WarningName = (typeof WARNINGS)[number];
-
-/** The JSON Schema (2020-12) of a policy document: docs/policy.schema.json, for editors. */
-export function policyJsonSchema(): object {
-  return z.toJSONSchema(PolicySchema, { io: 'input', reused: 'inline' });
-}

@@ -17,7 +17,7 @@ const BUDGETS: Readonly<Record<string, number>> = {
   'functions/telemetry': 320,
   'functions/probe': 300,
   'functions/wiring': 310,
-  functions: 10_480,
+  functions: 10_490,
   local: 8_170,
   infra: 9_330,
   client: 1_200,

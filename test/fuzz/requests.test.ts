@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { makeGetToken } from '../../functions/broker/get-token.ts';
 import { makeListLeases } from '../../functions/broker/list-leases.ts';
 import type { Caller, TokenRequest } from '../../functions/broker/ports.ts';
-import { makeAdministeredOrg } from '../../functions/broker/administrators.ts';
+import { makeGetAdministered } from '../../functions/broker/administrators.ts';
 import { makeListBlocks, makeReinstate } from '../../functions/broker/admission.ts';
 import { makeRevokeTokens } from '../../functions/broker/revoke.ts';
 import { makeGetSessionInfo } from '../../functions/broker/session-info.ts';
@@ -78,7 +78,7 @@ function handlers() {
     operator: operatorRoute({
       ...deps,
       requireActive: () => Promise.resolve(),
-      administeredOrg: makeAdministeredOrg(deps),
+      getAdministered: makeGetAdministered(deps),
       listLeases: makeListLeases(deps),
       listBlocks: makeListBlocks(deps, 86_400_000),
       reinstate: makeReinstate(deps),

@@ -2,7 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import fc from 'fast-check';
-import { policyJsonSchema, PolicySchema } from '../../../infra/policy/schema.ts';
+import { policyJsonSchema } from '../../../infra/policy/cli.ts';
+import { PolicySchema } from '../../../infra/policy/schema.ts';
 import { policyDocument, runs } from '../../support/policy-documents.ts';
 
 const root = path.join(__dirname, '..', '..', '..');

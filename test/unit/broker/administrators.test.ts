@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { makeAdministeredOrg, withinOrg } from '../../../functions/broker/administrators.ts';
+import { makeGetAdministered, withinOrg } from '../../../functions/broker/administrators.ts';
 import { Failure } from '../../../functions/broker/failure.ts';
 import type { Decision } from '../../../functions/broker/ports.ts';
 import type { RevokeSelection, ShutOut } from '../../../functions/broker/use-cases.ts';
@@ -66,7 +66,7 @@ describe('the org of an administrator', () => {
   const askWith = (rules: object[], claims: object) => {
     const policy = compilePolicy({ ...policyWith({}), rules });
     const world = makeWorld({ start: NOW });
-    const administered = makeAdministeredOrg({
+    const administered = makeGetAdministered({
       ...{ ledger: world.ledger, clock: world.clock, signals: { emit() {} }, audit: { record() {} } },
       decide: (caller, request): Decision => decide(policy, caller, request, FACTS),
     });
@@ -75,7 +75,7 @@ describe('the org of an administrator', () => {
   const refused = { code: 'insufficient-scope' };
 
   test('is the one that the rule gives', async () => {
-    expect(await askWith([boss, rule], { roles: ['boss'] })).toBe(1);
+    expect(await askWith([boss, rule], { roles: ['boss'] })).toMatchObject({ orgId: 1 });
   });
 
   test.each<[string, object[], object]>([

@@ -44,7 +44,7 @@ async function ask(query: Record<string, string>) {
   const answer = await operatorRoute({
     listLeases,
     requireActive: () => Promise.resolve(),
-    administeredOrg: () => Promise.reject(new Error('an operator asks')),
+    getAdministered: () => Promise.reject(new Error('an operator asks')),
     ledger: { usersUnusedSince: users },
     reinstate: () => Promise.reject(new Error('it lists')),
     listBlocks: () => Promise.reject(new Error('it lists leases')),

@@ -146,7 +146,6 @@ export class TokenBroker extends Construct {
     const keys = this.node.findAll().flatMap((one) => (one instanceof GuardedKey ? one.key : []));
     const sources = {
       environment: environment.name,
-      api,
       access: new AccessMetrics(this, 'access', { environment: environment.name, log: api.accessLog }),
       events,
       secretWatch: new SecretWatch(this, 'secret-watch', { prefix, secret, keys, functions: all, retain }),
@@ -160,6 +159,7 @@ export class TokenBroker extends Construct {
     });
     const { dashboard } = new BrokerDashboard(this, 'dashboard', {
       ...sources,
+      api,
       prefix,
       functions: all,
       ledger,

@@ -4,13 +4,11 @@ import type { IMetric } from 'aws-cdk-lib/aws-cloudwatch';
 import type { FunctionName } from '../../functions/contract/functions.ts';
 import { METRIC_NAMESPACE, SIGNALS } from '../../functions/contract/signals.ts';
 import type { SignalName } from '../../functions/contract/signals.ts';
-import type { AccessMetrics } from './access-metrics.ts';
+import { type AccessMetrics, ROUTED, type Routed } from './access-metrics.ts';
 import type { PlatformAlarm, SignalAlarm } from './alarm-list.ts';
 import type { BrokerEvents } from './broker-events.ts';
 import type { BrokerFunction } from './broker-function.ts';
 import type { SecretWatch } from './secret-watch.ts';
-import { httpTriggers } from './token-api.ts';
-import type { TokenApi } from './token-api.ts';
 
 const minutes = (count: number) => Duration.minutes(count);
 
@@ -35,7 +33,6 @@ export interface CombinedRule {
 /** The constructs whose metrics the alarms use. */
 export interface AlarmSources {
   readonly environment: string;
-  readonly api: TokenApi;
   readonly access: AccessMetrics;
   readonly events: BrokerEvents;
   readonly secretWatch: SecretWatch;
@@ -101,7 +98,7 @@ export function platformRule(
   broker: BrokerFunction,
   alarm: PlatformAlarm,
 ): AlarmRule | CombinedRule {
-  const { api, access, events, secretWatch } = sources;
+  const { access, events, secretWatch } = sources;
   const lambda = { period: minutes(1), statistic: 'Sum' };
   switch (alarm) {
     case '5xx-rate':
@@ -109,8 +106,8 @@ export function platformRule(
         metric: new MathExpression({
           expression: 'IF(failures >= 3, 100 * failures / answers, 0)',
           usingMetrics: {
-            failures: routeMetric(api, broker, '5xx', 'Sum'),
-            answers: routeMetric(api, broker, 'Count', 'Sum'),
+            failures: access.sum(`${routed(broker)}-failed`, minutes(5)),
+            answers: access.sum(`${routed(broker)}-requests`, minutes(5)),
           },
           period: minutes(5),
         }),
@@ -119,7 +116,7 @@ export function platformRule(
       };
     case 'p99-latency':
       return {
-        metric: routeMetric(api, broker, 'Latency', 'p99'),
+        metric: access.latency('p99', minutes(5)),
         threshold: 5000,
         periods: 3,
         meaning: 'One answer in a hundred takes five seconds or more',
@@ -143,7 +140,10 @@ export function platformRule(
       return {
         metric: new MathExpression({
           expression: 'IF(refused >= 20, 100 * refused / requests, 0)',
-          usingMetrics: { refused: access.sum('refused', minutes(5)), requests: access.sum('requests', minutes(5)) },
+          usingMetrics: {
+            refused: access.sum('refused', minutes(5)),
+            requests: access.sum('gettoken-requests', minutes(5)),
+          },
           period: minutes(5),
         }),
         threshold: 25,
@@ -227,7 +227,7 @@ export function missedShare(
   if (name === 'gettoken')
     return share('FILL(served, 0) + FILL(failed, 0) - FILL(in_time, 0)', 'FILL(served, 0) + FILL(failed, 0)', {
       served: access.sum('served', period),
-      failed: access.sum('failed', period),
+      failed: access.sum('gettoken-failed', period),
       in_time: access.sum('served-in-time', period),
     });
   const revoked = (['revoketoken', 'operator', 'backchannellogout', 'sweep'] as const).map((by): [string, Metric] => [
@@ -240,14 +240,8 @@ export function missedShare(
   });
 }
 
-export function routeMetric(api: TokenApi, broker: BrokerFunction, metricName: string, statistic: string): Metric {
-  const [route] = httpTriggers(broker);
-  if (route === undefined) throw new Error(`${broker.name} has no route to measure`);
-  return new Metric({
-    namespace: 'AWS/ApiGateway',
-    metricName,
-    dimensionsMap: { ApiId: api.api.apiId, Stage: '$default', Method: route.method, Resource: route.path },
-    statistic,
-    period: minutes(5),
-  });
+function routed({ name }: Pick<BrokerFunction, 'name'>): Routed {
+  const found = ROUTED.find((one) => one === name);
+  if (found === undefined) throw new Error(`${name} has no route to measure`);
+  return found;
 }

@@ -13,15 +13,17 @@ import type { FunctionName } from '../../functions/contract/functions.ts';
 import { SIGNALS } from '../../functions/contract/signals.ts';
 import type { SignalName } from '../../functions/contract/signals.ts';
 import { SIGNAL_ALARMS } from './alarm-list.ts';
-import { missedShare, routeMetric, signalMetric } from './alarm-rules.ts';
+import { ROUTED } from './access-metrics.ts';
+import { missedShare, signalMetric } from './alarm-rules.ts';
 import type { AlarmSources } from './alarm-rules.ts';
 import type { BrokerFunction } from './broker-function.ts';
-import { httpTriggers } from './token-api.ts';
+import type { TokenApi } from './token-api.ts';
 import type { TokenLedger } from './token-ledger.ts';
 
 const period = Duration.minutes(5);
 
 export interface BrokerDashboardProps extends AlarmSources {
+  readonly api: TokenApi;
   readonly prefix: string;
   readonly functions: readonly BrokerFunction[];
   readonly ledger: TokenLedger;
@@ -56,11 +58,8 @@ export class BrokerDashboard extends Construct {
         label: `KMS ${metricName}, of the whole account`,
       });
     const table = (metricName: string) => ledger.table.metric(metricName, { statistic: 'Sum', period });
-    const routed = functions.filter((broker) => httpTriggers(broker).length > 0);
-    const answers = (metricName: '4xx' | '5xx') =>
-      routed.map((broker) =>
-        routeMetric(api, broker, metricName, 'Sum').with({ label: `${broker.name} ${metricName}` }),
-      );
+    const api4xx = api.api.metricClientError({ period, label: '4xx, whole API' });
+    const failed = ROUTED.map((name) => access.sum(`${name}-failed`, period).with({ label: `${name} 5xx` }));
     const missed = (name: 'gettoken' | 'sweep', label: string) =>
       missedShare(props, { name }, Duration.hours(1), 1, label);
 
@@ -81,21 +80,17 @@ export class BrokerDashboard extends Construct {
       ]),
       graph(
         'gettoken, whatever the issuer',
-        (['requests', 'served', 'refused', 'failed', 'throttled'] as const).map((one) => access.sum(one, period)),
+        (['gettoken-requests', 'served', 'refused', 'gettoken-failed', 'throttled'] as const).map((one) =>
+          access.sum(one, period),
+        ),
       ),
-      graph('4xx and 5xx', answers('4xx'), answers('5xx')),
+      graph('4xx and 5xx', [api4xx], failed),
     );
     this.dashboard.addWidgets(
       graph(
         'time to mint, ms',
         ['p50', 'p99'].map((one) => signal('gettoken', 'mint-latency', one, `ThoughtSpot ${one}`)),
-        routed
-          .slice(0, 1)
-          .flatMap((broker) =>
-            ['p50', 'p99'].map((one) =>
-              routeMetric(api, broker, 'Latency', one).with({ label: `${broker.name} ${one}` }),
-            ),
-          ),
+        ['p50', 'p99'].map((one) => access.latency(one, period).with({ label: `gettoken ${one}` })),
       ),
       graph('oldest due, s', [signal('sweep', 'oldest-due-age', 'Maximum'), signal('sweep', 'index-lag', 'Maximum')]),
       graph("ThoughtSpot's clock minus ours, s", [

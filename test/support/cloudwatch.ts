@@ -162,10 +162,20 @@ export function makeCloudWatch(synthesized: Synthesized) {
   }
 
   const filters = resources(synthesized, 'AWS::Logs::MetricFilter').map(([, json]) => {
-    const [transformation] = json['MetricTransformations'] as { MetricNamespace: string; MetricName: string }[];
+    const [transformation] = json['MetricTransformations'] as {
+      MetricNamespace: string;
+      MetricName: string;
+      MetricValue: string;
+      DefaultValue?: number;
+    }[];
     if (transformation === undefined) throw new Error('a filter without a metric');
-    const { MetricNamespace: namespace, MetricName: name } = transformation;
-    return { pattern: String(json['FilterPattern']), namespace, name };
+    const { MetricNamespace: namespace, MetricName: name, MetricValue, DefaultValue } = transformation;
+    /** What is put for a line; nothing where it does not match and there is no default. */
+    const valueOf = (line: Readonly<Record<string, unknown>>) => {
+      if (!matchesPattern(String(json['FilterPattern']), line)) return DefaultValue;
+      return Number(MetricValue.startsWith('$.') ? line[MetricValue.slice(2)] : MetricValue);
+    };
+    return { namespace, name, valueOf };
   });
 
   /** Those that somebody hears, by name. */
@@ -204,8 +214,10 @@ export function makeCloudWatch(synthesized: Synthesized) {
     /** A line of the access log. */
     takeAccess(text: string, at: number): void {
       const line = JSON.parse(text) as Record<string, unknown>;
-      for (const { pattern, namespace, name } of filters)
-        put({ namespace, name, value: matchesPattern(pattern, line) ? 1 : 0, at });
+      for (const { namespace, name, valueOf } of filters) {
+        const value = valueOf(line);
+        if (value !== undefined) put({ namespace, name, value, at });
+      }
     },
     /** Who is told what at this time: alarms that began to ring since the last look, and those that fell silent. */
     look(at: number): Heard[] {

@@ -73,6 +73,8 @@ const importedSecret = parseEnvironment(
     alarms: { topicArn: 'arn:aws:sns:eu-central-1:111122223333:all' },
     secret: { import: 'shared/thoughtspot' },
     ledger: { import: 'ledger-restored-2026-11-27' },
+    // The 300 customers of docs/tenants.md.
+    policyFile: 'policy.example-tenants.json',
     prober: { secret: { import: 'thoughtspot-broker/imported-secret/prober' } },
     deprovisionedEvents: { source: 'com.example.identity', eventBusName: 'identity' },
   },

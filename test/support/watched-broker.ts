@@ -160,11 +160,10 @@ function accessLine(format: string, { method, path, status, durationMs, own }: A
   return format.replace(/\$context\.([\w.]+)/g, (_, name: string) => known[name] ?? '-');
 }
 
-/** The metrics that API Gateway itself has, by route. */
-function countAnswer(watch: CloudWatch, { method, path, status, durationMs }: Access, at: number): void {
+/** The metrics that API Gateway itself has, of all routes together. */
+function countAnswer(watch: CloudWatch, { status }: Access, at: number): void {
   const [api] = resources(watch.synthesized, 'AWS::ApiGatewayV2::Api')[0] ?? [];
-  const dimensions = { ApiId: watch.resolve({ Ref: api }), Stage: '$default', Method: method, Resource: path };
-  const values = { Count: 1, '4xx': status >= 400 && status < 500 ? 1 : 0, '5xx': status >= 500 ? 1 : 0 };
-  for (const [name, value] of Object.entries({ ...values, Latency: durationMs }))
-    watch.put({ namespace: 'AWS/ApiGateway', name, dimensions, value, at });
+  const dimensions = { ApiId: watch.resolve({ Ref: api }) };
+  const value = status >= 400 && status < 500 ? 1 : 0;
+  watch.put({ namespace: 'AWS/ApiGateway', name: '4xx', dimensions, value, at });
 }

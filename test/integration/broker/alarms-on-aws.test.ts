@@ -44,6 +44,13 @@ interface Trial {
   readonly silentAfter?: number;
 }
 
+/** The other routes that callers and operators wait for. */
+const ROUTES = [
+  ['revoketoken', () => seen.ask('alice', '/revoketoken')],
+  ['sessioninfo', () => seen.ask('alice', '/sessioninfo', { method: 'GET' })],
+  ['operator', () => seen.ask('ops', '/leases', { method: 'GET' })],
+] as const;
+
 const TRIALS: readonly Trial[] = [
   {
     alarm: 'gettoken/refused-share',
@@ -104,6 +111,27 @@ const TRIALS: readonly Trial[] = [
       outage(true);
       await times(3, (at) => seen.ask(names[30 + at] ?? '', '/gettoken', { body: { fresh: true } }));
       outage(false);
+    },
+  },
+  ...ROUTES.map(([name, ask]): Trial => ({
+    alarm: `${name}/5xx-rate`,
+    make: async () => {
+      broker.aws.dynamodb.faults.inject(() => ({ kind: 'error', type: 'AccessDeniedException' }));
+      await times(3, async () => expect((await ask()).status).toBe(503));
+      broker.aws.dynamodb.faults.clear();
+    },
+  })),
+  {
+    // Three answers that wait for ThoughtSpot for five seconds, each in five minutes of its own.
+    alarm: 'gettoken/p99-latency',
+    make: async () => {
+      broker.simulator?.set({ latencyMs: 5_100 });
+      const answers = [30, 31, 32].map((at) => seen.ask(names[at] ?? '', '/gettoken', { body: { fresh: true } }));
+      for (const [at, answer] of answers.entries()) {
+        expect(await answer).toMatchObject({ status: 200 });
+        if (at < 2) quiet(5);
+      }
+      broker.simulator?.set({ latencyMs: 0 });
     },
   },
   ...PLATFORM_ALARMS.throttles.map((name): Trial => ({
@@ -196,12 +224,34 @@ test('gettoken/api-throttled rings when the whole API has too much, and falls si
   await small.close();
 });
 
-test('every alarm on metrics of AWS is tried here, but for those of other services and of slow answers', () => {
-  const elsewhere = /\/(p99-latency|dead-letters|secret-read-by-others|changed-by-hand|missed|api-throttled)$/;
-  const others = /^(revoketoken|sessioninfo|operator)\/5xx-rate$/;
+test('revoketoken/dead-letters rings when an event has failed each time, and falls silent when it was replayed', async () => {
+  const QueueName = `thoughtspot-broker-${world.watch.environment}-revoketoken-dead-letters`;
+  const event = { source: 'schedule', name: 'nightly', scheduledTime: new Date().toISOString(), select: { all: true } };
+  const run = async () => (await broker.invoke('revoketoken', event)).status;
+  /** As SQS counts once a minute. */
+  const count = (value: number) => {
+    quiet(1);
+    const metric = { namespace: 'AWS/SQS', name: 'ApproximateNumberOfMessagesVisible', dimensions: { QueueName } };
+    world.watch.put({ ...metric, value, at: world.now() });
+  };
+  broker.aws.dynamodb.faults.inject(() => ({ kind: 'error', type: 'AccessDeniedException' }));
+  // Lambda tries again twice; then it hands the event to the queue.
+  const tries = [await run(), await run(), await run()];
+  broker.aws.dynamodb.faults.clear();
+  expect(tries).toEqual(['failed', 'failed', 'failed']);
+  count(1);
+  expect(ring()).toContain('revoketoken/dead-letters');
+  expect(await run()).toBe('answered');
+  count(0);
+  quiet(2);
+  expect(ring()).not.toContain('revoketoken/dead-letters');
+});
+
+test('every alarm on metrics of AWS is tried here, but for those on CloudTrail', () => {
+  const elsewhere = /\/(dead-letters|secret-read-by-others|changed-by-hand|missed|api-throttled)$/;
   const platform = Object.entries(PLATFORM_ALARMS).flatMap(([alarm, functions]) =>
     functions.map((name: FunctionName) => `${name}/${alarm}`),
   );
-  const here = platform.filter((alarm) => !elsewhere.test(alarm) && !others.test(alarm));
+  const here = platform.filter((alarm) => !elsewhere.test(alarm));
   expect([...new Set(TRIALS.map(({ alarm }) => alarm))].sort()).toEqual(here.sort());
 });

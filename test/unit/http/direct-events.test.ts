@@ -20,6 +20,8 @@ describe('events that do not come through the gateway', () => {
     [{ userName: 'alice' }, { kind: 'user', userNames: ['alice'] }, START - 1_000],
     [{ olderThanSeconds: 3_600 }, { kind: 'all' }, START - 1_000 - 3_600_000],
     [{ olderThanSeconds: 0 }, { kind: 'all' }, START - 1_000],
+    [{ rule: 'guests' }, { kind: 'rule', rule: 'guests' }, START - 1_000],
+    [{ policyVersion: 'v1' }, { kind: 'policy', policyVersion: 'v1' }, START - 1_000],
   ])('a schedule selects %j as of its own time', (select, selection, asOf) => {
     const revoker = { kind: 'event', source: 'schedule', name: 'nightly' };
     expect(read(schedule(select))).toEqual({ revoker, selection, asOf, how: {} });

@@ -1,5 +1,5 @@
 import type { Context } from 'aws-lambda';
-import { Failure } from '../../../functions/broker/failure.ts';
+import { Failure, OTHERS_LEASE } from '../../../functions/broker/failure.ts';
 import type { Scope } from '../../../functions/contract/functions.ts';
 import { PROBLEMS, type ProblemCode } from '../../../functions/contract/problems.ts';
 import { json } from '../../../functions/http/answer.ts';
@@ -154,6 +154,28 @@ describe('the edge', () => {
     ['one that the caller lacks', 'revoke', 403],
   ] as const)('checks the scope again: %s', async (_name, scope, status) => {
     expect((await invoke(fine, { scope })).result.statusCode).toBe(status);
+  });
+
+  test('puts on record who asked for more than he may, and who asked at all', async () => {
+    const claims = { ...CLAIMS, jti: 'j', azp: 'app' };
+    const refused = await invoke(fine, { scope: 'revoke', claims });
+    const reasons = ['POST /gettoken needs the scope "revoke"'];
+    expect(refused.audited).toEqual([{ action: 'deny', code: 'insufficient-scope', reasons }]);
+    const { iss, sub, exp } = CLAIMS;
+    expect(refused.actors).toEqual([{ issuer: iss, subject: sub, jti: 'j', clientId: 'app', exp }]);
+    const byClient = await invoke(fine, { claims: { ...claims, client_id: 'client' } });
+    expect([byClient.actors, byClient.audited]).toMatchObject([[{ clientId: 'client' }], []]);
+    const others = await invoke(failing(new Failure('lease-not-found', { reason: OTHERS_LEASE })));
+    expect(others.audited).toEqual([{ action: 'deny', code: 'lease-not-found', reasons: [OTHERS_LEASE] }]);
+    expect((await invoke(failing(new Failure('not-entitled', { reason: 'x' })))).audited).toEqual([]);
+  });
+
+  test('names the route by the contract, also that of another issuer, and what is none by its first', async () => {
+    const routes = ['POST /gettoken', 'POST /i/partner/gettoken', '$default'].map(async (routeKey) => {
+      const { lines } = await invoke(fine, { routeKey });
+      return lines.at(-1)?.fields['route'];
+    });
+    expect(await Promise.all(routes)).toEqual(['/gettoken', '/gettoken', '/gettoken']);
   });
 
   test('does not run the route without its authorizer, and calls the operators', async () => {

@@ -1,9 +1,9 @@
 import { Failure } from '../../../functions/broker/failure.ts';
 import type { Lease } from '../../../functions/broker/lease.ts';
-import type { AuditEvent, Caller, TokenLedger } from '../../../functions/broker/ports.ts';
-import type { ListLeases } from '../../../functions/broker/use-cases.ts';
+import type { AuditEvent, AwsCaller, Caller, TokenLedger } from '../../../functions/broker/ports.ts';
+import type { Administered, ListedBlock, ListLeases } from '../../../functions/broker/use-cases.ts';
 import { awsCaller, operatorRoute } from '../../../functions/http/operator.ts';
-import { makeFakeClock } from '../../support/fake-clock.ts';
+import { makeFakeClock, START } from '../../support/fake-clock.ts';
 import { httpEvent } from '../../support/http-event.ts';
 import { schemaAt } from '../../support/openapi.ts';
 
@@ -150,5 +150,120 @@ describe('who the operator is', () => {
 
   test.each(['GET /leases', 'POST /leases/revoke', 'POST /gettoken', '$default'])('is by his token on %s', (route) => {
     expect(asked({ userArn: 'arn:aws:iam::123456789012:root' }, route)).toBeUndefined();
+  });
+});
+
+describe('what an operator asks', () => {
+  const CALLER: Caller = { issuer: 'i', subject: 's', claims: {}, issuedAt: 0, expiresAt: 0, scopes: ['revoke'] };
+  const AWS = { arn: 'arn:aws:iam::123456789012:user/olga', scopes: ['revoke'] as const };
+  const ALL: ListedBlock[] = [
+    { scope: { kind: 'org', orgId: 1 }, suspendedSince: 1 },
+    { scope: { kind: 'user', user: 'ann', orgId: 2 }, suspendedSince: 1 },
+    { scope: { kind: 'user', user: 'ann' }, suspendedSince: 1 },
+  ];
+
+  /** One request, and every call that it led to. */
+  async function asked(
+    routeKey: string,
+    body?: object,
+    caller: Caller | AwsCaller = CALLER,
+    pending: number | null = 0,
+  ) {
+    const calls: unknown[][] = [];
+    const concealed: string[] = [];
+    const note =
+      <T>(name: string, answer: T) =>
+      (...call: unknown[]) => {
+        calls.push([name, ...call]);
+        return Promise.resolve(answer);
+      };
+    const narrowed: Administered['narrowed'] = (selection) => {
+      calls.push(['narrowed', selection]);
+      return { kind: 'org', orgId: 1 };
+    };
+    const route = operatorRoute({
+      listLeases: note('listLeases', { leases: [] }),
+      requireActive: note('requireActive', undefined),
+      getAdministered: note('getAdministered', { orgId: 1, narrowed }),
+      ledger: { usersUnusedSince: () => Promise.reject(new Error('it lists')) },
+      reinstate: note('reinstate', { reinstated: 1 }),
+      listBlocks: (cursor) => {
+        calls.push(['listBlocks', cursor]);
+        return Promise.resolve(
+          cursor === undefined ? { blocks: ALL.slice(0, 1), next: '1 ' } : { blocks: ALL.slice(1) },
+        );
+      },
+      revokeTokens: note('revokeTokens', { revoked: 1, pending }),
+      audit: { record: (event) => void calls.push(['audit', event]) },
+      clock: makeFakeClock(),
+    });
+    const event = httpEvent({ routeKey, ...(body && { body: JSON.stringify(body) }) });
+    const conceal = (secret: string) => void concealed.push(secret);
+    const { statusCode, body: said = '' } = await route.answer({ event, caller, deadline: 9, conceal });
+    return { calls, concealed, statusCode, body: JSON.parse(said) as object };
+  }
+  const operator = { kind: 'caller', caller: CALLER, mayRevokeOthers: true };
+  const MINE: Caller = { ...CALLER, scopes: ['token'] };
+  const ann = { kind: 'user', userNames: ['ann'] };
+
+  test.each([
+    [0, 200],
+    [3, 202],
+    [null, 202],
+  ])('is done at once or goes on: with %s pending it is %i', async (pending, status) => {
+    const { calls, statusCode } = await asked('POST /leases/revoke', { userName: 'ann' }, CALLER, pending);
+    expect(calls).toEqual([
+      ['requireActive', CALLER, 9],
+      ['revokeTokens', operator, ann, START, 9, { kind: 'sign-out' }],
+    ]);
+    expect(statusCode).toBe(status);
+    expect((await asked('POST /suspend', { userName: 'ann' }, CALLER, pending)).statusCode).toBe(status);
+  });
+
+  test('is by the operator whom AWS knows, who needs no look at blocks', async () => {
+    const { calls } = await asked('POST /operator/suspend', { userName: 'ann', endShared: true }, AWS);
+    const how = { kind: 'suspend', endShared: true };
+    expect(calls).toEqual([['revokeTokens', { kind: 'operator', operator: AWS }, ann, START, 9, how]]);
+  });
+
+  test('never is about his own leases by saying nothing', async () => {
+    await expect(asked('POST /leases/revoke', {})).rejects.toMatchObject({
+      errors: [
+        { field: 'body', detail: expect.stringMatching(/^must have exactly one of leaseId, token, .*, all/) as string },
+      ],
+    });
+  });
+
+  test('keeps a token out of every line', async () => {
+    expect((await asked('POST /leases/revoke', { token: 'secret' })).concealed).toEqual(['secret']);
+    expect((await asked('POST /leases/revoke', { leaseId: 'x' })).concealed).toEqual([]);
+  });
+
+  test('lifts suspensions, and lists blocks page by page', async () => {
+    const { calls, body } = await asked('POST /reinstate', { userName: 'ann' });
+    expect([calls.at(-1), body]).toEqual([['reinstate', operator, ann, 9], { reinstated: 1 }]);
+    const listed = await asked('GET /blocks');
+    expect(listed.body).toEqual({ blocks: ALL.slice(0, 1), next: '1 ' });
+    expect(listed.calls.at(-1)).toEqual(['audit', { action: 'list', reasons: ['listed blocks'] }]);
+  });
+
+  test.each<[string, object | undefined, unknown[], unknown]>([
+    ['POST /leases/revoke', { userName: 'ann' }, ['narrowed', ann], 'revokeTokens'],
+    ['POST /suspend', { userName: 'ann' }, ['narrowed', ann], 'revokeTokens'],
+    ['POST /reinstate', { userName: 'ann' }, ['narrowed', ann], 'reinstate'],
+  ])('is narrowed where an administrator asks: %s', async (routeKey, body, narrowed, then) => {
+    const { calls } = await asked(routeKey, body, MINE);
+    expect(calls.slice(0, 2)).toEqual([['getAdministered', MINE, 9], narrowed]);
+    expect(calls[2]?.slice(0, 1)).toEqual([then]);
+    expect(calls[2]?.[2]).toEqual({ kind: 'org', orgId: 1 });
+  });
+
+  test('is the blocks of the own org, all at once, where an administrator asks', async () => {
+    const { calls, body } = await asked('GET /blocks', undefined, MINE);
+    expect(body).toEqual({ blocks: ALL.slice(0, 1) });
+    expect(calls.filter(([name]) => name === 'listBlocks')).toEqual([
+      ['listBlocks', undefined],
+      ['listBlocks', '1 '],
+    ]);
   });
 });

@@ -12,6 +12,7 @@ export default {
   },
   reporters: ['default', '<rootDir>/test/support/closing-line.cjs'],
   testTimeout: 180_000,
-  maxWorkers: 2,
+  // More than cores: many suites wait for processes, ports and timers more than they compute.
+  maxWorkers: 3,
   workerIdleMemoryLimit: '1GB',
 };

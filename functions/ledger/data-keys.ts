@@ -28,7 +28,7 @@ export interface DataKeys {
 }
 
 export interface DataKeysOptions extends AwsCallOptions {
-  readonly table: Pick<Table, 'name' | 'get' | 'create'>;
+  readonly table: Pick<Table, 'name' | 'get' | 'create' | 'update'>;
   readonly kms: Pick<KMSClient, 'send'>;
   /** ARN or alias of the KMS key. */
   readonly keyId: string;
@@ -119,7 +119,11 @@ export function makeDataKeys(options: DataKeysOptions): DataKeys {
     const { Plaintext: plaintext } = await call('Decrypt', deadline, (options) =>
       kms.send(new DecryptCommand(input), options),
     );
-    return keyFrom(plaintext);
+    const key = keyFrom(plaintext);
+    // A row of before does not say where it was made. It could be opened here, so here; the next sandbox tries again.
+    const said = { set: { table: table.name }, when: 'attribute_exists(#pk)' };
+    if (madeIn === undefined && makes) await table.update(rowOf(name), said, deadline).catch(() => undefined);
+    return key;
   };
 
   const mustFind: Load<KeyObject> = async (name, deadline) => {

@@ -10,7 +10,7 @@ const BUDGETS: Readonly<Record<string, number>> = {
   'functions/broker': 3_240,
   'functions/policy': 1_050,
   'functions/thoughtspot': 1_600,
-  'functions/ledger': 1_400,
+  'functions/ledger': 1_405,
   'functions/secrets': 350,
   'functions/identity': 410,
   'functions/http': 930,

@@ -60,11 +60,25 @@ describe('the digest key', () => {
     expect(await sandbox().ledger.digest('tok')).toBe(before);
   });
 
-  it('opens in its own table though its row does not say where it was made, as rows of before do', async () => {
+  it('opens in its own table though its row does not say where it was made, as rows of before do, and then says so', async () => {
     const before = await sandbox().ledger.digest('tok');
-    const { table: _, ...Item } = (await rowOfKey()) ?? {};
-    await stand.dynamodb.send(new PutItemCommand({ TableName: stand.table, Item }));
+    const forget = async () => {
+      const { table: _, ...Item } = (await rowOfKey()) ?? {};
+      await stand.dynamodb.send(new PutItemCommand({ TableName: stand.table, Item }));
+    };
+    await forget();
+    // Who may not write leaves it as it is.
+    expect(await sandbox({ makes: false }).ledger.digest('tok')).toBe(before);
+    expect(await rowOfKey()).not.toHaveProperty('table');
     expect(await sandbox().ledger.digest('tok')).toBe(before);
+    expect(await rowOfKey()).toHaveProperty('table', { S: stand.table });
+
+    await forget();
+    stand.endpoint?.faults.inject(({ operation }) =>
+      operation === 'UpdateItem' ? { kind: 'error', type: 'AccessDeniedException' } : undefined,
+    );
+    expect(await sandbox().ledger.digest('tok')).toBe(before);
+    stand.endpoint?.faults.clear();
   });
 
   it('costs a warm sandbox no call of KMS, in whatever hour', async () => {

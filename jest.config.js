@@ -12,7 +12,6 @@ export default {
   },
   reporters: ['default', '<rootDir>/test/support/closing-line.cjs'],
   testTimeout: 180_000,
-  // More than cores: many suites wait for processes, ports and timers more than they compute.
-  maxWorkers: 3,
+  maxWorkers: 2,
   workerIdleMemoryLimit: '1GB',
 };

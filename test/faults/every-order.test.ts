@@ -45,10 +45,10 @@ const asks =
     wrong.push(...(await released(world, issued)));
   };
 const asksFor =
-  (grant: string): Act =>
+  (grant: string, who = 'ann'): Act =>
   () =>
   (process) =>
-    process.getToken('ann', { grant });
+    process.getToken(who, { grant });
 const does =
   (what: 'signOut' | 'suspend' | 'reinstate') =>
   (scope: Scope): Act =>
@@ -113,19 +113,23 @@ function scenarioOf(
   };
 }
 
-/** Writes down every mint that changes what the live token of another shows. */
-function watchEntitlements({ world: { issuer }, wrong }: Set): void {
-  const digests = new Map<string, string | undefined>();
+/** Writes down every mint that changes what the live token of another person shows. */
+function watchEntitlements({ world: { issuer, ledger }, wrong }: Set): void {
+  const digests = new Map<string, Pick<Grant, 'entitlements' | 'fingerprint'>>();
+  // A fingerprint belongs to one caller, and its row is reserved before the mint.
+  const personOf = (fingerprint: string) =>
+    ledger.facts().find((lease) => lease.fingerprint === fingerprint)?.caller.subject;
   const mint = issuer.mint.bind(issuer);
   issuer.mint = async (grant, deadline) => {
     const changed = issuer.live().filter(({ token, user }) => {
       const other = digests.get(token);
-      return user === grant.user && ![undefined, grant.entitlements].includes(other);
+      if (user !== grant.user || other === undefined || other.entitlements === undefined) return false;
+      return other.entitlements !== grant.entitlements && personOf(other.fingerprint) !== personOf(grant.fingerprint);
     });
     if (grant.entitlements !== undefined)
       wrong.push(...changed.map(({ token }) => `a mint changed what ${token} shows`));
     const outcome = await mint(grant, deadline);
-    if (outcome.outcome === 'minted') digests.set(outcome.minted.token, grant.entitlements);
+    if (outcome.outcome === 'minted') digests.set(outcome.minted.token, grant);
     return outcome;
   };
 }
@@ -142,6 +146,10 @@ const presentsOnce = ({ world: { issuer } }: Set) =>
 /** ann's devices are two callers of one ThoughtSpot user. */
 const byDevice: WorldOptions = {
   grant: (who): Partial<Grant> => ({ entitlements: who.subject.includes('/') ? 'digest-b' : 'digest-a' }),
+};
+/** A new policy changes what ann's two callers see, and sandboxes of both versions run side by side. */
+const byVersion: WorldOptions = {
+  grant: (_who, request): Partial<Grant> => ({ entitlements: request.grant === 'changed' ? 'digest-b' : 'digest-a' }),
 };
 const oneAMinute: WorldOptions = {
   limits: { ...HIGHEST_LIMITS, caller: { mintsPerMinute: 1, liveLeases: 10 } },
@@ -180,6 +188,10 @@ const PLOTS: Readonly<Record<string, Plot>> = {
     also: presentsOnce,
   },
   'two entitlements for one user': { acts: { laptop: asks('ann'), phone: asks('ann/phone') }, options: byDevice },
+  'a change of entitlements between two mints, and a mint of another caller after it': {
+    acts: { before: asksFor('default'), after: asksFor('changed'), phone: asksFor('changed', 'ann/phone') },
+    options: byVersion,
+  },
   'two mints of a caller who may have one': {
     acts: { one: asksFor('one'), two: asksFor('two') },
     options: oneAMinute,
@@ -189,10 +201,13 @@ const PLOTS: Readonly<Record<string, Plot>> = {
 
 const BY_DAY: Bounds = { preemptions: 2, crashes: 0, staleReads: 1 };
 const BY_NIGHT: Bounds = { preemptions: 2, crashes: 1, staleReads: 1 };
-/** A plot with so many orders that one pre-emption must do: by day, and by night with a crash. */
-const LONG = 'two sweeps';
+/** Plots with so many orders that one pre-emption must do: by day, and by night with a crash. */
+const LONG: readonly string[] = [
+  'two sweeps',
+  'a change of entitlements between two mints, and a mint of another caller after it',
+];
 const boundsOf = (name: string): readonly Bounds[] => {
-  if (name !== LONG) return [NIGHTLY ? BY_NIGHT : BY_DAY];
+  if (!LONG.includes(name)) return [NIGHTLY ? BY_NIGHT : BY_DAY];
   return NIGHTLY ? [BY_DAY, { ...BY_NIGHT, preemptions: 1 }] : [{ ...BY_DAY, preemptions: 1 }];
 };
 
@@ -294,6 +309,14 @@ const FAULTS: readonly (readonly [fault: string, plot: keyof typeof PLOTS, broke
     brokenLedger((ledger) => ({ standing: async (...args) => ({ ...(await ledger.standing(...args)), blocks: [] }) })),
   ],
   ['the user is held after the send', 'two entitlements for one user', holdsAfterTheSend],
+  [
+    'a change of entitlements forgets how long older tokens live',
+    'a change of entitlements between two mints, and a mint of another caller after it',
+    brokenLedger((ledger) => ({
+      replaceUserHold: (user, read, { mixedUntil: _mixedUntil, ...next }, deadline) =>
+        ledger.replaceUserHold(user, read, next, deadline),
+    })),
+  ],
   [
     'a mint is counted without looking at what others have counted',
     'two mints of a caller who may have one',

@@ -53,6 +53,37 @@ export function objections(need: Need): readonly string[] {
   ];
 }
 
+/** How much worse another run may find a function than this one, as a share: runs of the same code differ by this much. */
+const DOUBT = 0.1;
+
+function inDoubt(need: Need): Need {
+  const worse = (figure: number) => figure * (1 + DOUBT);
+  const { peakMb, cold, warm, perRow } = need;
+  return {
+    ...need,
+    ...{ peakMb: worse(peakMb), cold: worse(cold), warm: worse(warm) },
+    ...(perRow !== undefined && { perRow: worse(perRow) }),
+  };
+}
+
+export interface Choice {
+  /** The smallest size that satisfies the rule in this run; undefined if none does. */
+  readonly smallest: number | undefined;
+  /** The smallest that would also satisfy it if every figure were worse by `DOUBT`; undefined if none would. */
+  readonly safe: number | undefined;
+  readonly met: boolean;
+}
+
+/**
+ * Whether a size is what the rule chooses: from the smallest that satisfies it up to the smallest that does so without a doubt.
+ * Where the two differ, runs of the same code choose now one and now the other, and both are right.
+ */
+export function choice(needs: readonly Need[], givenMb: number): Choice {
+  const [smallest, safe] = [smallestThatServes(needs), smallestThatServes(needs.map(inDoubt))];
+  const serves = needs.some((need) => need.sizeMb === givenMb && objections(need).length === 0);
+  return { smallest, safe, met: serves && (givenMb === smallest || givenMb <= (safe ?? 0)) };
+}
+
 /** The smallest size without an objection; undefined if every size has one. */
 export function smallestThatServes(needs: readonly Need[]): number | undefined {
   return needs

@@ -13,7 +13,7 @@ import { useCasesOn } from './use-cases.ts';
 
 const USERS = 500;
 const RELOADS = 20;
-/** Requests that the embed SDK sends while a page loads. */
+/** Requests that the embed SDK sends while a page loads, of which it keeps no token with `disableTokenVerification`. */
 const ASKS = 3;
 /** All reloads together take at least this long, ms: 500 requests per second. */
 const STORM_MS = 60_000;
@@ -119,10 +119,10 @@ function report(context: Context, count: number, reloads: number, { ours, today,
         met: fewer >= FEWER_CALLS_GOAL,
       },
       {
-        goal: 'no request fails for a user with a live token',
-        measured: `${ours.failedThoughLive} failed; in all ${share(ours)}`,
-        peer: `${today.failedThoughLive} failed; in all ${share(today)}`,
-        met: ours.failedThoughLive === 0,
+        goal: 'no request fails, whether the user has a live token or not',
+        measured: `${share(ours)}; ${ours.failedThoughLive} of them with a live token`,
+        peer: `${share(today)}; ${today.failedThoughLive} of them with a live token`,
+        met: ours.failed === 0,
       },
     ],
     charts: [
@@ -136,7 +136,8 @@ function report(context: Context, count: number, reloads: number, { ours, today,
     ],
     method:
       `${count} people reload ${reloads} times${context.quick ? '' : ' in a minute for each server'}, and each reload sends ` +
-      `${ASKS} requests at once, as the embed SDK does. Each server has its own simulator with ThoughtSpot's limit of 100 ` +
+      `${ASKS} requests at once, as the embed SDK does with \`disableTokenVerification\`, which also keeps it from using a token ` +
+      `twice. Each server has its own simulator with ThoughtSpot's limit of 100 ` +
       `requests per second and a burst of 10. The broker (edge, domain and real adapters in one process) and today's server ` +
       `take turns, reload by reload, with ${BROWSERS} browsers at a time. 429 answers of ThoughtSpot: ${refused.ours} for the ` +
       `broker, which waits and retries, and ${refused.today} for today's server, which passes them on as failures. Answers, ` +

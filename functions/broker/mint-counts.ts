@@ -44,9 +44,12 @@ export interface Rechecked {
 export interface MintCounts {
   /** As `blocksOn`, with what counts against the limits of the caller and the org. One read. */
   standing(concerned: Concerned & { readonly caller: CallerId }, deadline: number): Promise<Standing>;
-  /** Adds a mark if the ring is of the same epoch and has fewer than `most`. One write; false: it is not or has not. */
+  /**
+   * Adds a mark if the ring is of the same epoch and has fewer than `most`. One write; false: it is not or has not, or the
+   * answer to the write was lost.
+   */
   addMark(caller: CallerId, seen: Ring, mark: Mark, most: number, deadline: number): Promise<boolean>;
-  /** Replaces the ring as it was seen; false if it has changed since. */
+  /** Replaces the ring as it was seen; false if it has changed since, by this write too where its answer was lost. */
   replaceMarks(caller: CallerId, seen: Ring, marks: readonly Mark[], deadline: number): Promise<boolean>;
   /** Adds to the org's mints by span, and takes the spans that are `over` away. */
   countOrgMints(

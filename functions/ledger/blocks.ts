@@ -60,15 +60,19 @@ export function makeBlocks(table: Table): Blocks {
 
     async raiseBlock(scope, raising, deadline) {
       const key = keyOf(scope);
+      let tried: { readonly write: string; readonly was: Block } | undefined;
       for (let round = 0; round < RAISE_ROUNDS; round += 1) {
         const row = await table.get(key, deadline);
+        const seen = row && parseItem(writtenItem, row).write;
+        // Our own write, of which only the answer was lost.
+        if (row && tried && seen === tried.write) return { was: tried.was, block: blockOf(row) };
         const was = row ? blockOf(row) : noBlock(scope);
         const block = raised(was, raising);
         if (!block) return { was, block: was };
-        const seen = row && parseItem(writtenItem, row).write;
         const when = seen === undefined ? 'attribute_not_exists(#write)' : '#write = :seen';
         const change = changeOf(was, block, raising.dueAt);
-        const set = { ...change.set, write: randomUUID() };
+        tried = { write: randomUUID(), was };
+        const set = { ...change.set, write: tried.write };
         const { item } = await table.update(key, { set, remove: change.remove, when, values: { seen } }, deadline);
         if (item) return { was, block: blockOf(item) };
       }

@@ -50,7 +50,9 @@ export function makeMintCounts(table: Table, now: () => number): MintCounts {
 
     async countOrgMints(orgId, mints, over, deadline) {
       const add = Object.fromEntries([...mints].map(([span, count]) => [`span${span}`, count]));
-      await update(orgKey(orgId), { set: {}, add, remove: over.map((span) => `span${span}`) }, deadline);
+      // The SDK sends it again where only the answer was lost.
+      const [set, when] = [{ write: randomUUID() }, 'attribute_not_exists(#write) OR #write <> :write'];
+      await update(orgKey(orgId), { set, add, remove: over.map((span) => `span${span}`), when }, deadline);
     },
   };
 }

@@ -120,7 +120,7 @@ export function makeDataKeys(options: DataKeysOptions): DataKeys {
       kms.send(new DecryptCommand(input), options),
     );
     const key = keyFrom(plaintext);
-    // A row of before does not say where it was made. It could be opened here, so here; the next sandbox tries again.
+    // A row of before does not say where it was made: here, since it opens. If this write fails, the next sandbox tries again.
     const said = { set: { table: table.name }, when: 'attribute_exists(#pk)' };
     if (madeIn === undefined && makes) await table.update(rowOf(name), said, deadline).catch(() => undefined);
     return key;

@@ -42,7 +42,7 @@ const ACCESS_LOG = {
 const ACCESS_LOG_FORMAT = JSON.stringify(ACCESS_LOG).replace(/"(\$context\.responseLatency)"/, '$1');
 
 const { ratePerSecond: ThrottlingRateLimit, burst: ThrottlingBurstLimit } = OWN_THROTTLE;
-const ROUTE_SETTINGS = { ThrottlingRateLimit, ThrottlingBurstLimit, DetailedMetricsEnabled: true };
+const ROUTE_SETTINGS = { ThrottlingRateLimit, ThrottlingBurstLimit };
 
 type HttpTrigger = Extract<Trigger, { kind: 'http' }>;
 type LogoutTrigger = Extract<Trigger, { kind: 'logout' }>;
@@ -136,7 +136,6 @@ export class TokenApi extends Construct {
       httpApi: this.api,
       stageName: '$default',
       autoDeploy: true,
-      detailedMetricsEnabled: true,
       throttle: { rateLimit: throttle.ratePerSecond, burstLimit: throttle.burst },
       accessLogSettings: {
         destination: new LogGroupLogDestination(this.accessLog),

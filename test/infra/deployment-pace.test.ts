@@ -3,16 +3,9 @@ import type { DeployedStack } from '../../infra/deployed-stack.ts';
 import { entitlementsOf, paceOf } from '../../infra/deployment-pace.ts';
 import { cdkArguments, parseRequest } from '../../infra/commands.ts';
 import { checkPolicy } from '../../infra/policy/check.ts';
-import { policyWith, validity } from '../support/policy-documents.ts';
+import { policyWith, regionalGrant } from '../support/policy-documents.ts';
 
-const regional = {
-  name: 'regional',
-  kind: 'custom',
-  persist: 'REPLACE',
-  variables: [{ name: 'region_var', values: { claim: 'region', allow: ['emea', 'apac'] } }],
-  validity,
-};
-const persisting = { grants: [regional] };
+const persisting = { grants: [regionalGrant] };
 const of = (changes: object, also: object = {}) => entitlementsOf(checkPolicy(policyWith(changes, also)));
 const stackWith = (outputs: Record<string, string>) => (): Promise<DeployedStack> =>
   Promise.resolve({ status: 'UPDATE_COMPLETE', outputs });
@@ -22,7 +15,9 @@ const pace = (next: string, deployed: Parameters<typeof paceOf>[2], deployment: 
 test.each<[string, object, object?]>([
   [
     'another value',
-    { grants: [{ ...regional, variables: [{ name: 'region_var', values: { claim: 'region', allow: ['emea'] } }] }] },
+    {
+      grants: [{ ...regionalGrant, variables: [{ name: 'region_var', values: { claim: 'region', allow: ['emea'] } }] }],
+    },
   ],
   ['another condition', { ...persisting, when: { claim: 'tenant', equals: 'globex' } }],
   ['another user', { ...persisting, user: { claim: 'sub' } }],

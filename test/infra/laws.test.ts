@@ -145,7 +145,7 @@ describe.each(environments)('the stack of $name', (synthesized) => {
     const logouts = environment.issuers.filter(({ logoutClients }) => logoutClients !== undefined);
     const withOperators = environment.issuers.filter(({ scopes }) => scopes.revoke !== undefined);
     expect(routes).toHaveLength(5 + 5 * withOperators.length + logouts.length);
-    const own = { ThrottlingRateLimit: 20, ThrottlingBurstLimit: 40, DetailedMetricsEnabled: true };
+    const own = { ThrottlingRateLimit: 20, ThrottlingBurstLimit: 40 };
     expect(stage?.['RouteSettings']).toEqual(Object.fromEntries(routes.map(([, { RouteKey }]) => [RouteKey, own])));
     const template = JSON.parse(JSON.stringify(synthesized.template)) as {
       Resources: Record<string, { Type: string; DependsOn?: string[] }>;

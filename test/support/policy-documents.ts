@@ -30,6 +30,14 @@ export function callerWith(claims: Claims, secondsLeft = 3_600): Caller {
 
 export const validity = { defaultSeconds: 300, minSeconds: 60, maxSeconds: 900 };
 export const fullGrant = { name: 'full', kind: 'full', validity, reuse: { minLifeLeftSeconds: 60 } };
+/** Leaves a variable on the user. */
+export const regionalGrant = {
+  name: 'regional',
+  kind: 'custom',
+  persist: 'REPLACE',
+  variables: [{ name: 'region_var', values: { claim: 'region', allow: ['emea', 'apac'] } }],
+  validity,
+};
 export const rule = {
   name: 'members',
   when: { claim: 'tenant', equals: 'acme' },

@@ -7,6 +7,7 @@ import {
   compilePolicy,
   FACTS,
   policyWith,
+  regionalGrant,
   rule,
   sha256,
   validity,
@@ -76,17 +77,10 @@ it('tells tokens that persist nothing apart by the groups that they leave', () =
   expect(new Set(all).size).toBe(5);
 });
 
-const regional = {
-  name: 'regional',
-  kind: 'custom',
-  persist: 'REPLACE',
-  variables: [{ name: 'region_var', values: { claim: 'region', allow: ['emea', 'apac'] } }],
-  validity,
-};
-const unpersisted = { ...regional, persist: 'NONE', variables: [], objects: [{ identifiers: ['x'] }] };
+const unpersisted = { ...regionalGrant, persist: 'NONE', variables: [], objects: [{ identifiers: ['x'] }] };
 const plainFull = { name: 'full', kind: 'full', validity };
 const document = policyWith(
-  { user: { claim: 'name', perEntitlement: true }, provision: {}, grants: [regional, plainFull] },
+  { user: { claim: 'name', perEntitlement: true }, provision: {}, grants: [regionalGrant, plainFull] },
   { refuse: ['bob', 'eve~aaaaaaaaaaaaaaaa'] },
 );
 function ask(claims: Claims, request: object = {}, policy: object = document) {
@@ -149,7 +143,7 @@ describe('the digest in a grant', () => {
   });
 
   it.each<[string, boolean, object, object?]>([
-    ['persists variables of a claim', true, { grants: [regional] }],
+    ['persists variables of a claim', true, { grants: [regionalGrant] }],
     ['makes a user per entitlement', true, { user: { claim: 'name', perEntitlement: true }, provision: {} }],
     ['provisions groups', true, { provision: { groups: ['staff'] } }],
     ['provisions no groups', false, { provision: { groups: [] } }],
@@ -166,7 +160,14 @@ describe('the digest in a grant', () => {
   });
 
   it('is not there because of a rule on trial', () => {
-    const trial = { name: 'trial', mode: 'audit', when: 'always', user: { claim: 'x' }, org: 1, grants: [regional] };
+    const trial = {
+      name: 'trial',
+      mode: 'audit',
+      when: 'always',
+      user: { claim: 'x' },
+      org: 1,
+      grants: [regionalGrant],
+    };
     const plain = policyWith({}) as { rules: object[] };
     expect(ask({ name: 'ann' }, {}, { ...plain, rules: [trial, ...plain.rules] })).not.toHaveProperty('entitlements');
   });

@@ -103,6 +103,12 @@ export class Load {
     }
   }
 
+  /** Asks until somebody has a token: on a slow machine the first sandboxes may take longer than a request. */
+  async begin(): Promise<void> {
+    for (let at = 0; this.handedOut.size === 0; at += 1)
+      await this.#token(this.#world.users[at % this.#world.users.length] ?? '', {});
+  }
+
   revokeForOthers(selection: Selection): Promise<void> {
     const { orgOf } = this.#world;
     const covers = (user: string) => 'all' in selection || orgOf(user) === selection.orgId;

@@ -71,6 +71,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   try {
     const load = new Load(world);
     const auditor = makeAuditor(world, load);
+    await load.begin();
     const startedAt = performance.now();
     const since = () => performance.now() - startedAt;
     // During a jump in time there are no requests: the plan pauses, and continues later by as much.

@@ -37,6 +37,8 @@ export interface LiveToken {
 export interface Witness {
   /** A request with the user's own access token. */
   ask(user: string, path?: string, request?: Request): Promise<Answered>;
+  /** A request whose mint waits at ThoughtSpot: resolves when it is there. `release` lets it go on. */
+  heldMint(user: string, request?: Request): Promise<{ readonly asked: Promise<Answered>; release(): void }>;
   /** Codes of all problems that were answered so far. */
   readonly codes: ReadonlySet<string>;
   /** Every row of a ThoughtSpot user, oldest first, including finished rows. */
@@ -100,6 +102,16 @@ export function witness(broker: LocalBroker): Witness {
     return { status: response.status, code, json, text, headers: response.headers };
   }
 
+  async function heldMint(user: string, request?: Request) {
+    const release = broker.simulator?.hold();
+    const { promise: begun, resolve } = Promise.withResolvers<void>();
+    const stop = broker.simulator?.onCall(() => resolve());
+    const asked = ask(user, '/gettoken', request);
+    await begun;
+    stop?.();
+    return { asked, release: () => release?.() };
+  }
+
   function liveTokens(user?: string): readonly LiveToken[] {
     const texts = broker.simulator?.tokens() ?? [];
     const live = (broker.simulator?.state().tokens ?? []).map((token, at) => ({ ...token, text: texts[at] ?? '' }));
@@ -113,6 +125,7 @@ export function witness(broker: LocalBroker): Witness {
 
   return {
     ask,
+    heldMint,
     codes,
     rowsOf,
     statesOf: async (user) => (await rowsOf(user)).map(({ state }) => state),

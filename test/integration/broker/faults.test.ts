@@ -279,18 +279,10 @@ describe('sandboxes that start while AWS misbehaves', () => {
 
   test('a sandbox is killed in mid-request: the gateway says so, the mint is accounted for, the next request works', async () => {
     const user = somebody();
-    const release = broker.simulator?.hold();
-    const minting = new Promise<void>((resolve) => {
-      const stop = broker.simulator?.onCall(() => {
-        stop?.();
-        resolve();
-      });
-    });
-    const asked = seen.ask(user);
-    await minting;
+    const { asked, release } = await seen.heldMint(user);
     for (const pid of broker.functions.get('gettoken')?.pids() ?? []) process.kill(pid, 'SIGKILL');
     expect(await asked).toMatchObject({ status: 500, json: { message: 'Internal Server Error' } });
-    release?.();
+    release();
     expect(await seen.statesOf(user)).toEqual(['reserved']);
     expect(seen.liveTokens(user)).toHaveLength(1);
     expect((await seen.ask(somebody())).status).toBe(200);

@@ -52,14 +52,14 @@ export function makeGetToken(world: Deciding & { readonly settings?: Partial<Min
 
       if (step.step === 'serve' || (failure && step.step === 'refresh')) {
         const { lease } = step;
-        const openedFrom = clock.now();
+        const slowAt = clock.now() + settings.slowOpenMs;
         const token = await ledger.token(lease, deadline);
         if (token === undefined) {
           unreadable.add(lease.generation);
           continue;
         }
-        const wasSlow = clock.now() - openedFrom > settings.slowOpenMs;
-        if (wasSlow && (await stopOf(world, lease, caller, deadline))) continue;
+        if (clock.now() > slowAt && (await stopOf(world, lease, caller, deadline))) continue;
+        if (clock.now() >= deadline) throw new Failure('mint-in-progress', { reason: 'the sandbox stood still' });
         world.signals.emit('reused');
         world.audit.record({ action: 'reuse', ...leaseFacts(lease) });
         return issued(grant, lease, token, true, settings);
@@ -125,9 +125,8 @@ function issued(grant: Grant, lease: Lease, token: string, reused: boolean, sett
 
 /** Waits for the request that is minting: growing, jittered, and never past the time that the answer still needs. */
 async function pause(world: World, settings: MintSettings, round: number, deadline: number): Promise<void> {
-  const { firstPauseMs, longestPauseMs, replyMarginMs } = settings;
-  const ms = Math.min(longestPauseMs, firstPauseMs * 1.5 ** round) * (0.5 + world.randomness() / 2);
-  if (world.clock.now() + ms + replyMarginMs >= deadline) {
+  const ms = Math.min(settings.longestPauseMs, settings.firstPauseMs * 1.5 ** round) * (0.5 + world.randomness() / 2);
+  if (world.clock.now() + ms + settings.replyMarginMs >= deadline) {
     throw new Failure('mint-in-progress', { reason: 'waited for another request to mint until the deadline' });
   }
   await world.clock.sleep(Math.ceil(ms));

@@ -114,6 +114,7 @@ export async function mint(
     // Read after the live write: a revocation before it is seen here, one that comes after it sees the live row.
     const stopped = await stopOf(world, lease, order.caller, releaseBy);
     if (stopped) throw stopped;
+    if (clock.now() >= releaseBy) throw new Failure('mint-in-progress', { reason: 'the sandbox stood still' });
     signals.emit('minted');
     audit.record({ action: 'mint', ...leaseFacts(lease) });
     return { token: minted.token, lease };

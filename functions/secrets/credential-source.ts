@@ -52,6 +52,7 @@ export function makeCredentialSource(options: CredentialSourceOptions): Credenti
   const secretOf = new WeakMap<Credential, StoredSecret>();
   let cached: Cached | undefined;
   let loading: Promise<StoredSecret> | undefined;
+  let loadingUntil = -Infinity;
   let reloading: Promise<StoredSecret | undefined> | undefined;
   let nextReloadAt = -Infinity;
   let pauseMs = coolDownMs;
@@ -105,6 +106,9 @@ export function makeCredentialSource(options: CredentialSourceOptions): Credenti
 
   async function current(deadline: number): Promise<StoredSecret> {
     if (cached !== undefined && clock.now() < cached.goodUntil) return cached.secret;
+    // One that is late by the clock stood still with its sandbox: it can only fail.
+    if (clock.now() >= loadingUntil) loading = undefined;
+    if (loading === undefined) loadingUntil = clock.now() + readTimeoutMs;
     loading ??= load().finally(() => (loading = undefined));
     const loaded = await before(deadline, loading);
     // Since that read was over, a reload may have found a newer one.

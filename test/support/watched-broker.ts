@@ -58,7 +58,7 @@ export async function startWatchedBroker(options: LocalBrokerOptions): Promise<W
     },
   });
   broker.output.listen(({ stream, text }) => stream === 'stdout' && watch.takeLine(text, now()));
-  const seen = witness(broker);
+  const seen = witness(broker, () => ahead);
   const counts = new Map<FunctionName, { invocations: number; failures: number; throttles: number }>();
   const issuer = await startClients(broker);
   const folder = mkdtempSync(join(tmpdir(), 'clock-'));

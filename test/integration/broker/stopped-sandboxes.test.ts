@@ -1,0 +1,146 @@
+/**
+ * Sandboxes that stand still, or are told to end, in the middle of a request and between two: SIGSTOP and SIGCONT to the
+ * real processes, at each call that they make to AWS and to ThoughtSpot. While one stands still, the clock goes past its
+ * deadline, and what it waits for has been answered.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { lasting, startWatchedBroker, type WatchedBroker } from '../../support/watched-broker.ts';
+import type { LocalBroker } from '../../../local/local-broker.ts';
+import type { Answered, Request, Witness } from '../../support/broker-witness.ts';
+import { crowd } from '../../support/crowd.ts';
+
+const { names, users, cluster } = crowd(60);
+const people = [...names];
+const somebody = () => people.pop() ?? '';
+/** Longer than any invocation of gettoken may last, ms. */
+const PAST_DEADLINE_MS = 40_000;
+let world: WatchedBroker;
+let broker: LocalBroker;
+let seen: Witness;
+
+beforeAll(async () => {
+  world = await startWatchedBroker({ users, simulator: { cluster } });
+  ({ broker, seen } = world);
+  broker.simulator?.set({ rateLimit: false });
+}, 120_000);
+afterAll(() => world.close());
+
+const signal = (name: NodeJS.Signals) => {
+  for (const pid of broker.functions.get('gettoken')?.pids() ?? []) process.kill(pid, name);
+};
+const ask = async (user: string, body: object = {}): Promise<Answered> => {
+  const authorization = `Bearer ${await broker.issuer.accessToken(user, lasting())}`;
+  const request: Request = { authorization, body };
+  return seen.ask(user, '/gettoken', request);
+};
+
+/** Calls `each` with every call of a sandbox to AWS or ThoughtSpot, until the returned function is called. */
+function watchCalls(each: (call: string) => void): () => void {
+  const clear = [broker.aws.dynamodb, broker.aws.kms, broker.aws.secrets].map(({ faults }) =>
+    faults.inject(({ operation }) => void each(operation)),
+  );
+  const stop = broker.simulator?.onCall(({ phase, endpoint }) => phase === 'arrived' && each(endpoint));
+  return () => {
+    clear.forEach((end) => end());
+    stop?.();
+  };
+}
+async function callsOf(work: () => Promise<unknown>): Promise<readonly string[]> {
+  const calls: string[] = [];
+  const end = watchCalls((call) => calls.push(call));
+  await work();
+  end();
+  return calls;
+}
+
+/** A user with a token, or one who never had any. */
+const served = async () => {
+  const user = somebody();
+  expect((await ask(user)).status).toBe(200);
+  return user;
+};
+const nobodyYet = () => Promise.resolve(somebody());
+const sandboxes = () => broker.functions.get('gettoken');
+
+describe.each([
+  ['a mint', nobodyYet],
+  ['a reuse', served],
+] as const)('%s', (_name, userFor) => {
+  let calls: readonly string[];
+  beforeAll(async () => {
+    // Sandboxes that are warm: none of the calls is of a start.
+    await ask(somebody());
+    const user = await userFor();
+    calls = await callsOf(() => ask(user));
+    expect(calls.length).toBeGreaterThan(1);
+  });
+
+  test('that stands still at any call until after its deadline releases nothing, and every token is accounted for', async () => {
+    const released: string[] = [];
+    for (const [at, call] of calls.entries()) {
+      const user = await userFor();
+      const before = seen.liveTokens(user).length;
+      let seenCalls = 0;
+      const { promise: still, resolve } = Promise.withResolvers<void>();
+      const end = watchCalls(() => {
+        if (seenCalls++ !== at) return;
+        signal('SIGSTOP');
+        resolve();
+      });
+      const asked = ask(user);
+      await still;
+      end();
+      // The answer is on its way: what stands still finds it when it goes on, before any timer of its own.
+      await sleep(100);
+      world.later(PAST_DEADLINE_MS);
+      signal('SIGCONT');
+      const { status } = await asked;
+      if (status === 200) released.push(`${at} ${call}`);
+      await seen.sweepToRest();
+      if (seen.liveTokens(user).length > before) released.push(`${at} ${call}: a token lives on`);
+    }
+    expect(released).toEqual([]);
+    expect(await seen.unaccounted()).toEqual([]);
+  });
+
+  test('that is told to end at any call leaves every token accounted for, and the next request is served', async () => {
+    for (const at of calls.keys()) {
+      const user = await userFor();
+      let seenCalls = 0;
+      const end = watchCalls(() => {
+        if (seenCalls++ === at) signal('SIGTERM');
+      });
+      const { status } = await ask(user);
+      end();
+      // The platform gives no more work to what it ends.
+      sandboxes()?.replace({});
+      expect([200, 500, 502, 503, 504]).toContain(status);
+      world.later(PAST_DEADLINE_MS);
+      await seen.sweepToRest();
+      expect(await seen.unaccounted()).toEqual([]);
+      expect((await ask(user)).status).toBe(200);
+    }
+  });
+});
+
+test.each(['secrets', 'dynamodb', 'kms'] as const)(
+  'a sandbox that is frozen after its answer, while a call to %s is still to be repeated, serves the next request an hour later',
+  async (service) => {
+    const { faults } = broker.aws[service];
+    const user = somebody();
+    sandboxes()?.replace({ timeoutMs: 6_000 });
+    faults.inject(() => ({ kind: 'hang' }));
+    expect((await ask(user)).status).toBeGreaterThanOrEqual(500);
+    faults.clear();
+    world.later(3_600_000);
+    const [pids, mints] = [sandboxes()?.pids(), broker.simulator?.state().mints ?? 0];
+    expect(await ask(user)).toMatchObject({ status: 200 });
+    expect(sandboxes()?.pids()).toEqual(pids);
+    expect(broker.simulator?.state().mints).toBe(mints + 1);
+    expect(await seen.unaccounted()).toEqual([]);
+  },
+);
+
+test('nothing that was printed or answered holds a secret, in any form', async () => {
+  expect(await seen.leaks()).toEqual([]);
+});

@@ -38,7 +38,10 @@ export interface Witness {
   /** A request with the user's own access token. */
   ask(user: string, path?: string, request?: Request): Promise<Answered>;
   /** A request whose mint waits at ThoughtSpot: resolves when it is there. `release` lets it go on. */
-  heldMint(user: string, request?: Request): Promise<{ readonly asked: Promise<Answered>; readonly release: () => void }>;
+  heldMint(
+    user: string,
+    request?: Request,
+  ): Promise<{ readonly asked: Promise<Answered>; readonly release: () => void }>;
   /** Codes of all problems that were answered so far. */
   readonly codes: ReadonlySet<string>;
   /** Every row of a ThoughtSpot user, oldest first, including finished rows. */

@@ -1,5 +1,19 @@
 /** The users of the broker, and every answer that they got. The audit checks the broker against these answers. */
 import { personOf } from '../../functions/broker/lease.ts';
+import {
+  type Did,
+  ended,
+  keyOf,
+  lifted,
+  minted,
+  NOTHING,
+  refused,
+  served,
+  signedOut,
+  suspended,
+  type When,
+} from './history.ts';
+import { unexplained } from '../support/linearizability.ts';
 import type { ChaosWorld } from './world.ts';
 import { postLogout } from '../support/demo-logout.ts';
 import type { PlannedRequest } from './plan.ts';
@@ -19,19 +33,6 @@ export interface AcceptedRevoke {
   /** Whether the broker said that ThoughtSpot had confirmed all of it. */
   readonly complete: boolean;
   readonly covers: (held: HandedOut) => boolean;
-}
-
-/** Somebody whom the broker shut out, once it had said so. */
-export interface AcceptedBlock {
-  readonly what: string;
-  readonly answeredAt: number;
-  /** Access tokens that were issued up to then count no more, epoch ms of all participants; Infinity: none does. */
-  readonly issuedUpTo: number;
-  readonly covers: (user: string) => boolean;
-  /** In words, what it was put on. */
-  readonly scopes: readonly string[];
-  /** When the end of one of them was first asked for. */
-  liftedAt: number;
 }
 
 export interface Answered {
@@ -63,13 +64,16 @@ const STORM = 5;
 export class Load {
   readonly handedOut = new Map<string, HandedOut>();
   readonly revokes: AcceptedRevoke[] = [];
-  readonly blocks: AcceptedBlock[] = [];
+  /** Sign-outs and suspensions that were accepted. */
+  blocks = 0;
   readonly answers: Answered[] = [];
   readonly violations = new Set<string>();
   /** Bodies of all answers; the token that was asked for is removed. */
   readonly bodies: string[] = [];
   readonly #world: ChaosWorld;
   readonly #running = new Set<Promise<void>>();
+  /** What everybody saw, by user. */
+  readonly #seen = new Map<string, Did[]>();
   #asked = 0;
 
   constructor(world: ChaosWorld) {
@@ -109,6 +113,12 @@ export class Load {
       await this.#token(this.#world.users[at % this.#world.users.length] ?? '', {});
   }
 
+  /** A request, until it has been answered. */
+  async perform(request: PlannedRequest): Promise<void> {
+    this.start(request);
+    await this.settled();
+  }
+
   revokeForOthers(selection: Selection): Promise<void> {
     const { orgOf } = this.#world;
     const covers = (user: string) => 'all' in selection || orgOf(user) === selection.orgId;
@@ -146,19 +156,14 @@ export class Load {
     const takeBack = async () => {
       for (const whom of scopes) await this.#reinstate(whom);
     };
-    if (invocation.status !== 'answered') return takeBack;
-    this.bodies.push(invocation.payload);
+    const known = invocation.status === 'answered';
+    if (known) this.bodies.push(invocation.payload);
     // A reinstatement of the same second is later.
-    if ('ignored' in parsed(invocation.payload)) return takeBack;
-    const whom = { words: userNames.join(', '), body: {}, covers: (user: string) => userNames.includes(user) };
-    this.#accepted(
-      whom,
-      'deprovisioning',
-      askedAt,
-      Infinity,
-      false,
-      scopes.map(({ words }) => words),
-    );
+    if (known && 'ignored' in parsed(invocation.payload)) return takeBack;
+    const words = scopes.map((scope) => scope.words);
+    const what = `deprovisioning of ${userNames.join(', ')}`;
+    const covers = (user: string) => userNames.includes(user);
+    this.#shut(covers, { what, askedAt, known, complete: false }, (when) => suspended(what, words, when));
     return takeBack;
   }
 
@@ -173,9 +178,10 @@ export class Load {
     this.bodies.push(text);
     this.#note('/backchannel-logout', response.status, response.status === 400 ? 'logout refused' : undefined);
     this.#world.signInAgain(user, issuedUpTo + 1_000);
-    if (response.status !== 200) return;
-    const whom = { words: `${scope} of ${user}`, body: {}, covers: (other: string) => other === user };
-    this.#accepted(whom, 'logout', askedAt, issuedUpTo, false);
+    const what = `logout of the ${scope} of ${user}`;
+    const known = response.status === 200;
+    const covers = (other: string) => other === user;
+    this.#shut(covers, { what, askedAt, known, complete: false }, (when) => signedOut(what, issuedUpTo, when));
   }
 
   /** At the end nobody may be shut out for ever: whoever signs in again gets a token. */
@@ -209,39 +215,68 @@ export class Load {
     return { issuer: this.#world.broker.issuer.url, sub: `sub-${user}` };
   }
 
-  async #shutOut(whom: Whom, what: 'mass revoke' | 'sign-out' | 'suspension'): Promise<void> {
+  async #shutOut({ words, body, covers }: Whom, how: 'mass revoke' | 'sign-out' | 'suspension'): Promise<void> {
     const askedAt = performance.now();
-    const issuedUpTo = what === 'suspension' ? Infinity : this.#world.now();
-    const { status, json } = await this.#call(
-      'operator',
-      'POST',
-      what === 'suspension' ? '/suspend' : '/revoketoken',
-      whom.body,
+    const issuedUpTo = this.#world.now();
+    const path = how === 'suspension' ? '/suspend' : '/revoketoken';
+    const { status, json } = await this.#call('operator', 'POST', path, body);
+    const what = `${how} of ${words}`;
+    const known = status === 200 || status === 202;
+    this.#shut(covers, { what, askedAt, known, complete: status === 200 && json['pending'] === 0 }, (when) =>
+      how === 'suspension' ? suspended(what, [words], when) : signedOut(what, issuedUpTo, when),
     );
-    if (status === 200 || status === 202)
-      this.#accepted(whom, what, askedAt, issuedUpTo, status === 200 && json['pending'] === 0);
   }
 
-  #accepted(
-    whom: Whom,
-    deed: string,
-    askedAt: number,
-    issuedUpTo: number,
-    complete: boolean,
-    scopes: readonly string[] = [whom.words],
+  /** `known`: the broker said that it is done. What was answered otherwise may be done all the same. */
+  #shut(
+    covers: (user: string) => boolean,
+    { what, askedAt, known, complete }: { what: string; askedAt: number; known: boolean; complete: boolean },
+    did: (when: When) => Did,
   ): void {
-    const what = `${deed} of ${whom.words}`;
     const answeredAt = performance.now();
-    this.blocks.push({ what, answeredAt, issuedUpTo, covers: whom.covers, scopes, liftedAt: Infinity });
-    this.#ended({ what, askedAt, answeredAt, complete, covers: ({ user }) => whom.covers(user) });
+    this.#did(covers, did({ from: askedAt, to: known ? answeredAt : Infinity }));
+    if (!known) return;
+    this.blocks += 1;
+    this.#ended({ what, askedAt, answeredAt, complete, covers: ({ user }) => covers(user) });
+  }
+
+  #did(covers: (user: string) => boolean, did: Did): void {
+    for (const user of this.#world.users)
+      if (covers(user)) this.#seen.set(user, [...(this.#seen.get(user) ?? []), did]);
+  }
+
+  /** How a token may be called in what is printed. */
+  #nameOf(token: string): string {
+    return `token ${this.#world.minted.findIndex((one) => one.token === token) + 1}`;
+  }
+
+  /** What nobody can have seen if everything had happened at one moment; and how much was looked at. */
+  histories(): { readonly operations: number; readonly unexplained: readonly string[] } {
+    const all = this.#world.users.map((user) => {
+      const mints = this.#world.minted.filter(({ token }) => this.handedOut.get(token)?.user === user);
+      const operations = [
+        ...mints.map(({ token, when }) => minted(this.#nameOf(token), when)),
+        ...(this.#seen.get(user) ?? []),
+      ];
+      return { user, operations, wrong: unexplained(operations, NOTHING, keyOf) };
+    });
+    return {
+      operations: all.reduce((sum, { operations }) => sum + operations.length, 0),
+      unexplained: all.flatMap(({ user, wrong }) =>
+        wrong
+          ? [`no order explains what ${user} saw:\n${[...wrong.order, 'but then not', ...wrong.left].join('\n')}`]
+          : [],
+      ),
+    };
   }
 
   /** Asks until it is done: whoever stays suspended asks for nothing that could be audited. */
-  async #reinstate({ words, body }: Whom): Promise<void> {
-    for (const block of this.blocks)
-      if (block.scopes.includes(words)) block.liftedAt = Math.min(block.liftedAt, performance.now());
+  async #reinstate({ words, body, covers }: Whom): Promise<void> {
     for (let tries = 0; tries < REINSTATEMENTS; tries += 1) {
-      if ((await this.#call('operator', 'POST', '/reinstate', body)).status === 200) return;
+      const from = performance.now();
+      const { status } = await this.#call('operator', 'POST', '/reinstate', body);
+      this.#did(covers, lifted(words, { from, to: status === 200 ? performance.now() : Infinity }));
+      if (status === 200) return;
       await new Promise((resolve) => setTimeout(resolve, 500));
     }
     this.violations.add('a suspension could not be lifted');
@@ -310,26 +345,19 @@ export class Load {
     const { status, json, issuedAt } = await this.#call(user, 'POST', '/gettoken', body);
     const answeredAt = performance.now();
     const token = json['token'];
+    const when = { from: askedAt, to: answeredAt };
+    const isUser = (other: string) => other === user;
+    const code = json['code'];
+    if (code === 'sign-in-again' || code === 'suspended') this.#did(isUser, refused(code, issuedAt, when));
     if (status !== 200 || typeof token !== 'string') return;
-    const shut = this.blocks.find(
-      ({ covers, issuedUpTo, answeredAt: since, liftedAt }) =>
-        covers(user) && issuedAt <= issuedUpTo && since < askedAt && answeredAt < liftedAt,
-    );
-    if (shut) this.violations.add(`${user} was given a token after the ${shut.what}`);
+    this.#did(isUser, served(this.#nameOf(token), issuedAt, when));
     this.#world.secrets.set(token, `a token of ${user}`);
     if (typeof json['expiresAt'] === 'number') this.#world.promisedEnds.set(token, json['expiresAt']);
     const owner = Buffer.from(token, 'base64').toString('latin1').split(':')[0];
     if (json['userName'] !== owner || owner === undefined || personOf(owner) !== user) {
       this.violations.add(`${user} was given a token of ${owner ?? 'nobody'}`);
     }
-    const known = this.handedOut.get(token);
-    if (known === undefined) this.handedOut.set(token, { user, token, at: performance.now() });
-    else {
-      const ended = this.revokes.find(
-        ({ covers, askedAt: since, answeredAt }) => covers(known) && known.at < since && answeredAt < askedAt,
-      );
-      if (ended) this.violations.add(`a token of ${user} was served after the ${ended.what} that covers it`);
-    }
+    if (!this.handedOut.has(token)) this.handedOut.set(token, { user, token, at: performance.now() });
   }
 
   async #session(user: string): Promise<void> {
@@ -343,15 +371,26 @@ export class Load {
     const newest = [...this.handedOut.values()].filter((held) => held.user === user).at(-1);
     if (newest === undefined) return;
     const { token } = newest;
-    return this.#revoke(user, { token }, `revoke by ${user}`, (held) => held.token === token);
+    return this.#revoke(user, { token }, `revoke by ${user}`, (held) => held.token === token, [this.#nameOf(token)]);
   }
 
-  async #revoke(who: string, body: object | undefined, what: string, covers: AcceptedRevoke['covers']): Promise<void> {
+  async #revoke(
+    who: string,
+    body: object | undefined,
+    what: string,
+    covers: AcceptedRevoke['covers'],
+    tokens: readonly string[] | 'all' = 'all',
+  ): Promise<void> {
     const askedAt = performance.now();
     const { status, json } = await this.#call(who, 'POST', '/revoketoken', body);
-    if (status !== 200 && status !== 202) return;
+    const answeredAt = performance.now();
+    const known = status === 200 || status === 202;
+    // What was refused was not done.
+    if (known || status === 0 || status >= 500)
+      this.#did((user) => user === who, ended(what, tokens, { from: askedAt, to: known ? answeredAt : Infinity }));
+    if (!known) return;
     const complete = status === 200 && json['pending'] === 0;
-    this.#ended({ what, askedAt, answeredAt: performance.now(), complete, covers });
+    this.#ended({ what, askedAt, answeredAt, complete, covers });
   }
 
   #ended(revoke: AcceptedRevoke): void {

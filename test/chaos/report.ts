@@ -26,6 +26,7 @@ export function formatReport(report: ChaosReport): string {
       .join(', ')}`,
     `${report.mints} tokens minted, ${report.tokens} handed out, ${report.lostReplies} lost on the way, ${report.acceptedRevokes} revocations accepted, ${report.blocks} of them sign-outs and suspensions, which ${report.refusals} answers told`,
     `${checkpoints.length} audits; rows at the end: ${rows.join(', ')}; ${end.live} tokens still live, each recorded in a row until it expired`,
+    `${report.operations} operations in ${plan.users} histories, each looked at for an order in which all happened at one moment`,
     `limits that somebody met: ${report.limitsMet.join(', ') || 'none'}`,
     `${report.printedLines} printed lines searched: ${report.leaks.length === 0 ? 'no secret in them' : report.leaks.join(', ')}`,
     ...(violations.length === 0

@@ -45,6 +45,8 @@ export interface ChaosReport {
   /** Sign-outs and suspensions among them; and answers that said so to whom they shut out. */
   readonly blocks: number;
   readonly refusals: number;
+  /** What users saw and operators did, person by person, that has an order in which each happened at one moment. */
+  readonly operations: number;
   readonly tokens: number;
   readonly mints: number;
   readonly lostReplies: number;
@@ -147,6 +149,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       unended = await auditor.atRest();
     }
     for (const each of unended) load.violations.add(each);
+    const { operations, unexplained } = load.histories();
+    for (const each of unexplained) load.violations.add(each);
     await load.everybodyComesBack();
 
     const leaks = auditor.leaks();
@@ -163,7 +167,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       checkpoints,
       end,
       acceptedRevokes: load.revokes.length,
-      blocks: load.blocks.length,
+      blocks: load.blocks,
+      operations,
       refusals: load.answers.filter(({ code }) => code === 'sign-in-again' || code === 'suspended').length,
       tokens: load.handedOut.size,
       mints: state.mints,

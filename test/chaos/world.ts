@@ -9,6 +9,7 @@ import { startLocalBroker, type LocalBroker } from '../../local/local-broker.ts'
 import { DEFAULT_POLICY } from '../../local/settings.ts';
 import type { Simulator } from '../../local/thoughtspot/simulator.ts';
 import { readCluster } from '../../local/thoughtspot/cluster.ts';
+import type { When } from './history.ts';
 
 const TENANTS = [
   { tenant: 'acme', org: 1, group: 'analysts' },
@@ -35,7 +36,7 @@ export interface ChaosWorld {
   readonly promisedEnds: Map<string, number>;
   readonly limits: Limits;
   /** Every mint that ThoughtSpot carried out, by the time of all participants. */
-  readonly minted: { readonly user: string; readonly at: number }[];
+  readonly minted: { readonly user: string; readonly at: number; readonly token: string; readonly when: When }[];
   /** The time of all participants, epoch ms: this machine's time plus all jumps. */
   now(): number;
   /** Makes time jump ahead, for sandboxes and cluster. There must be no work in progress that has read a clock. */
@@ -101,12 +102,17 @@ export async function startWorld(userCount: number, limits = USUAL): Promise<Cha
 
   const minted: ChaosWorld['minted'][number][] = [];
   const seen = new Set<string>();
+  const arrived: number[] = [];
   simulator.onCall(({ phase, endpoint }) => {
-    if (phase !== 'answered' || !endpoint.includes('/auth/token/')) return;
+    if (!endpoint.includes('/auth/token/')) return;
+    if (phase === 'arrived') return void arrived.push(performance.now());
+    // Which of those that are under way this is, nobody says: it has not arrived before the first.
+    const from = arrived.shift() ?? 0;
     const texts = simulator.tokens();
     for (const [index, { user }] of simulator.state().tokens.entries()) {
       const text = texts[index] ?? '';
-      if (!seen.has(text)) minted.push({ user: personOf(user), at: now() });
+      if (!seen.has(text))
+        minted.push({ user: personOf(user), at: now(), token: text, when: { from, to: performance.now() } });
       seen.add(text);
     }
   });

@@ -1,6 +1,13 @@
 /** The rows of a running local broker as they are in its table, including finished rows and blocks. */
 import { createSecretKey } from 'node:crypto';
-import { DynamoDBClient, paginateScan, PutItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
+import {
+  type AttributeValue,
+  DeleteItemCommand,
+  DynamoDBClient,
+  paginateScan,
+  PutItemCommand,
+  QueryCommand,
+} from '@aws-sdk/client-dynamodb';
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
 import type { BlockScope } from '../../functions/broker/blocks.ts';
 import { type Lease, sameCaller } from '../../functions/broker/lease.ts';
@@ -49,6 +56,27 @@ export async function hideFromDue(broker: Pick<LocalBroker, 'aws'>, user: string
     Promise.all(items.map((Item) => client.send(new PutItemCommand({ TableName: TABLE_NAME, Item }))));
   await put(live.map(({ dueShard: _hidden, ...rest }) => rest));
   return async () => void (await put(live));
+}
+
+/**
+ * Keeps the rows whose partition begins so. The function that it returns puts all of them back as they were: a store that
+ * forgets what it has acknowledged.
+ */
+export async function rememberRows(broker: Pick<LocalBroker, 'aws'>, begins: string): Promise<() => Promise<void>> {
+  const client = clientOf(broker);
+  const rows = async () => {
+    const items: Record<string, AttributeValue>[] = [];
+    for await (const { Items = [] } of paginateScan({ client }, { TableName: TABLE_NAME, ConsistentRead: true }))
+      items.push(...Items.filter(({ pk }) => pk?.S?.startsWith(begins)));
+    return items;
+  };
+  const before = await rows();
+  return async () => {
+    for (const { pk, sk } of await rows())
+      if (pk && sk) await client.send(new DeleteItemCommand({ TableName: TABLE_NAME, Key: { pk, sk } }));
+    for (const Item of before) await client.send(new PutItemCommand({ TableName: TABLE_NAME, Item }));
+    client.destroy();
+  };
 }
 
 /** As if the last tokens of all ThoughtSpot users of a person had ended at that time, epoch ms. */

@@ -1,5 +1,5 @@
 /**
- * One mint, from the reservation to the release: reserve (a durable record of the intent) -> count it -> hold the user -> mint ->
+ * One mint, from the reservation to the release: reserve (a durable record of the intent) -> count it, hold the user -> mint ->
  * check the reply -> live -> check the cut-offs -> release. Whatever fails after the mint, the token in hand is revoked
  * and withheld.
  */
@@ -90,8 +90,8 @@ export async function mint(
   const reservation = reservationFor(order, grant, now, mintBy, settings);
   if (!(await ledger.reserve(reservation, mintBy))) return undefined;
   try {
-    await order.quota?.count(reservation, mintBy);
-    await holdUser(world, grant, reservation, mintBy);
+    // Neither needs the other: a hold or a mark without a mint is as after a mint that fails.
+    await Promise.all([order.quota?.count(reservation, mintBy), holdUser(world, grant, reservation, mintBy)]);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     if (error.code === 'entitlement-conflict') signals.emit('entitlement-conflict');

@@ -49,7 +49,7 @@ export interface Update {
 export interface Table {
   readonly name: string;
   get(key: ItemKey, deadline: number): Promise<Item | undefined>;
-  /** Up to 100 items by key, in no order; those that do not exist are left out. */
+  /** Up to 100 items by key, each once, in no order; those that do not exist are left out. */
   getMany(keys: readonly ItemKey[], deadline: number): Promise<readonly Item[]>;
   page(query: Query, deadline: number): Promise<{ readonly items: readonly Item[]; readonly next?: Item }>;
   /** The items of all pages, page by page. */
@@ -81,7 +81,8 @@ export function makeTable(options: TableOptions): Table {
 
   const getMany: Table['getMany'] = async (keys, deadline) => {
     const items: Item[] = [];
-    let left = keys.map((key) => marshall(key));
+    // Each once, or DynamoDB refuses them all: an index may show a row at two places while it moves there.
+    let left = [...new Map(keys.map((key) => [`${key.pk}\n${key.sk}`, marshall(key)])).values()];
     for (let round = 0; left.length > 0; round += 1) {
       if (round === BATCH_ROUNDS)
         throw new Failure('ledger-unavailable', { reason: 'DynamoDB BatchGetItem: throttled' });

@@ -25,6 +25,7 @@ import { type FakeClock, makeFakeClock } from './fake-clock.ts';
 import { type FakeIssuer, makeFakeIssuer } from './fake-issuer.ts';
 import { type MemoryLedger, makeMemoryLedger } from './memory-ledger.ts';
 import { HIGHEST_LIMITS } from './raised-limits.ts';
+import { type Unsteadiness, unsteadyByEnvironment } from './unsteady-store.ts';
 
 export const TIMEOUT_MS = 20_000;
 
@@ -40,6 +41,8 @@ export interface WorldOptions {
   readonly log?: Log;
   /** Default: so high that no test reaches them that is not about them. */
   readonly limits?: Limits;
+  /** How the indexes of the ledger lag; default: not at all. */
+  readonly unsteady?: (now: () => number) => Unsteadiness;
 }
 
 /** The ports of one process. */
@@ -99,7 +102,8 @@ export function grantFor(who: Caller, request: TokenRequest = {}, overrides: Par
 export function makeWorld(options: WorldOptions = {}): World {
   const clock = makeFakeClock(options.start);
   const issuer = makeFakeIssuer(clock);
-  const ledger = makeMemoryLedger({ clock, shards: options.shards ?? 4 });
+  const unsteady = (options.unsteady ?? unsteadyByEnvironment)(() => clock.now());
+  const ledger = makeMemoryLedger({ clock, shards: options.shards ?? 4, unsteady });
   const audit: AuditEvent[] = [];
   const signals = new Map<SignalName, number>();
   const world: World = {

@@ -56,9 +56,14 @@ const CREDENTIALS = { region: 'eu-west-1', credentials: { accessKeyId: 'local', 
 export const TEST_DIGEST_KEY = Buffer.alloc(32, 7);
 const DIGEST_KEY = createSecretKey(TEST_DIGEST_KEY);
 
-export async function startLedgerStand(clock: Clock, client: object = {}): Promise<LedgerStand> {
+/** `before` stands before DynamoDB, as in unsteady-store.ts. */
+export async function startLedgerStand(
+  clock: Clock,
+  client: object = {},
+  before?: Parameters<typeof startDynamoDb>[1],
+): Promise<LedgerStand> {
   const foreign = process.env['LEDGER_ENDPOINT'];
-  const endpoint = foreign === undefined ? await startDynamoDb() : undefined;
+  const endpoint = foreign === undefined ? await startDynamoDb(0, before) : undefined;
   const kms = await startKms();
   const keyId = kms.createKey('alias/ledger');
   const options = { ...(endpoint && CREDENTIALS), ...AWS_CLIENT_OPTIONS, ...client };

@@ -20,8 +20,11 @@ import {
 import type { Change, Clock, HeldUser, Reservation, TokenLedger, UserHold } from '../../functions/broker/ports.ts';
 import { type Handles, makeHandles } from '../../functions/ledger/handles.ts';
 import type { Mark, Ring } from '../../functions/broker/mint-counts.ts';
+import { LEDGER_TABLE } from '../../functions/contract/table.ts';
+import { callerDigest, dueShardName, dueShardOf, leaseItemKey, sessionDigest } from '../../functions/ledger/item.ts';
 import { statesThatAllow } from '../../functions/ledger/writes.ts';
 import { SortedList } from './sorted-list.ts';
+import { LaggingIndexes, type Unsteadiness } from './unsteady-store.ts';
 
 export type LedgerCall = keyof Omit<TokenLedger, 'shards'>;
 export type LedgerHook = (call: LedgerCall, args: readonly unknown[]) => void | Promise<void>;
@@ -31,6 +34,8 @@ export interface MemoryLedgerOptions {
   readonly shards?: number;
   readonly beforeCall?: LedgerHook;
   readonly afterCall?: LedgerHook;
+  /** What is found by an index lags by this; absent: never. */
+  readonly unsteady?: Unsteadiness | undefined;
 }
 
 export interface MemoryLedger extends TokenLedger {
@@ -54,6 +59,8 @@ interface Row {
   facts: Omit<Lease, 'leaseId' | 'sealed' | 'dueAt'>;
   dueAt: number | undefined;
   token: string | undefined;
+  /** Where a sign-out of the session, or of whoever shares the lease, finds it. */
+  readonly session: string | undefined;
 }
 type Due = readonly [dueAt: number, user: string, fingerprint: string, generation: number];
 
@@ -89,6 +96,7 @@ export function makeMemoryLedger(options: MemoryLedgerOptions): MemoryLedger {
   const handles = () => handlesUntil(Infinity);
   const users = new Map<string, Map<string, Map<number, Row>>>();
   const callers = new Map<string, Set<Row>>();
+  const ofCaller = (caller: CallerId) => callers.get(callerKey(caller)) ?? [];
   const dueShards = Array.from({ length: shards }, () => new SortedList<Due>(byDue));
   const sessions = new Map<string, Set<Row>>();
   const blocks = new Map<string, Block & { readonly dueAt: number }>();
@@ -150,6 +158,31 @@ export function makeMemoryLedger(options: MemoryLedgerOptions): MemoryLedger {
     else callers.delete(key);
   }
 
+  const { unsteady } = options;
+  const { due: dueIndex, caller: callerIndex, session: sessionIndex, token: tokenIndex } = LEDGER_TABLE.indexes;
+  const lagging = unsteady && {
+    leases: new LaggingIndexes<Row>(unsteady),
+    blocks: new LaggingIndexes<string>(unsteady),
+  };
+  const blockShard = (shard: number) => `block#${shard}`;
+
+  /** Keeps in mind how a row is in the indexes. */
+  function written(row: Row): void {
+    if (!lagging) return;
+    const { facts, dueAt, session } = row;
+    const key = leaseItemKey(facts);
+    const due = dueAt === undefined ? {} : { dueShard: dueShardName(dueShardOf(key, shards)), dueAt };
+    const found = isUnfinished(facts.state) ? { callerDigest: callerDigest(facts.caller), sessionDigest: session } : {};
+    lagging.leases.written({ ...key, ...due, ...found, tokenDigest: facts.tokenDigest }, row);
+  }
+
+  function setBlock(block: Block & { readonly dueAt: number }): void {
+    const name = scopeKey(block.scope);
+    blocks.set(name, block);
+    if (!isWide(block.scope))
+      lagging?.blocks.written({ pk: name, sk: 'block', dueShard: blockShard(0), dueAt: block.dueAt }, name);
+  }
+
   let lookedAt = NaN;
   let looks = 0;
   /** A loop that reads again without letting time pass would never end, so it fails instead. */
@@ -204,6 +237,7 @@ export function makeMemoryLedger(options: MemoryLedgerOptions): MemoryLedger {
     async *withDigest(digest, deadline) {
       yield* await call('withDigest', [digest], deadline, async () => {
         const found: Lease[] = [];
+        if (lagging) return Promise.all(lagging.leases.find(tokenIndex, { partition: digest }).found.map(leaseOf));
         for await (const row of ledger.rows()) if (row.tokenDigest === digest) found.push(row);
         return found;
       });
@@ -212,15 +246,19 @@ export function makeMemoryLedger(options: MemoryLedgerOptions): MemoryLedger {
     async *unfinishedOfCaller(caller, deadline, known = []) {
       const leftOut = new Set(known.map(find));
       const rows = await call('unfinishedOfCaller', [caller], deadline, () =>
-        [...(callers.get(callerKey(caller)) ?? [])].filter((row) => !leftOut.has(row)),
+        [...(lagging?.leases.find(callerIndex, { partition: callerDigest(caller) }).found ?? ofCaller(caller))].filter(
+          (row) => !leftOut.has(row),
+        ),
       );
       yield* each(rows);
     },
 
     async *unfinishedOfSession(issuer, session, deadline) {
-      const rows = await call('unfinishedOfSession', [issuer, session], deadline, () => [
-        ...(sessions.get(JSON.stringify([issuer, session])) ?? []),
-      ]);
+      const rows = await call('unfinishedOfSession', [issuer, session], deadline, () => {
+        const partition = sessionDigest(issuer, session);
+        const shown = lagging?.leases.find(sessionIndex, { partition }).found;
+        return [...(shown ?? sessions.get(JSON.stringify([issuer, session])) ?? [])];
+      });
       yield* each(rows);
     },
 
@@ -239,13 +277,15 @@ export function makeMemoryLedger(options: MemoryLedgerOptions): MemoryLedger {
         const { user, fingerprint, generation } = reservation;
         const { session, ...given } = reservation;
         const facts = { ...given, caller: { ...reservation.caller }, state: 'reserved' as const, attempts: 0 };
-        const row: Row = { facts, dueAt: undefined, token: undefined };
+        const found = facts.shared ? SHARED : { issuer: facts.caller.issuer, session };
+        const digest = found.session === undefined ? undefined : sessionDigest(found.issuer, found.session);
+        const row: Row = { facts, dueAt: undefined, token: undefined, session: digest };
         const fingerprints = users.get(user) ?? new Map<string, Map<number, Row>>();
         const generations = fingerprints.get(fingerprint) ?? new Map<number, Row>();
         users.set(user, fingerprints.set(fingerprint, generations.set(generation, row)));
         setDue(row, facts.mintDeadlineAt);
         setCaller(row);
-        const found = facts.shared ? SHARED : { issuer: facts.caller.issuer, session };
+        written(row);
         if (found.session !== undefined) {
           const key = JSON.stringify([found.issuer, found.session]);
           sessions.set(key, (sessions.get(key) ?? new Set()).add(row));
@@ -315,7 +355,7 @@ export function makeMemoryLedger(options: MemoryLedgerOptions): MemoryLedger {
         const block = raised(was, raising);
         if (!block) return { was, block: was };
         const dueAt = block.before > was.before ? (raising.dueAt ?? EVER) : (old?.dueAt ?? EVER);
-        blocks.set(scopeKey(scope), { ...block, dueAt });
+        setBlock({ ...block, dueAt });
         return { was, block };
       }),
 
@@ -324,6 +364,12 @@ export function makeMemoryLedger(options: MemoryLedgerOptions): MemoryLedger {
 
     dueBlocks: (shard, until, limit, cursor, deadline) =>
       call('dueBlocks', [shard, until, limit, cursor], deadline, () => {
+        if (lagging) {
+          const asked = { partition: blockShard(shard), upTo: until, limit, cursor };
+          const { found, ...next } = lagging.blocks.find(dueIndex, asked);
+          const due = found.flatMap((name) => blocks.get(name) ?? []).filter(({ dueAt }) => dueAt <= until);
+          return { blocks: due.map(shown), ...next };
+        }
         const all = shard > 0 ? [] : [...blocks].filter(([, { scope, dueAt }]) => !isWide(scope) && dueAt <= until);
         const keyOf = ([key, { dueAt }]: (typeof all)[number]) => `${String(dueAt).padStart(16, '0')} ${key}`;
         const rest = all.map((entry) => [keyOf(entry), entry[1]] as const).filter(([key]) => key > (cursor ?? ''));
@@ -337,7 +383,7 @@ export function makeMemoryLedger(options: MemoryLedgerOptions): MemoryLedger {
         const old = blocks.get(scopeKey(scope));
         if (!old?.pending || old.before !== before) return;
         const progress = cursor === null ? { pending: false } : { cursor };
-        blocks.set(scopeKey(scope), { ...old, ...progress, dueAt });
+        setBlock({ ...old, ...progress, dueAt });
       }),
 
     pendingBlocks: () => [...blocks.values()].filter(({ pending }) => pending).map(shown),
@@ -375,6 +421,13 @@ export function makeMemoryLedger(options: MemoryLedgerOptions): MemoryLedger {
 
     due: (shard, until, limit, cursor, deadline) =>
       call('due', [shard, until, limit, cursor], deadline, async () => {
+        if (lagging) {
+          const asked = { partition: dueShardName(shard), upTo: until, limit, cursor };
+          const { found, ...next } = lagging.leases.find(dueIndex, asked);
+          const due = found.filter(({ dueAt = Infinity }) => dueAt <= until);
+          due.sort(({ dueAt: one = 0 }, { dueAt: other = 0 }) => one - other);
+          return { leases: await Promise.all(due.map(leaseOf)), ...next };
+        }
         const leases: Lease[] = [];
         let last: Due | undefined;
         for (const entry of dueShards[shard]?.after(cursor === undefined ? undefined : dueOf(cursor)) ?? []) {
@@ -410,6 +463,7 @@ export function makeMemoryLedger(options: MemoryLedgerOptions): MemoryLedger {
     row.token = unfinished ? (token ?? row.token) : undefined;
     setDue(row, unfinished ? (nextDueAt ?? undefined) : undefined);
     setCaller(row);
+    written(row);
   }
 
   return ledger;

@@ -1,0 +1,193 @@
+/**
+ * The store as DynamoDB documents it: indexes that lag for a minute, rows that move in them while they are read, batches that
+ * are throttled in part, and writes whose answers are lost. First what the ledgers promise still, then what the broker does.
+ */
+import { BLOCK_SHARDS, EVER } from '../../../functions/broker/blocks.ts';
+import type { Reservation, TokenLedger } from '../../../functions/broker/ports.ts';
+import type { AwsCall, Fault } from '../../../local/aws/faults.ts';
+import { startLedgerStand } from '../../support/dynalite.ts';
+import { makeMemoryLedger } from '../../support/memory-ledger.ts';
+import { chance } from '../../support/seeded.ts';
+import { beforeDynamoDb, LONGEST_LAG_MS, unsteadyBy, type Unsteadiness } from '../../support/unsteady-store.ts';
+import { describeBlocks } from './blocks-contract.ts';
+import { collect, keyOf, reservation, START, type Subject, TestClock } from './fixtures.ts';
+import { describeLedger } from './ledger-contract.ts';
+import { describeMintCounts } from './mint-counts-contract.ts';
+import { describeUserHolds } from './user-holds-contract.ts';
+
+const FAR = START + 1_000_000_000;
+const describeHere = process.env['LEDGER_ENDPOINT'] === undefined ? describe : describe.skip;
+
+/** The SDK tries again once, without a pause. */
+const triesOf = (count: number) => ({ getRetryCount: () => count, getRetryDelay: () => 0 });
+const AT_ONCE = {
+  acquireInitialRetryToken: async () => triesOf(0),
+  async refreshRetryTokenForRetry(tries: ReturnType<typeof triesOf>) {
+    if (tries.getRetryCount() > 0) throw new Error('the second try has failed');
+    return triesOf(1);
+  },
+  recordSuccess() {},
+};
+
+/** A ledger on either store, with the switches of the store. */
+interface Stand extends Subject {
+  readonly store: Unsteadiness;
+}
+
+async function inMemory(): Promise<Stand> {
+  const clock = new TestClock();
+  const store: Unsteadiness = { now: clock.now };
+  const ledger = makeMemoryLedger({ clock, shards: 4, unsteady: store });
+  return { ledger, clock, store, other: () => ledger, close: async () => {} };
+}
+
+async function onDynamoDb(faultOf: (call: AwsCall) => Fault | undefined = () => undefined): Promise<Stand> {
+  const clock = new TestClock();
+  const store: Unsteadiness = { now: clock.now };
+  const stand = await startLedgerStand(clock, { retryStrategy: AT_ONCE }, beforeDynamoDb(store));
+  const { ledger, dataKeys } = stand.sandbox();
+  await dataKeys.warm(FAR);
+  stand.endpoint?.faults.inject(faultOf);
+  return { ledger, clock, store, other: () => stand.sandbox().ledger, close: () => stand.close() };
+}
+
+const LAGGING = ['due', 'dueBlocks', 'unfinishedOfCaller', 'unfinishedOfSession', 'withDigest'] as const;
+
+/**
+ * The whole contract, where every index lags and up to a third of the keys of every batch is left unprocessed. Reads of an index
+ * come when its lag is over: then they show all that there is.
+ */
+const laggingFor = (start: () => Promise<Stand>) => async (): Promise<Subject> => {
+  const stand = await start();
+  let waited = 0;
+  const now = () => stand.clock.now() + waited;
+  Object.assign(stand.store, unsteadyBy(7, now), { leaves: (keys: number) => Math.floor(keys / 3) });
+  const patient = (ledger: TokenLedger): TokenLedger =>
+    new Proxy(ledger, {
+      get(target, property, receiver): unknown {
+        if (LAGGING.some((name) => name === property)) waited += LONGEST_LAG_MS;
+        return Reflect.get(target, property, receiver);
+      },
+    });
+  return { ...stand, ledger: patient(stand.ledger), other: () => patient(stand.other()) };
+};
+
+/**
+ * The first try of a call is throttled now and then, or is done and its answer lost. Counts and holds are not among those
+ * with lost answers: they say "no" then, and whoever asks looks again.
+ */
+function faultyBy(seed: number): (call: AwsCall) => Fault | undefined {
+  const random = chance(seed);
+  return ({ operation, input, attempt }) => {
+    if (attempt > 1) return undefined;
+    const { pk } = { ...(input['Key'] ?? input['Item'] ?? {}) } as { readonly pk?: { readonly S?: string } };
+    const isKnownAgain = /^(u#|block#|cutoffs|org#|key#)/.test(pk?.S ?? '') && /PutItem|UpdateItem/.test(operation);
+    if (isKnownAgain && random.maybe(0.3)) return { kind: 'reset', when: 'after' };
+    return random.maybe(0.1) ? { kind: 'error', type: 'ProvisionedThroughputExceededException' } : undefined;
+  };
+}
+
+describeLedger('the ledger in memory, whose indexes lag,', laggingFor(inMemory));
+describeBlocks('blocks in memory, whose index lags,', laggingFor(inMemory));
+describeHere('on DynamoDB, whose indexes lag, which throttles and loses answers,', () => {
+  const start = laggingFor(() => onDynamoDb(faultyBy(7)));
+  describeLedger('the ledger', start);
+  describeBlocks('blocks', start);
+  describeUserHolds('holds', start);
+  describeMintCounts('counts of mints', start);
+});
+
+const STORES: readonly (readonly [string, () => Promise<Stand>])[] = [
+  ['in memory', inMemory],
+  ...(process.env['LEDGER_ENDPOINT'] === undefined ? [['on DynamoDB', () => onDynamoDb()] as const] : []),
+];
+
+describe.each(STORES)('while an index lags, the ledger %s', (_name, start) => {
+  let stand: Stand;
+  let ledger: TokenLedger;
+  beforeAll(async () => {
+    stand = await start();
+    ({ ledger } = stand);
+  });
+  afterEach(() => {
+    Object.assign(stand.store, { ageOf: undefined, inTwoPlaces: undefined, leaves: undefined });
+  });
+  afterAll(() => stand.close());
+
+  const lag = (ms: number, inTwoPlaces = false) =>
+    Object.assign(stand.store, { ageOf: () => ms, inTwoPlaces: () => inTwoPlaces });
+  const dueOf = async (user: string, until = EVER, limit = 100) => {
+    const rows: string[] = [];
+    for (let shard = 0; shard < ledger.shards; shard += 1) {
+      let cursor: string | undefined;
+      do {
+        const page = await ledger.due(shard, until, limit, cursor, FAR);
+        const own = page.leases.filter((lease) => lease.user === user);
+        rows.push(...own.map(({ fingerprint, state, dueAt }) => `${fingerprint} ${state} ${dueAt}`));
+        cursor = page.next;
+      } while (cursor !== undefined);
+    }
+    return rows.sort();
+  };
+  async function reserved(over: Partial<Reservation>): Promise<Reservation> {
+    const row = reservation({ fingerprint: 'f', ...over });
+    await ledger.reserve(row, FAR);
+    return row;
+  }
+
+  it('finds a new row later, by every index, and by its user at once', async () => {
+    lag(1_000);
+    const caller = { issuer: 'i', subject: 'new' };
+    const row = await reserved({ user: 'new', caller, session: 's', mintDeadlineAt: 7 });
+    await ledger.transition(row, { to: 'live', dueAt: 8, token: 'token of new' }, FAR);
+    const digest = await ledger.digest('token of new');
+    const found = async () => [
+      (await dueOf('new')).length,
+      (await collect(ledger.unfinishedOfCaller(caller, FAR))).length,
+      (await collect(ledger.unfinishedOfSession('i', 's', FAR))).length,
+      (await collect(ledger.withDigest(digest, FAR))).length,
+      (await collect(ledger.unfinishedOfUser('new', FAR))).length,
+      (await ledger.newest('new', 'f', 1, FAR)).length,
+    ];
+    expect(await found()).toEqual([0, 0, 0, 0, 1, 1]);
+    stand.clock.advance(1_000);
+    expect(await found()).toEqual([1, 1, 1, 1, 1, 1]);
+  });
+
+  it('shows no row as it was, and none that has ended since', async () => {
+    const caller = { issuer: 'i', subject: 'old' };
+    const [ended, changed] = [
+      await reserved({ user: 'old', caller, fingerprint: 'ended', mintDeadlineAt: 5 }),
+      await reserved({ user: 'old', caller, fingerprint: 'changed', mintDeadlineAt: 6 }),
+    ];
+    stand.clock.advance(1_000);
+    lag(1_000);
+    await ledger.transition(ended, { to: 'failed', dueAt: null }, FAR);
+    await ledger.transition(changed, { to: 'revoking', dueAt: 9 }, FAR);
+    expect([await dueOf('old'), await dueOf('old', 8)]).toEqual([['changed revoking 9'], []]);
+    const found = await collect(ledger.unfinishedOfCaller(caller, FAR));
+    expect(found.map(keyOf)).toEqual([keyOf(changed)]);
+  });
+
+  it('gives a row once that the index shows at two places, as it is while the row moves', async () => {
+    const row = await reserved({ user: 'moving', mintDeadlineAt: 5 });
+    stand.clock.advance(1_000);
+    lag(1_000, true);
+    await ledger.transition(row, { to: 'live', dueAt: 9, token: 'token of moving' }, FAR);
+    expect(await dueOf('moving')).toEqual(['f live 9']);
+    stand.clock.advance(1_000);
+    expect(await dueOf('moving')).toEqual(['f live 9']);
+  });
+
+  it('gives a block once that the index shows at two places', async () => {
+    const scope = { kind: 'subject', issuer: 'i', subject: 'moving' } as const;
+    const { block } = await ledger.raiseBlock(scope, { before: 5, dueAt: 5 }, FAR);
+    stand.clock.advance(1_000);
+    lag(1_000, true);
+    await ledger.advanceBlock(block, 'half', 9, FAR);
+    const found = [];
+    for (let shard = 0; shard < BLOCK_SHARDS; shard += 1)
+      found.push(...(await ledger.dueBlocks(shard, 10, 100, undefined, FAR)).blocks);
+    expect(found).toEqual([{ ...block, cursor: 'half' }]);
+  });
+});

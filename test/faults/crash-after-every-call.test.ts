@@ -1,5 +1,5 @@
 import type { IssuedToken } from '../../functions/broker/use-cases.ts';
-import { drain, released, unaccounted } from '../support/accounting.ts';
+import { drain, released, sweepOnce, unaccounted } from '../support/accounting.ts';
 import { asOperator, EVENT, makeWorld, type Process, type World, type WorldOptions } from '../support/broker-world.ts';
 import { crashAt, recordCalls, settled } from '../support/crashing-process.ts';
 import {
@@ -183,8 +183,7 @@ describe.each([...MINTS, ...REVOCATIONS, ...SWEEPS])('after a crash in $name', (
       }
       world.issuer.revokeFault = undefined;
       if (revoked && answer !== undefined) {
-        await world.clock.advance(30_000);
-        await world.clock.drive(world.process().sweep());
+        await sweepOnce(world);
         problems.push(...revoked.filter(world.issuer.isLive).map((token) => `${token} outlives its revocation`));
       }
       problems.push(...(await drain(world)));
@@ -270,16 +269,14 @@ describe.each(BLOCKINGS)('after a crash in $name', ({ arrange, act }) => {
       const problems = await unaccounted(world);
       const refused = await shutOut(world, on);
       issuer.revokeFault = undefined;
-      await clock.advance(30_000);
-      await clock.drive(process().sweep());
+      await sweepOnce(world);
       // On record is as good as accepted: nobody needs to ask again.
       const alive = (await world.rows()).filter((row) => !row.shared && issuer.isLive(world.ledger.tokenOf(row) ?? ''));
       const theirs = alive.filter(({ caller }) => refused.includes(caller.subject.slice('sub-'.length)));
       problems.push(...theirs.map(({ user, generation }) => `${user} ${generation} lives, but its caller is shut out`));
       await clock.drive(act(process(), on, dated));
       await shutOut(world, on);
-      await clock.advance(30_000);
-      await clock.drive(process().sweep());
+      await sweepOnce(world);
       problems.push(...on.servedThoughShutOut(), ...(await on.alive()), ...(await drain(world)));
       expect({ at: `${at} ${calls[at] ?? 'the end'}`, problems }).toEqual({
         at: expect.any(String) as string,

@@ -25,7 +25,7 @@ import { type FakeClock, makeFakeClock } from './fake-clock.ts';
 import { type FakeIssuer, makeFakeIssuer } from './fake-issuer.ts';
 import { type MemoryLedger, makeMemoryLedger } from './memory-ledger.ts';
 import { HIGHEST_LIMITS } from './raised-limits.ts';
-import { type Unsteadiness, unsteadyByEnvironment } from './unsteady-store.ts';
+import { LONGEST_LAG_MS, type Unsteadiness, unsteadyByEnvironment } from './unsteady-store.ts';
 
 export const TIMEOUT_MS = 20_000;
 
@@ -61,6 +61,8 @@ export interface World {
   /** The use cases over the world's ports, or over other ports that wrap them. */
   readonly process: (ports?: Partial<Ports>) => Process;
   readonly rows: () => Promise<Lease[]>;
+  /** How long it takes until indexes show all that there is now, ms. */
+  readonly lagMs: number;
 }
 
 export type Process = ReturnType<typeof processOver>;
@@ -112,6 +114,7 @@ export function makeWorld(options: WorldOptions = {}): World {
     issuer,
     audit,
     signals,
+    lagMs: unsteady ? LONGEST_LAG_MS : 0,
     process: (ports = {}) => processOver({ clock, ledger, issuer, ...ports }, world, options),
     async rows() {
       const rows: Lease[] = [];

@@ -198,8 +198,11 @@ async function end(
   const rest = left === 0 ? '' : '; none of them is served any more';
   const said = ended + left + orphaned === 0 ? `No leases ${words}.` : `Leases ${words}: ${counts.join(', ')}${rest}.`;
   const shared = sharedLeft === undefined ? {} : { sharedLeft };
-  const json = JSON.stringify({ revoked: ended, pending: left, orphaned, ...shared });
+  // Of a subject nobody can count what an index does not show yet.
+  const unknown = filter === undefined && pending === null;
+  const json = JSON.stringify({ revoked: ended, pending: unknown ? null : left, orphaned, ...shared });
   process.stdout.write(`${values.json === true ? json : said}\n`);
+  if (unknown) process.stderr.write('The sweep looks again for what an index does not show yet.\n');
   if (sharedLeft !== undefined)
     process.stderr.write(
       `${sharedLeft} shared leases stay, of which the subject may have been given any; --end-shared ends them too.\n`,

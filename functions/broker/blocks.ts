@@ -16,7 +16,10 @@ export type BlockScope =
   | { readonly kind: 'org'; readonly orgId: number }
   | { readonly kind: 'user'; readonly user: string; readonly orgId?: number | undefined }
   | { readonly kind: 'subject'; readonly issuer: string; readonly subject: string }
-  | { readonly kind: 'session'; readonly issuer: string; readonly session: string };
+  | { readonly kind: 'session'; readonly issuer: string; readonly session: string }
+  /** What the policy gave, by a version or a rule: a cut-off ends it, and shuts nobody out. */
+  | { readonly kind: 'policy'; readonly policyVersion: string }
+  | { readonly kind: 'rule'; readonly rule: string };
 
 /** What an issuer has ended: one session, or all of a subject. */
 export interface Logout {
@@ -79,7 +82,7 @@ export interface BlockLedger {
     raising: Raising,
     deadline: number,
   ): Promise<{ readonly was: Block; readonly block: Block }>;
-  /** Blocks on all and on orgs. */
+  /** Blocks on all, on orgs and on what the policy gave. */
   widestBlocks(deadline: number): Promise<readonly Block[]>;
   /**
    * One page of the other blocks, by shard (0 to BLOCK_SHARDS - 1): what is pending and due by `until`, or with `until` EVER
@@ -114,9 +117,12 @@ export function scopesOn({ caller, user, orgId }: Concerned): readonly BlockScop
 
 export const isSuspended = ({ suspendedAt = 0, reinstatedAt = 0 }: Block): boolean => suspendedAt > reinstatedAt;
 
-/** Below this, leases are not served. A shared lease is not one caller's: only blocks on all, its org and its user cover it. */
+/** A shared lease is not one caller's: such a scope does not cover it. */
+export const isOneCallers = ({ kind }: BlockScope): boolean => kind === 'subject' || kind === 'session';
+
+/** Below this, leases are not served. */
 export function cutOffOf(blocks: readonly Block[], shared: boolean): number {
-  const covering = blocks.filter(({ scope }) => !shared || (scope.kind !== 'subject' && scope.kind !== 'session'));
+  const covering = blocks.filter(({ scope }) => !shared || !isOneCallers(scope));
   return Math.max(0, ...covering.map(({ before }) => before));
 }
 

@@ -1,12 +1,15 @@
 /**
- * Carries out cut-offs: every unfinished row that one covers becomes `revoking`. Of all and of an org page by page over the
- * due index, with the cursor in the ledger after each page, so that any number of runs share the work in bounded memory; of
- * a user, a subject or a session by what is theirs.
+ * Carries out cut-offs: every unfinished row that one covers becomes `revoking`. Of all, of an org and of what the policy
+ * gave page by page over the due index, with the cursor in the ledger after each page, so that any number of runs share the
+ * work in bounded memory; of a user, a subject or a session by what is theirs.
  */
-import { type Block, BLOCK_SHARDS, EVER } from './blocks.ts';
+import { type Block, BLOCK_SHARDS, EVER, isOneCallers } from './blocks.ts';
 import { inParallel } from './in-parallel.ts';
 import { closesAt, type Lease, SHARED } from './lease.ts';
 import type { TokenLedger, World } from './ports.ts';
+
+/** Rows of the due index to read at once where no sweep has to share them. */
+const PAGE = 500;
 
 export const CUT_OFF_SETTINGS = {
   /** Rows that are read at once. */
@@ -53,7 +56,7 @@ export async function workOffCutOffs(
   return complete;
 }
 
-/** The unfinished leases of a user (read strongly), a subject or a session (by an index that may lag). */
+/** The unfinished leases of a user (read strongly), and those of others, by an index that may lag. */
 export function leasesUnder(
   ledger: TokenLedger,
   scope: Exclude<Block['scope'], { kind: 'all' | 'org' }>,
@@ -61,7 +64,29 @@ export function leasesUnder(
 ): AsyncIterable<Lease> {
   if (scope.kind === 'user') return ledger.unfinishedOfUser(scope.user, deadline);
   if (scope.kind === 'subject') return ledger.unfinishedOfCaller(scope, deadline);
-  return ledger.unfinishedOfSession(scope.issuer, scope.session, deadline);
+  if (scope.kind === 'session') return ledger.unfinishedOfSession(scope.issuer, scope.session, deadline);
+  return leasesAmongAll(ledger, scope, deadline);
+}
+
+/** A shard is read to its end before its rows are written, because a write moves a row to another place of it. */
+async function* leasesAmongAll(ledger: TokenLedger, scope: Block['scope'], deadline: number): AsyncGenerator<Lease> {
+  for (let shard = 0; shard < ledger.shards; shard += 1) {
+    const meant: Lease[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await ledger.due(shard, EVER, PAGE, cursor, deadline);
+      meant.push(...page.leases.filter((lease) => isOf(scope, lease)));
+      cursor = page.next;
+    } while (cursor !== undefined);
+    yield* meant;
+  }
+}
+
+/** Whether a lease is of the org, the version or the rule that a scope names; of any where it names none. */
+export function isOf(scope: Block['scope'], lease: Lease): boolean {
+  const named: Partial<Record<'kind' | 'orgId' | 'policyVersion' | 'rule', unknown>> = scope;
+  const names = ['orgId', 'policyVersion', 'rule'] as const;
+  return names.every((name) => named[name] === undefined || named[name] === lease[name]);
 }
 
 /** Once for a user, and at growing pauses for what an index finds. */
@@ -129,10 +154,9 @@ function nextPassAt({ before }: Block, passBeganAt: number, settings: CutOffSett
 
 /** Whether the cut-off of a block ends a lease of its scope. */
 export function isCovered(lease: Lease, { scope, before, endsShared }: Block, now: number): boolean {
-  const inOrg = !('orgId' in scope) || scope.orgId === undefined || lease.orgId === scope.orgId;
-  const own = (scope.kind !== 'subject' && scope.kind !== 'session') || !lease.shared || endsShared === true;
+  const own = !isOneCallers(scope) || !lease.shared || endsShared === true;
   const open = lease.state === 'reserved' || lease.state === 'live';
-  return inOrg && own && open && lease.reservedAt < before && now < closesAt(lease);
+  return isOf(scope, lease) && own && open && lease.reservedAt < before && now < closesAt(lease);
 }
 
 /** The progress on a cut-off: when the pass began, which shard, and the ledger's cursor in it. */

@@ -1,12 +1,9 @@
 /** Which leases and people a request is about, who asks, and whether he may. */
-import { type BlockScope, EVER } from './blocks.ts';
+import type { BlockScope } from './blocks.ts';
 import { Failure, OTHERS_LEASE } from './failure.ts';
 import { type Lease, personOf, sameCaller } from './lease.ts';
 import type { AuditEvent, Caller, Entitlements, SessionInfo, World } from './ports.ts';
-import type { Revoker, RevokeSelection, WhoSelection } from './use-cases.ts';
-
-/** Rows of the due index to read at once. */
-const PAGE = 500;
+import type { BlockedSelection, Revoker, RevokeSelection } from './use-cases.ts';
 
 type Searched = Pick<World, 'ledger' | 'issuer'> & Pick<Entitlements, 'usersOf'>;
 
@@ -28,8 +25,7 @@ export type OnUnmatched = () => void;
 export async function selectLeases(
   world: Searched,
   revoker: Revoker,
-  selection: Exclude<RevokeSelection, { kind: 'session' | 'org' | 'all' }>,
-  asOf: number,
+  selection: Exclude<RevokeSelection, Exclude<BlockedSelection, { kind: 'user' }>>,
   deadline: number,
   onUnmatched: OnUnmatched,
 ): Promise<Selected> {
@@ -44,13 +40,6 @@ export async function selectLeases(
     case 'user':
       requireOperator(revoker);
       return { leases: leasesOfUsers(world, selection, deadline, onUnmatched) };
-    case 'policy':
-    case 'rule': {
-      requireOperator(revoker);
-      const isMeant = (lease: Lease) =>
-        selection.kind === 'rule' ? lease.rule === selection.rule : lease.policyVersion === selection.policyVersion;
-      return { leases: leasesAmongAll(world, (lease) => isMeant(lease) && isBefore(revoker, lease, asOf), deadline) };
-    }
   }
 }
 
@@ -154,32 +143,6 @@ async function* leasesOfUsers(
   }
 }
 
-/** An event may be delivered twice, so it covers only what was reserved before it happened. */
-function isBefore(revoker: Revoker, lease: Lease, asOf: number): boolean {
-  return revoker.kind !== 'event' || lease.reservedAt < asOf;
-}
-
-/**
- * All unfinished leases, by the due index, which may lag by a moment. A shard is read to its end before its rows are
- * written, because a write moves a row to another place of it.
- */
-async function* leasesAmongAll(
-  { ledger }: Searched,
-  isMeant: (lease: Lease) => boolean,
-  deadline: number,
-): AsyncGenerator<Lease> {
-  for (let shard = 0; shard < ledger.shards; shard += 1) {
-    const meant: Lease[] = [];
-    let cursor: string | undefined;
-    do {
-      const page = await ledger.due(shard, EVER, PAGE, cursor, deadline);
-      meant.push(...page.leases.filter(isMeant));
-      cursor = page.next;
-    } while (cursor !== undefined);
-    yield* meant;
-  }
-}
-
 /** Who asked: a caller, or the event in words. */
 export function requester(revoker: Revoker): Pick<AuditEvent, 'caller' | 'reasons'> {
   if (revoker.kind === 'operator') {
@@ -192,7 +155,7 @@ export function requester(revoker: Revoker): Pick<AuditEvent, 'caller' | 'reason
 }
 
 /** Each once. */
-export function scopesOf(selection: WhoSelection): readonly BlockScope[] {
+export function scopesOf(selection: BlockedSelection): readonly BlockScope[] {
   if (selection.kind !== 'user') return [selection];
   const { userNames, orgId, subjects = [] } = selection;
   const users = [...new Set(userNames.map(personOf))];

@@ -3,8 +3,8 @@
  * revokes it, whatever happens afterwards. ThoughtSpot second, within a time budget; the sweep carries on with the rest.
  */
 import { makeRequireActive } from './admission.ts';
-import { type Block, type BlockScope, EVER, isSuspended, type Raising } from './blocks.ts';
-import { leasesUnder } from './cut-off-work.ts';
+import { type Block, type BlockScope, EVER, isOneCallers, isSuspended, type Raising } from './blocks.ts';
+import { isOf, leasesUnder } from './cut-off-work.ts';
 import { endAtThoughtSpot, type Ending, openToken } from './end-at-thoughtspot.ts';
 import { Failure } from './failure.ts';
 import { inParallel } from './in-parallel.ts';
@@ -12,7 +12,7 @@ import { closesAt, isUnfinished, type Lease, leaseFacts, SHARED } from './lease.
 import { recordBlock, requester, requireOperator, scopesOf, selectLeases, type Unledgered } from './lease-selection.ts';
 import type { Change, Entitlements, World } from './ports.ts';
 import { BUDGET_SETTINGS, makeUpstreamBudget, type UpstreamBudget } from './upstream-budget.ts';
-import type { Revoker, RevokeSelection, RevokeTally, RevokeTokens, ShutOut, WhoSelection } from './use-cases.ts';
+import type { BlockedSelection, Revoker, RevokeSelection, RevokeTally, RevokeTokens, ShutOut } from './use-cases.ts';
 
 /** Settings of revoketoken; times in ms. */
 export const REVOKE_SETTINGS = {
@@ -65,28 +65,26 @@ export function makeRevokeTokens(
     const ask = { revoker, asOf, before, deadline, settings };
     if (selection.kind !== 'mine' && revoker.kind === 'caller' && revoker.mayRevokeOthers)
       await makeRequireActive(world)(revoker.caller, deadline);
-    if (beginsWithBlock(revoker, selection, shutOut)) {
+    if (raisesBlock(revoker, selection, shutOut)) {
       requireOperator(revoker);
       return block(world, ask, scopesOf(selection), shutOut);
     }
     let unmatched = 0;
-    const selected = await selectLeases(world, revoker, selection, asOf, deadline, () => (unmatched += 1));
+    const selected = await selectLeases(world, revoker, selection, deadline, () => (unmatched += 1));
     if (!('leases' in selected)) return endUnledgered(world, ask, selected);
     const tally = await endLeases(world, ask, selected.leases);
     return { ...tally, ...reportUnmatched(world, ask, unmatched) };
   };
 }
 
-const isWide = ({ kind }: { readonly kind: string }) => kind === 'org' || kind === 'all';
-
 /**
- * A person can end leases of users by themselves; whatever else is asked of a `WhoSelection` begins with a block. An event
- * raises the cut-off, too: what is minted after it lies beyond, so that a second delivery changes nothing.
+ * A person can end leases of users by themselves; whatever else is asked of a `BlockedSelection` begins with a block. An
+ * event raises the cut-off, too: what is minted after it lies beyond, so that a second delivery changes nothing.
  */
-function beginsWithBlock(revoker: Revoker, selection: RevokeSelection, { kind }: ShutOut): selection is WhoSelection {
+function raisesBlock(revoker: Revoker, selection: RevokeSelection, { kind }: ShutOut): selection is BlockedSelection {
   if (selection.kind === 'user')
     return kind !== undefined || revoker.kind === 'event' || (selection.subjects ?? []).length > 0;
-  return isWide(selection) || selection.kind === 'session';
+  return selection.kind !== 'mine' && selection.kind !== 'lease' && selection.kind !== 'token';
 }
 
 /**
@@ -104,7 +102,8 @@ async function block(world: World, ask: Ask, scopes: readonly BlockScope[], shut
     recordBlock(world, shutOut.kind ?? 'cut-off', revoker, scope);
   });
   const rest = { ...(ignored > 0 && { ignored }) };
-  if (scopes.some(isWide)) return { revoked: 0, pending: ignored > 0 ? 0 : null, ...rest };
+  if (scopes.some(({ kind }) => kind === 'org' || kind === 'all'))
+    return { revoked: 0, pending: ignored > 0 ? 0 : null, ...rest };
   let unmatched = 0;
   let sharedLeft = 0;
   async function* covered(deadline: number): AsyncGenerator<Lease> {
@@ -115,13 +114,13 @@ async function block(world: World, ask: Ask, scopes: readonly BlockScope[], shut
       for await (const lease of leasesUnder(world.ledger, scope, deadline)) {
         if (!isOf(scope, lease)) continue;
         matched = true;
-        if (lease.shared && scope.kind !== 'user') continue;
+        if (lease.shared && isOneCallers(scope)) continue;
         // An event that comes late means those who are suspended all the same.
         if (revoker.kind !== 'event' || lease.reservedAt < one.before || isSuspended(one)) yield lease;
       }
-      if (!matched) unmatched += 1;
+      if (!matched && scope.kind !== 'policy' && scope.kind !== 'rule') unmatched += 1;
     }
-    if (isLogout(revoker) || blocks.every(({ scope }) => scope.kind === 'user')) return;
+    if (isLogout(revoker) || !blocks.some(({ scope }) => isOneCallers(scope))) return;
     // Who has been given a shared lease is not on record: any of them may have been.
     for await (const lease of leasesUnder(world.ledger, SHARED, deadline))
       if (shutOut.endShared === true) yield lease;
@@ -133,7 +132,10 @@ async function block(world: World, ask: Ask, scopes: readonly BlockScope[], shut
   // Read strongly and to the end: there is nothing left for the sweep to find.
   const users = blocks.filter(({ scope, pending }) => scope.kind === 'user' && pending);
   await inParallel(users, settings.width, (one) => world.ledger.advanceBlock(one, null, EVER, deadline));
-  return { ...tally, ...reportUnmatched(world, ask, unmatched), ...(sharedLeft > 0 && { sharedLeft }), ...rest };
+  // An index may hide more from this look: the sweep looks again.
+  const mayHide = blocks.some(({ scope, pending }) => scope.kind !== 'user' && pending);
+  const more = { ...reportUnmatched(world, ask, unmatched), ...(sharedLeft > 0 && { sharedLeft }), ...rest };
+  return { ...tally, ...(mayHide && { pending: null }), ...more };
 }
 
 const isLogout = (revoker: Revoker) => revoker.kind === 'event' && revoker.source === 'logout';
@@ -178,9 +180,6 @@ function raisingOf({ revoker, asOf, before, deadline, settings }: Ask, shutOut: 
     ...(shutOut.endShared === true && { endsShared: true }),
   };
 }
-
-const isOf = (scope: BlockScope, { orgId }: Lease) =>
-  scope.kind !== 'user' || scope.orgId === undefined || scope.orgId === orgId;
 
 function reportUnmatched({ signals, log }: World, { revoker }: Ask, unmatched: number) {
   // Many a user signs out who holds nothing here.

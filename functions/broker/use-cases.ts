@@ -63,7 +63,7 @@ export type Revoker =
 export interface RevokeTally {
   /** Leases whose token is over, or that ThoughtSpot does not accept now: those the sweep presents again. */
   readonly revoked: number;
-  /** Leases that the sweep still has to revoke; null if their number is not known (org and all). */
+  /** Leases that the sweep still has to revoke; null if their number is not known: an index may hide some. */
   readonly pending: number | null;
   /** Names that no unfinished lease is of; absent if there is none. A misspelt name must not look like success. */
   readonly unmatched?: number;
@@ -80,6 +80,9 @@ export type RevokeTokens = (
   deadline: number,
   shutOut?: ShutOut,
 ) => Promise<RevokeTally>;
+
+/** What begins with a block. */
+export type BlockedSelection = Exclude<RevokeSelection, { readonly kind: 'mine' | 'lease' | 'token' }>;
 
 /** Lifts suspensions. `reinstated`: of how many users, subjects or orgs; 0: none of them was suspended. */
 export type Reinstate = (

@@ -1,5 +1,5 @@
 /**
- * Blocks: those on all and on orgs in one partition, since every mass revocation works on them; the others each in one of its
+ * Blocks: those on all, on orgs and on what the policy gave in one partition, since every mass revocation works on them; the others each in one of its
  * own, so that none is read or written by anybody whom it does not concern. A block is replaced as it was read.
  */
 import { createHash, randomUUID } from 'node:crypto';
@@ -11,6 +11,7 @@ import {
   type BlockScope,
   type Concerned,
   EVER,
+  isOneCallers,
   isSuspended,
   noBlock,
   raised,
@@ -29,7 +30,6 @@ const RAISE_ROUNDS = 16;
 
 const WIDEST = 'cutoffs';
 const OWN = 'block#';
-const ORG = 'org#';
 const { due } = LEDGER_TABLE.indexes;
 const [DUE_SHARD, DUE_AT] = [due.partitionKey.name, due.sortKey.name];
 
@@ -117,12 +117,14 @@ export function blocksIn(rows: readonly Item[]): readonly Block[] {
   return rows.filter(({ pk }) => pk === WIDEST || String(pk).startsWith(OWN)).map(blockOf);
 }
 
-const isWide = ({ kind }: BlockScope) => kind === 'all' || kind === 'org';
+const isWide = (scope: BlockScope) => scope.kind !== 'user' && !isOneCallers(scope);
 const shardName = (shard: number) => `${OWN}${shard}`;
 
 function keyOf(scope: BlockScope): ItemKey {
   if (scope.kind === 'all') return { pk: WIDEST, sk: 'all' };
-  if (scope.kind === 'org') return { pk: WIDEST, sk: `${ORG}${scope.orgId}` };
+  if (scope.kind === 'org') return { pk: WIDEST, sk: `org#${scope.orgId}` };
+  if (scope.kind === 'policy') return { pk: WIDEST, sk: `policy#${scope.policyVersion}` };
+  if (scope.kind === 'rule') return { pk: WIDEST, sk: `rule#${scope.rule}` };
   return { pk: `${OWN}${digestOf(scope).toString('base64url')}`, sk: 'block' };
 }
 
@@ -138,8 +140,10 @@ function blockOf(row: Item): Block {
   const { pk, sk } = row;
   const block = parseItem(blockItem, row);
   if (pk !== WIDEST) return { ...parseItem(ownItem, row), ...block };
-  if (typeof sk !== 'string' || !sk.startsWith(ORG)) return { scope: { kind: 'all' }, ...block };
-  return { scope: { kind: 'org', orgId: Number(sk.slice(ORG.length)) }, ...block };
+  const [, kind, name = ''] = /^(\w+)#(.*)$/s.exec(String(sk)) ?? [];
+  if (kind === 'org') return { scope: { kind, orgId: Number(name) }, ...block };
+  if (kind === 'policy') return { scope: { kind, policyVersion: name }, ...block };
+  return { scope: kind === 'rule' ? { kind, rule: name } : { kind: 'all' }, ...block };
 }
 
 /** What a write changes, and no more: a sweep may be storing its progress at the same time. */
@@ -147,19 +151,14 @@ function changeOf(was: Block, { scope, cursor: _, pending, ...facts }: Block, du
   const anew = facts.before > was.before;
   const remove = anew ? ['cursor', ...(facts.endsShared ? [] : ['endsShared'])] : [];
   const progress = anew || was.before === 0 ? { pending } : {};
-  if (isWide(scope)) return { set: { ...facts, ...progress }, remove };
+  const last = Math.max(facts.before, facts.signedOut ?? 0, facts.reinstatedAt ?? 0);
+  const kept = scope.kind === 'all' || scope.kind === 'org' || isSuspended({ scope, pending, ...facts });
+  const retention = kept ? {} : { [LEDGER_TABLE.timeToLive]: Math.ceil(last / 1_000) + RETENTION_SECONDS };
+  if (isWide(scope)) return { set: { ...facts, ...progress, ...retention }, remove };
   const shard = shardName(digestOf(scope).readUInt32BE() % BLOCK_SHARDS);
   const due = anew || was.before === 0 ? { [DUE_SHARD]: shard, [DUE_AT]: pending ? dueAt : EVER } : {};
-  const last = Math.max(facts.before, facts.signedOut ?? 0, facts.reinstatedAt ?? 0);
-  const kept = isSuspended({ scope, pending, ...facts });
   return {
-    set: {
-      ...facts,
-      ...progress,
-      ...due,
-      scope,
-      ...(!kept && { [LEDGER_TABLE.timeToLive]: Math.ceil(last / 1_000) + RETENTION_SECONDS }),
-    },
+    set: { ...facts, ...progress, ...due, scope, ...retention },
     remove: [...remove, ...(kept ? [LEDGER_TABLE.timeToLive] : [])],
   };
 }

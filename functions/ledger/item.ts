@@ -7,7 +7,7 @@
  * | hold     | `holds`             | `<ThoughtSpot user>#<orgId>`              | user-holds        |
  * | ring     | `ring#<caller>`     | `marks`                                   | mint-counts       |
  * | org      | `org#<orgId>`       | `mints`                                   | mint-counts       |
- * | block    | `cutoffs`           | `all` or `org#<orgId>`                    | blocks            |
+ * | block    | `cutoffs`           | `all`, or `org#`, `policy#`, `rule#` and which | blocks       |
  * | block    | `block#<digest>`    | `block`: on a user, a subject, a session  | blocks            |
  * | data key | `key#<environment>` | hour, `2026-11-24T10`, or `digest`        | data-keys         |
  *

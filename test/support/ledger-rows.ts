@@ -92,8 +92,12 @@ export async function backdateHolds(broker: Pick<LocalBroker, 'aws'>, person: st
   client.destroy();
 }
 
-const widestScope = (sk: string): BlockScope =>
-  sk === 'all' ? { kind: 'all' } : { kind: 'org', orgId: Number(sk.replace('org#', '')) };
+function widestScope(sk: string): BlockScope {
+  const [, kind, name = ''] = /^(\w+)#(.*)$/s.exec(sk) ?? [];
+  if (kind === 'policy') return { kind, policyVersion: name };
+  if (kind === 'rule') return { kind, rule: name };
+  return kind === 'org' ? { kind, orgId: Number(name) } : { kind: 'all' };
+}
 
 /** Whether a lease, with the digest of its session, is of a scope. */
 function coverOf(scope: BlockScope): (lease: Lease, session: string | undefined) => boolean {
@@ -102,6 +106,10 @@ function coverOf(scope: BlockScope): (lease: Lease, session: string | undefined)
       return () => true;
     case 'org':
       return ({ orgId }) => orgId === scope.orgId;
+    case 'policy':
+      return ({ policyVersion }) => policyVersion === scope.policyVersion;
+    case 'rule':
+      return ({ rule }) => rule === scope.rule;
     case 'user':
       return ({ user, orgId }) => user === scope.user && (scope.orgId ?? orgId) === orgId;
     case 'subject':

@@ -84,7 +84,7 @@ function dueOf(cursor: string): Due {
 const callerKey = ({ issuer, subject }: CallerId) => JSON.stringify([issuer, subject]);
 const sameMark = (one: Mark, other: Mark) => one.id === other.id && one.at === other.at && one.until === other.until;
 const scopeKey = (scope: BlockScope) => JSON.stringify(Object.entries(scope).sort());
-const isWide = ({ kind }: BlockScope) => kind === 'all' || kind === 'org';
+const isWide = ({ kind }: BlockScope) => kind !== 'user' && kind !== 'subject' && kind !== 'session';
 
 /** More than a sweep of a million rows takes. */
 const MOST_LOOKS_AT_ONE_TIME = 20_000;

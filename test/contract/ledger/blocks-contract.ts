@@ -65,6 +65,18 @@ export function describeBlocks(name: string, start: () => Promise<Subject>): voi
         expect(await cutOffFor(72)).toBe(500);
       });
 
+      it.each<BlockScope>([
+        { kind: 'policy', policyVersion: 'v#1' },
+        { kind: 'rule', rule: 'all' },
+      ])('of what the policy gave, %j, are pending until worked off, and in the way of nobody', async (scope) => {
+        const cutOff = { scope, before: 500, pending: true };
+        await raise(scope, 500);
+        expect(await ledger.widestBlocks(deadline)).toContainEqual(cutOff);
+        expect(await ledger.blocksOn({ orgId: 1 }, deadline)).toEqual([]);
+        await ledger.advanceBlock(cutOff, null, EVER, deadline);
+        expect(await ledger.widestBlocks(deadline)).toContainEqual({ ...cutOff, pending: false });
+      });
+
       it('begin anew when raised, and a sweep of the older one no longer counts', async () => {
         const cutOff = { scope: org(73), before: 500, pending: true };
         await raise(org(73), 500);

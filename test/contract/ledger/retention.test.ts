@@ -66,6 +66,12 @@ test.each<[string, BlockScope]>([
   for (const name of ['retention', 'dueAt', 'dueShard', 'scope']) expect(row).not.toHaveProperty(name);
 });
 
+test('DynamoDB deletes the cut-off of what the policy gave a month after its time', async () => {
+  const { ledger } = stand.sandbox();
+  await ledger.raiseBlock({ kind: 'rule', rule: 'members' }, { before: START }, FAR);
+  expect(await endOf(({ pk }) => pk?.S === 'cutoffs')).toBe(after(START));
+});
+
 test('DynamoDB deletes the hold on a user a month after its end, but not that of a user that the broker made', async () => {
   const { ledger } = stand.sandbox();
   const hold = { digest: 'd', subject: 's', until: START };

@@ -4,7 +4,9 @@
  */
 import { BLOCK_SHARDS, EVER } from '../../../functions/broker/blocks.ts';
 import type { Reservation, TokenLedger } from '../../../functions/broker/ports.ts';
+import type { RevokeSelection, RevokeTally, WhoSelection } from '../../../functions/broker/use-cases.ts';
 import type { AwsCall, Fault } from '../../../local/aws/faults.ts';
+import { asOperator, caller, makeWorld, type Process } from '../../support/broker-world.ts';
 import { startLedgerStand } from '../../support/dynalite.ts';
 import { makeMemoryLedger } from '../../support/memory-ledger.ts';
 import { chance } from '../../support/seeded.ts';
@@ -189,5 +191,58 @@ describe.each(STORES)('while an index lags, the ledger %s', (_name, start) => {
     for (let shard = 0; shard < BLOCK_SHARDS; shard += 1)
       found.push(...(await ledger.dueBlocks(shard, 10, 100, undefined, FAR)).blocks);
     expect(found).toEqual([{ ...block, cursor: 'half' }]);
+  });
+});
+
+const ANN = caller('ann');
+const SESSION = 'sid-ann';
+const SUBJECT: WhoSelection = { kind: 'user', userNames: [], subjects: [{ issuer: ANN.issuer, subject: ANN.subject }] };
+type Asks = (process: Process, token: string) => Promise<RevokeTally>;
+const byOperator =
+  (selection: RevokeSelection): Asks =>
+  (process) =>
+    process.revoke(asOperator(), selection);
+const signOut =
+  (selection: WhoSelection): Asks =>
+  (process) =>
+    process.shutOut(selection, { kind: 'sign-out' });
+
+/** Each covers the tokens of ann, and none of bob's. */
+const REVOCATIONS: readonly (readonly [string, Asks])[] = [
+  ['all of their own', (process) => process.revoke('ann')],
+  ['their own by its token', (process, token) => process.revoke('ann', { kind: 'token', token })],
+  ['one by its token, by an operator', (process, token) => process.revoke(asOperator(), { kind: 'token', token })],
+  ['a user', byOperator({ kind: 'user', userNames: ['ann'] })],
+  ['an org', byOperator({ kind: 'org', orgId: 1 })],
+  ['a version of the policy', byOperator({ kind: 'policy', policyVersion: 'v1' })],
+  ['a rule', byOperator({ kind: 'rule', rule: 'members' })],
+  ['a subject', byOperator(SUBJECT)],
+  ['a subject who is signed out', signOut(SUBJECT)],
+  ['a session that is signed out', signOut({ kind: 'session', issuer: ANN.issuer, session: SESSION })],
+];
+
+describe('while indexes lag, the revocation of', () => {
+  test.each(REVOCATIONS)('%s is called done only when it is, and ends all that it covers', async (_name, ask) => {
+    for (let seed = 1; seed <= 12; seed += 1) {
+      const world = makeWorld({
+        unsteady: (now) => unsteadyBy(seed, now),
+        grant: ({ subject }) =>
+          subject === ANN.subject
+            ? { orgId: 1, rule: 'members' }
+            : { orgId: 2, rule: 'guests', policyVersion: 'v2', fingerprint: 'of bob' },
+      });
+      const { clock, issuer, process } = world;
+      const long = { validitySeconds: 3_000 };
+      const bobs = await process().getToken('bob', long);
+      const { token } = await process().getToken({ ...ANN, session: SESSION }, long);
+      await clock.advance(5_000 * seed);
+      const { pending } = await clock.drive(ask(process(), token));
+      if (pending === 0) expect({ seed, lives: issuer.isLive(token) }).toEqual({ seed, lives: false });
+      for (let minute = 0; minute < 5; minute += 1) {
+        await clock.advance(60_000);
+        await clock.drive(process().sweep());
+      }
+      expect({ seed, live: issuer.live().map((one) => one.token) }).toEqual({ seed, live: [bobs.token] });
+    }
   });
 });

@@ -111,7 +111,8 @@ describe('suspend, reinstate and blocks', () => {
     const suspended = JSON.parse((await here('suspend', ...whom(), '--yes', '--no-wait', '--json')).stdout) as object;
     expect(suspended).toEqual({
       revoked: expect.any(Number) as number,
-      pending: expect.any(Number) as number,
+      // What an index finds is not counted: it may hide some.
+      pending: words.includes('subject') ? null : (expect.any(Number) as number),
       orphaned: 0,
     });
     await broker.sweep();

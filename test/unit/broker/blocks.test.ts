@@ -111,7 +111,7 @@ describe('a sign-out', () => {
     await clock.advance(20_000);
     const { token } = await process().getToken(signedIn('ann', clock.now()));
     await clock.advance(20_000);
-    expect(await process().shutOut(subject('ann'), logout, LOGOUT)).toMatchObject({ revoked: 0, pending: 0 });
+    expect(await process().shutOut(subject('ann'), logout, LOGOUT)).toMatchObject({ revoked: 0, pending: null });
     expect([issuer.isLive(token), await refused(world, signedIn('ann', clock.now()))]).toEqual([true, token]);
   });
 
@@ -171,8 +171,8 @@ describe('a lease that the index of callers hides', () => {
 
 describe('a shared lease', () => {
   test.each([
-    [false, { revoked: 0, pending: 0, sharedLeft: 1 }],
-    [true, { revoked: 1, pending: 0 }],
+    [false, { revoked: 0, pending: null, sharedLeft: 1 }],
+    [true, { revoked: 1, pending: null }],
   ])('of a caller who is shut out is for the others (ended all the same: %p)', async (endShared, tally) => {
     const world = makeWorld();
     const { clock, process } = world;
@@ -202,7 +202,7 @@ describe('a shared lease that the subject has only used, not minted', () => {
     // No lease is found under the subject itself.
     const left = endShared ? { revoked: 1 } : { revoked: 0, sharedLeft: 1 };
     const how = { kind: 'suspend', endShared } as const;
-    expect(await process().shutOut(subject('shared/two'), how, who)).toEqual({ pending: 0, unmatched: 1, ...left });
+    expect(await process().shutOut(subject('shared/two'), how, who)).toEqual({ pending: null, unmatched: 1, ...left });
     expect([issuer.isLive(token), await refused(world, two)]).toEqual([!endShared, 'suspended']);
     expect(await refused(world, one)).toMatch(/^token/);
   });
@@ -228,7 +228,7 @@ describe('a shared lease that the subject has only used, not minted', () => {
     const calls: string[] = [];
     ledger.beforeCall = (call) => void calls.push(call);
     const how = { kind: 'sign-out', issuedUpTo: clock.now() } as const;
-    expect(await process().shutOut(subject('shared/two'), how, LOGOUT)).toEqual({ revoked: 0, pending: 0 });
+    expect(await process().shutOut(subject('shared/two'), how, LOGOUT)).toEqual({ revoked: 0, pending: null });
     expect(calls).not.toContain('unfinishedOfSession');
   });
 });
@@ -315,7 +315,7 @@ describe('a suspension', () => {
     const who = { kind: 'user', userNames: ['ann', 'anm'], subjects: [{ issuer: ISSUER, subject: 'nobody' }] } as const;
     expect(await process().shutOut(who, { kind: 'suspend' }, DEPROVISIONED)).toEqual({
       revoked: 1,
-      pending: 0,
+      pending: null,
       unmatched: 2,
     });
     expect([signals.get('unmatched-name'), warned.length]).toEqual([2, 1]);

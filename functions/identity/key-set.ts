@@ -91,7 +91,7 @@ function urlOf(address: string): URL {
   return url;
 }
 
-/** The RSA keys that sign, by id. What else is in the set is ignored (RFC 7517, 5). */
+/** The RSA keys that sign, by id. What else is in the set, as a private key, is ignored (RFC 7517, 5). */
 export function keysIn(set: Json): ReadonlyMap<string, SigningKey> {
   const listed = isJsonObject(set) ? set['keys'] : undefined;
   if (!Array.isArray(listed)) throw new Error('the issuer answered with no key set');
@@ -99,7 +99,8 @@ export function keysIn(set: Json): ReadonlyMap<string, SigningKey> {
 }
 
 function signingKey(jwk: Json): readonly (readonly [string, SigningKey])[] {
-  if (!isJwk(jwk) || jwk.kid === undefined || (jwk.use ?? 'sig') !== 'sig') return [];
+  if (!isJwk(jwk) || jwk.kid === undefined || (jwk.use ?? 'sig') !== 'sig' || 'd' in jwk) return [];
+  if (![jwk['key_ops'] ?? 'verify'].flat().includes('verify')) return [];
   try {
     const key = createPublicKey({ key: jwk, format: 'jwk' });
     const { kid } = jwk;

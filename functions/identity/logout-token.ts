@@ -8,7 +8,7 @@ import { type FaultsOf, invalid } from './verified.ts';
 /** An older one is refused, ms. One that is shown again until then changes nothing: what it ends is over. */
 const OLDEST_MS = 300_000;
 /** Header `typ`, where there is one. */
-const LOGOUT_TOKEN = /^(application\/)?logout\+jwt$/i;
+const LOGOUT = /^(application\/)?logout\+jwt$/i;
 const EVENT = 'http://schemas.openid.net/event/backchannel-logout';
 
 /** What is wrong with a logout token, besides what can be wrong with any. */
@@ -19,10 +19,7 @@ export const faultsOfLogoutToken: FaultsOf = (header, payload, { logoutClients =
     [!logoutClients.some((ours) => [aud].flat().includes(ours)), 'it is for another client'],
     [now - iat * 1_000 > OLDEST_MS, `it is older than ${OLDEST_MS / 1_000} s`],
     [exp !== undefined && !(exp * 1_000 > now), 'it has expired'],
-    [
-      type !== logoutType && !(typeof type === 'string' && LOGOUT_TOKEN.test(type)),
-      'its type is not that of a logout token',
-    ],
+    [type !== logoutType && !(typeof type === 'string' && LOGOUT.test(type)), 'its type is not that of a logout token'],
     [use !== undefined || typ === 'ID', 'it is an ID token or an access token'],
     [!isObject(events) || !isObject(events[EVENT]), 'it has no event of a back-channel logout'],
     // So that no ID token can pass for one.

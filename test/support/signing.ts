@@ -7,17 +7,20 @@ export interface SigningKeys {
   readonly jwk: Readonly<Record<string, unknown>>;
   /** A JWT with these claims; `header` replaces parts of the usual one. */
   sign(claims: object, header?: object): string;
-  /** The same of header and claims as they are written. */
-  signTexts(header: string, claims: string): string;
+  /** The same of header and claims as they are written; with `padded`, the padding of base64 stays. */
+  signTexts(header: string | Buffer, claims: string | Buffer, padded?: boolean): string;
 }
 
-const part = (text: string) => Buffer.from(text).toString('base64url');
+const part = (text: string | Buffer, padded: boolean) => {
+  const written = Buffer.from(text).toString('base64url');
+  return padded ? written.padEnd(Math.ceil(written.length / 4) * 4, '=') : written;
+};
 
 /** RSA keys under an id. */
 export function makeSigningKeys(kid: string, modulusLength = 2048): SigningKeys {
   const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength });
-  const signTexts = (header: string, claims: string) => {
-    const input = `${part(header)}.${part(claims)}`;
+  const signTexts = (header: string | Buffer, claims: string | Buffer, padded = false) => {
+    const input = `${part(header, padded)}.${part(claims, padded)}`;
     return `${input}.${createSign('RSA-SHA256').update(input).sign(privateKey).toString('base64url')}`;
   };
   return {

@@ -53,6 +53,9 @@ const HEADER = '{"alg":"RS256","kid":"k1"}';
 const NO_JWT = 'it is no JWT, or a claim has the wrong type';
 const part = (text: string) => Buffer.from(text).toString('base64url');
 
+const latin = (text: string, ...[from, to]: [string, string]) => Buffer.from(text.replace(from, to), 'latin1');
+const respelt = (jwt: string) => jwt.replace(/.$/, (last) => ({ A: 'B', Q: 'R', g: 'h', w: 'x' })[last] ?? last);
+
 describe('who calls', () => {
   test('is read typed from the token that was verified', async () => {
     const { claims, ...caller } = await callerOf({ claims: { groups: ['analysts'], level: 3 } });
@@ -169,6 +172,21 @@ describe('who calls', () => {
     ['another token in it', { jwt: keys.signTexts(HEADER.replace('{', '{"cty":"JWT",'), keys.sign(CLAIMS)) }, NO_JWT],
     ['a line break in it', { jwt: keys.sign(CLAIMS).replace('.', '.\n') }, NO_JWT],
     ['no signature', { jwt: keys.sign(CLAIMS).replace(/[^.]+$/, '') }, NO_JWT],
+    ['padding after its signature', { jwt: `${keys.sign(CLAIMS)}==` }, NO_JWT],
+    ['padding that base64 would not have', { jwt: `${keys.sign(CLAIMS)}=` }, NO_JWT],
+    ['padding that was signed', { jwt: keys.signTexts(`${HEADER} `, `${JSON.stringify(CLAIMS)} `, true) }, NO_JWT],
+    // 256 bytes leave four bits of the last character without a meaning.
+    ['a second spelling of its signature', { jwt: respelt(keys.sign(CLAIMS)) }, NO_JWT],
+    [
+      'a header that is no UTF-8',
+      { jwt: keys.signTexts(latin(HEADER, '}', ',"x":"\xff"}'), JSON.stringify(CLAIMS)) },
+      NO_JWT,
+    ],
+    [
+      'a subject that is no UTF-8',
+      { jwt: keys.signTexts(HEADER, latin(JSON.stringify(CLAIMS), 'alice', 'alic\xe9')) },
+      NO_JWT,
+    ],
     ['more after its signature', { jwt: `${keys.sign(CLAIMS)}AAAA` }, 'its signature is wrong'],
     ...[1, null, ['k1'], { k1: true }].map((kid): [string, Sent, string] => [
       `${JSON.stringify(kid)} for a key id`,

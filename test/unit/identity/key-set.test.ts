@@ -149,9 +149,12 @@ describe('the keys of an issuer', () => {
     expect([await find('k2'), await find('k1')]).toEqual(['issuer-unavailable', 'k1']);
   });
 
-  test('may say nothing of their use', async () => {
+  test.each<[string, object]>([
+    ['nothing of their use', { use: undefined }],
+    ['that they verify', { key_ops: ['verify'] }],
+  ])('may say %s', async (_name, said) => {
     const { find, server } = keySet();
-    server.answers.set(JWKS_URI, { keys: [{ ...k1.jwk, use: undefined }] });
+    server.answers.set(JWKS_URI, { keys: [{ ...k1.jwk, ...said }] });
     expect(await find('k1')).toBe('k1');
   });
 
@@ -172,6 +175,7 @@ describe('the keys of an issuer', () => {
   test('are those of the set that can verify a signature; the others are passed over', async () => {
     const { find, server } = keySet();
     const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ format: 'jwk' });
+    const rsa = generateKeyPairSync('rsa', { modulusLength: 2_048 }).privateKey;
     const odd = [
       null,
       'x',
@@ -182,10 +186,12 @@ describe('the keys of an issuer', () => {
       { ...k2.jwk, kid: 'a-list', alg: ['RS256'] },
       { ...makeSigningKeys('short', 1024).jwk },
       { kty: 'oct', kid: 'secret', k: 'c2VjcmV0' },
+      { ...k2.jwk, kid: 'wraps', key_ops: ['wrapKey', 'encrypt'] },
+      { ...rsa.export({ format: 'jwk' }), kid: 'everybody-has-it' },
       { ...ec, kid: 'ec' },
     ];
     server.answers.set(JWKS_URI, { keys: [...odd, k1.jwk] });
-    const ids = ['encrypts', 'broken', 'a-list', 'short', 'secret', 'ec', ''];
+    const ids = ['encrypts', 'broken', 'a-list', 'short', 'secret', 'wraps', 'everybody-has-it', 'ec', ''];
     expect(await find('k1')).toBe('k1');
     for (const kid of ids) expect([kid, await find(kid)]).toEqual([kid, 'invalid-token']);
   });

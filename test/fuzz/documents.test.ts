@@ -7,30 +7,28 @@ import type { Claims } from '../../functions/broker/ports.ts';
 import { PolicyError } from '../../infra/policy/policy-error.ts';
 import { leaksIn } from '../support/canaries.ts';
 import { callerWith, compilePolicy, FACTS, policyDocument, request } from '../support/policy-documents.ts';
-import { CANARY, cases, FUZZ_LIMIT_MS, oddText, oddValue, spoiled } from './fuzzing.ts';
+import { CANARY, fuzz, oddText, oddValue, spoiled } from './fuzzing.ts';
 
-test(
+fuzz(
   'whatever document comes as a policy, it compiles or says what is wrong, and decides about any claims',
-  () =>
-    fc.assert(
-      fc.property(
-        fc.oneof(policyDocument, spoiled(policyDocument)),
-        fc.dictionary(fc.constantFrom('tenant', 'name', 'roles', 'level', 'cognito:groups'), oddValue),
-        request,
-        (document, claims, asked) => {
-          const policy = compiled(document);
-          if (policy === undefined) return;
-          const decision = decide(policy, callerWith(claims as Claims), asked, FACTS);
-          if (!decision.allowed) return;
-          expect(decision.grant.user.trim()).not.toBe('');
-          expect(['tsadmin', 'system', 'su']).not.toContain(decision.grant.user.toLowerCase());
-          expect(Number.isInteger(decision.grant.orgId)).toBe(true);
-          expect(decision.grant.validitySeconds).toBeGreaterThanOrEqual(1);
-        },
-      ),
-      cases(0.16),
+  'policies',
+  (count) =>
+    fc.property(
+      fc.oneof(policyDocument, spoiled(policyDocument)),
+      fc.dictionary(fc.constantFrom('tenant', 'name', 'roles', 'level', 'cognito:groups'), oddValue),
+      request,
+      (document, claims, asked) => {
+        const policy = compiled(document);
+        if (policy === undefined) return count('refused');
+        const decision = decide(policy, callerWith(claims as Claims), asked, FACTS);
+        if (!decision.allowed) return count('compiled, and nothing granted');
+        expect(decision.grant.user.trim()).not.toBe('');
+        expect(['tsadmin', 'system', 'su']).not.toContain(decision.grant.user.toLowerCase());
+        expect(Number.isInteger(decision.grant.orgId)).toBe(true);
+        expect(decision.grant.validitySeconds).toBeGreaterThanOrEqual(1);
+        count('compiled, and a token granted');
+      },
     ),
-  FUZZ_LIMIT_MS,
 );
 
 function compiled(document: unknown) {
@@ -50,36 +48,31 @@ const secretDocument = fc.oneof(
   fc.record({ secretKey: oddText, digestKey: oddText, orgs: oddValue, password: oddText }, { requiredKeys: [] }),
 );
 
-test(
-  'whatever text is in the secret, it is taken or refused, and nothing of it is told',
-  () =>
-    fc.assert(
-      fc.property(
-        fc.oneof(
-          secretDocument.map((document) => JSON.stringify(document)),
-          spoiled(secretDocument).map((document) => JSON.stringify(document)),
-          oddValue.map((document) => JSON.stringify(document)),
-          oddText,
-        ),
-        (text) => {
-          let told: string;
-          try {
-            const stored = parseSecret(text, 'version-1');
-            told =
-              inspect(stored.credential, { depth: 5, showHidden: true }) + (JSON.stringify(stored.credential) ?? '');
-          } catch (error) {
-            if (!(error instanceof Failure)) throw error;
-            expect(error.code).toBe('misconfigured');
-            told = inspect(error, { depth: 5 });
-          }
-          // A name that is not known may be told to operators: it is not a value.
-          const values = valuesIn(text);
-          if (values.includes(CANARY)) expect(leaksIn(withoutNames(told, text), { canary: CANARY })).toEqual([]);
-        },
-      ),
-      cases(0.12),
+fuzz('whatever text is in the secret, it is taken or refused, and nothing of it is told', 'secrets', (count) =>
+  fc.property(
+    fc.oneof(
+      secretDocument.map((document) => JSON.stringify(document)),
+      spoiled(secretDocument).map((document) => JSON.stringify(document)),
+      oddValue.map((document) => JSON.stringify(document)),
+      oddText,
     ),
-  FUZZ_LIMIT_MS,
+    (text) => {
+      let told: string;
+      try {
+        const stored = parseSecret(text, 'version-1');
+        told = inspect(stored.credential, { depth: 5, showHidden: true }) + (JSON.stringify(stored.credential) ?? '');
+        count('taken');
+      } catch (error) {
+        if (!(error instanceof Failure)) throw error;
+        expect(error.code).toBe('misconfigured');
+        told = inspect(error, { depth: 5 });
+        count('refused');
+      }
+      // A name that is not known may be told to operators: it is not a value.
+      const values = valuesIn(text);
+      if (values.includes(CANARY)) expect(leaksIn(withoutNames(told, text), { canary: CANARY })).toEqual([]);
+    },
+  ),
 );
 
 /** All text values of a JSON document. */

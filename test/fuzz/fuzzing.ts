@@ -1,17 +1,50 @@
-/** How many cases each fuzz test runs, and generators that several share. */
+/** The fuzz targets with their shares of a run, what every target does, and generators that several share. */
 import fc from 'fast-check';
 
-/** A test with `share` runs that part of 5,000 cases on every change, of 1,000,000 with NIGHTLY. */
-export function cases(share: number): { numRuns: number; endOnFailure: boolean; seed?: number } {
-  const nightly = process.env['NIGHTLY'] === '1';
-  const seed = process.env['SEED'];
-  // Shrinking cases of this size takes minutes; the seed and path of a failure are printed, and repeat it.
-  const numRuns = (nightly ? 1_000_000 : 5_000) * share;
-  return { numRuns, endOnFailure: true, ...(seed === undefined ? {} : { seed: Number(seed) }) };
-}
+/** Each of the targets, and which part of all cases it gets. */
+export const SHARES = {
+  'HTTP requests': 0.25,
+  'direct events': 0.1,
+  'access tokens': 0.15,
+  'logout tokens': 0.08,
+  "operators' requests": 0.07,
+  policies: 0.1,
+  'policies at a function': 0.05,
+  secrets: 0.06,
+  'replies to a mint': 0.06,
+  'replies to a revocation': 0.08,
+} as const;
+export type Target = keyof typeof SHARES;
 
-/** Jest's limit for a fuzz test, ms. */
-export const FUZZ_LIMIT_MS = process.env['NIGHTLY'] === '1' ? 6 * 3_600_000 : 60_000;
+const NIGHTLY = process.env['NIGHTLY'] === '1';
+/** Of all targets together. */
+const CASES = NIGHTLY ? 1_000_000 : 5_000;
+const LIMIT_MS = NIGHTLY ? 6 * 3_600_000 : 60_000;
+
+/** Counts a case under a word, as `accepted`. */
+export type Count = (word: string) => void;
+
+/** A test that runs the target's share of the cases, and prints how many there were of which kind. */
+export function fuzz(title: string, target: Target, property: (count: Count) => fc.IRawProperty<unknown>): void {
+  test(
+    title,
+    async () => {
+      const counts = new Map<string, number>();
+      const seed = Number(process.env['SEED'] ?? Date.now() % 2 ** 31);
+      const numRuns = Math.round(CASES * SHARES[target]);
+      // Shrinking cases of this size takes minutes; the seed and path of a failure are printed, and repeat it.
+      const parameters = { numRuns, endOnFailure: true, seed };
+      await fc.assert(
+        property((word) => void counts.set(word, (counts.get(word) ?? 0) + 1)) as fc.IAsyncProperty<unknown>,
+        parameters,
+      );
+      const words = [...counts].sort(([one], [other]) => (one < other ? -1 : 1));
+      const kinds = words.map(([word, count]) => `${word} ${count.toLocaleString('en')}`).join(', ');
+      process.stdout.write(`fuzz: ${numRuns.toLocaleString('en')} cases of ${target} (${kinds}), seed ${seed}\n`);
+    },
+    LIMIT_MS,
+  );
+}
 
 /** Stands in every place where a case has room for a secret. */
 export const CANARY = 'canary-7f3d9a51c04e-must-never-be-seen-anywhere';

@@ -26,7 +26,7 @@ import { leaksIn } from '../support/canaries.ts';
 import { makeFakeClock } from '../support/fake-clock.ts';
 import { compilePolicy } from '../support/policy-documents.ts';
 import { httpEvent, identify, jwtOf } from '../support/http-event.ts';
-import { cases, FUZZ_LIMIT_MS, oddText, oddValue, spoiled } from './fuzzing.ts';
+import { fuzz, oddText, oddValue, spoiled } from './fuzzing.ts';
 
 /** Stands wherever a value may be secret: in the token's signature, in claims, in what a caller sends. */
 const SECRET = 'canary-value-51f0c7e2-must-not-come-out!';
@@ -158,34 +158,31 @@ const event: fc.Arbitrary<{ readonly sent: unknown; readonly whole: boolean }> =
   { weight: 1, arbitrary: oddValue.map((sent) => ({ sent, whole: false })) },
 );
 
-test(
+fuzz(
   'whatever reaches an HTTP function is answered by a token or a documented problem, once, and tells nothing',
-  async () => {
-    await fc.assert(
-      fc.asyncProperty(
-        fc.constantFrom('gettoken', 'revoketoken', 'sessioninfo', 'operator'),
-        event,
-        async (route, { sent, whole }) => {
-          const { ask, issuer } = handlers();
-          const { result, printed } = await printedBy(() => ask(route, sent));
-          const { statusCode = 0, body: text = '', headers = {} } = result;
-          expect(headers['cache-control']).toBe('no-store');
-          if (statusCode >= 400) {
-            const { code, status } = JSON.parse(text) as { code: ProblemCode; status: number };
-            expect(PROBLEMS[code]?.status).toBe(status);
-            expect(statusCode).toBe(status);
-            // Nothing that a caller can send is unforeseen.
-            if (whole) expect(code).not.toBe('internal-error');
-          } else expect([200, 202]).toContain(statusCode);
-          expect(issuer.live().filter(({ user }) => /^(tsadmin|system|su)$/i.test(user))).toEqual([]);
-          const answered = statusCode === 200 && route === 'gettoken' ? '' : text;
-          expect(leaksIn(printed + answered, { secret: SECRET })).toEqual([]);
-        },
-      ),
-      cases(0.4),
-    );
-  },
-  FUZZ_LIMIT_MS,
+  'HTTP requests',
+  (count) =>
+    fc.asyncProperty(
+      fc.constantFrom('gettoken', 'revoketoken', 'sessioninfo', 'operator'),
+      event,
+      async (route, { sent, whole }) => {
+        const { ask, issuer } = handlers();
+        const { result, printed } = await printedBy(() => ask(route, sent));
+        const { statusCode = 0, body: text = '', headers = {} } = result;
+        expect(headers['cache-control']).toBe('no-store');
+        if (statusCode >= 400) {
+          const { code, status } = JSON.parse(text) as { code: ProblemCode; status: number };
+          expect(PROBLEMS[code]?.status).toBe(status);
+          expect(statusCode).toBe(status);
+          // Nothing that a caller can send is unforeseen.
+          if (whole) expect(code).not.toBe('internal-error');
+        } else expect([200, 202]).toContain(statusCode);
+        expect(issuer.live().filter(({ user }) => /^(tsadmin|system|su)$/i.test(user))).toEqual([]);
+        const answered = statusCode === 200 && route === 'gettoken' ? '' : text;
+        expect(leaksIn(printed + answered, { secret: SECRET })).toEqual([]);
+        count(String(statusCode));
+      },
+    ),
 );
 
 const select = fc.record(
@@ -202,23 +199,20 @@ const directEvent: fc.Arbitrary<object> = fc.oneof(
   }),
 );
 
-test(
+fuzz(
   'whatever is sent to a function directly selects what it says, or is refused with every fault named',
-  async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.oneof(directEvent, spoiled(directEvent), oddValue), async (sent) => {
-        const clock = makeFakeClock();
-        try {
-          expect(revocationOf(sent, clock).asOf).toBeLessThanOrEqual(clock.now());
-        } catch (error) {
-          expect(error).toBeInstanceOf(Failure);
-          const { code, errors } = error as Failure;
-          expect([code, errors.length > 0]).toEqual(['invalid-request', true]);
-        }
-        return Promise.resolve();
-      }),
-      cases(0.2),
-    );
-  },
-  FUZZ_LIMIT_MS,
+  'direct events',
+  (count) =>
+    fc.property(fc.oneof(directEvent, spoiled(directEvent), oddValue), (sent) => {
+      const clock = makeFakeClock();
+      try {
+        expect(revocationOf(sent, clock).asOf).toBeLessThanOrEqual(clock.now());
+        count('taken');
+      } catch (error) {
+        expect(error).toBeInstanceOf(Failure);
+        const { code, errors } = error as Failure;
+        expect([code, errors.length > 0]).toEqual(['invalid-request', true]);
+        count('refused');
+      }
+    }),
 );

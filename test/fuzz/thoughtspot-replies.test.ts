@@ -5,7 +5,7 @@ import type { Rights } from '../../functions/broker/ports.ts';
 import { PROBLEMS } from '../../functions/contract/problems.ts';
 import type { DialectName } from '../../functions/thoughtspot/rejection.ts';
 import { leaksIn } from '../support/canaries.ts';
-import { CANARY, cases, FUZZ_LIMIT_MS, oddText, oddValue, spoiled } from './fuzzing.ts';
+import { CANARY, fuzz, oddText, oddValue, spoiled } from './fuzzing.ts';
 import {
   custom,
   customToken,
@@ -61,40 +61,35 @@ const rights: fc.Arbitrary<Rights> = fc.constantFrom<Rights>(
   custom(),
 );
 
-test(
+fuzz(
   'whatever ThoughtSpot replies to a mint, it is minted, not minted or unknown, with a code and without a secret',
-  () =>
-    fc.assert(
-      fc.asyncProperty(
-        rights,
-        fc.constantFrom('auth-2.0' as const, 'session-v2' as const),
-        act,
-        async (asked, dialect, replies) => {
-          const old = dialect === 'session-v2';
-          server.will(...(old ? [reply(200, sessionToken()), replies] : [replies]));
-          const rigged = rig(server.url, { dialect, ...(old ? { credential: withPassword() } : {}) });
-          try {
-            const outcome = await rigged.issuer.mint(
-              old ? serviceGrant() : grant({ rights: asked }),
-              rigged.by(20_000),
-            );
-            if (outcome.outcome === 'minted') {
-              expect(typeof outcome.minted.token).toBe('string');
-              expect(outcome.minted.token).not.toBe('');
-            } else {
-              expect(outcome.failure).toBeInstanceOf(Failure);
-              expect(Object.keys(PROBLEMS)).toContain(outcome.failure.code);
-              const told = inspect([outcome.failure, rigged.logged], { depth: 8 });
-              expect(leaksIn(told, { canary: CANARY, token: TOKEN, key: SECRET_KEY })).toEqual([]);
-            }
-          } finally {
-            await rigged.issuer.close();
+  'replies to a mint',
+  (count) =>
+    fc.asyncProperty(
+      rights,
+      fc.constantFrom('auth-2.0' as const, 'session-v2' as const),
+      act,
+      async (asked, dialect, replies) => {
+        const old = dialect === 'session-v2';
+        server.will(...(old ? [reply(200, sessionToken()), replies] : [replies]));
+        const rigged = rig(server.url, { dialect, ...(old ? { credential: withPassword() } : {}) });
+        try {
+          const outcome = await rigged.issuer.mint(old ? serviceGrant() : grant({ rights: asked }), rigged.by(20_000));
+          count(outcome.outcome);
+          if (outcome.outcome === 'minted') {
+            expect(typeof outcome.minted.token).toBe('string');
+            expect(outcome.minted.token).not.toBe('');
+          } else {
+            expect(outcome.failure).toBeInstanceOf(Failure);
+            expect(Object.keys(PROBLEMS)).toContain(outcome.failure.code);
+            const told = inspect([outcome.failure, rigged.logged], { depth: 8 });
+            expect(leaksIn(told, { canary: CANARY, token: TOKEN, key: SECRET_KEY })).toEqual([]);
           }
-        },
-      ),
-      cases(0.08),
+        } finally {
+          await rigged.issuer.close();
+        }
+      },
     ),
-  FUZZ_LIMIT_MS,
 );
 
 /** A reply to a revocation, and the dialects in which it says that the token is dead (wire facts 1.4 and 3.8). */
@@ -134,25 +129,23 @@ const told: fc.Arbitrary<Told> = fc.oneof(
   fc.constant(broken(lose)),
 );
 
-test(
+fuzz(
   'a revocation counts as done only if the reply of ThoughtSpot says so, and nothing that it says is told',
-  () =>
-    fc.assert(
-      fc.asyncProperty(fc.constantFrom<DialectName>('auth-2.0', 'session-v2'), told, async (dialect, replied) => {
-        server.will(replied.act);
-        const old = dialect === 'session-v2';
-        const rigged = rig(server.url, { dialect, ...(old ? { credential: withPassword() } : {}) });
-        try {
-          const result = await rigged.issuer.revoke(TOKEN, 'alice', rigged.by(20_000));
-          expect(result.outcome === 'dead').toBe(replied.confirmsIn.includes(dialect));
-          if (result.outcome === 'retry') expect(Object.keys(PROBLEMS)).toContain(result.failure.code);
-          const said = inspect([result, rigged.logged], { depth: 8 });
-          expect(leaksIn(said, { canary: CANARY, token: TOKEN, key: SECRET_KEY })).toEqual([]);
-        } finally {
-          await rigged.issuer.close();
-        }
-      }),
-      cases(0.1),
-    ),
-  FUZZ_LIMIT_MS,
+  'replies to a revocation',
+  (count) =>
+    fc.asyncProperty(fc.constantFrom<DialectName>('auth-2.0', 'session-v2'), told, async (dialect, replied) => {
+      server.will(replied.act);
+      const old = dialect === 'session-v2';
+      const rigged = rig(server.url, { dialect, ...(old ? { credential: withPassword() } : {}) });
+      try {
+        const result = await rigged.issuer.revoke(TOKEN, 'alice', rigged.by(20_000));
+        count(result.outcome);
+        expect(result.outcome === 'dead').toBe(replied.confirmsIn.includes(dialect));
+        if (result.outcome === 'retry') expect(Object.keys(PROBLEMS)).toContain(result.failure.code);
+        const said = inspect([result, rigged.logged], { depth: 8 });
+        expect(leaksIn(said, { canary: CANARY, token: TOKEN, key: SECRET_KEY })).toEqual([]);
+      } finally {
+        await rigged.issuer.close();
+      }
+    }),
 );

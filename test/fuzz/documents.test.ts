@@ -2,11 +2,23 @@ import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { Failure } from '../../functions/broker/failure.ts';
 import { decide } from '../../functions/policy/decide.ts';
+import { makeEntitlements } from '../../functions/policy/entitlements.ts';
 import { parseSecret } from '../../functions/secrets/credential.ts';
 import type { Claims } from '../../functions/broker/ports.ts';
+import { checkPolicyText } from '../../infra/policy/check.ts';
 import { PolicyError } from '../../infra/policy/policy-error.ts';
 import { leaksIn } from '../support/canaries.ts';
-import { callerWith, compilePolicy, FACTS, policyDocument, request } from '../support/policy-documents.ts';
+import {
+  callerWith,
+  claims,
+  compilePolicy,
+  FACTS,
+  NOW,
+  policyDocument,
+  request,
+  sha256,
+} from '../support/policy-documents.ts';
+import { verdictOf } from '../support/policy-oracle.ts';
 import { CANARY, fuzz, oddText, oddValue, spoiled } from './fuzzing.ts';
 
 fuzz(
@@ -15,12 +27,12 @@ fuzz(
   (count) =>
     fc.property(
       fc.oneof(policyDocument, spoiled(policyDocument)),
-      fc.dictionary(fc.constantFrom('tenant', 'name', 'roles', 'level', 'cognito:groups'), oddValue),
+      fc.oneof(claims, fc.dictionary(fc.constantFrom('tenant', 'name', 'roles', 'level', 'cognito:groups'), oddValue)),
       request,
-      (document, claims, asked) => {
+      (document, held, asked) => {
         const policy = compiled(document);
         if (policy === undefined) return count('refused');
-        const decision = decide(policy, callerWith(claims as Claims), asked, FACTS);
+        const decision = decide(policy, callerWith(held as Claims), asked, FACTS);
         if (!decision.allowed) return count('compiled, and nothing granted');
         expect(decision.grant.user.trim()).not.toBe('');
         expect(['tsadmin', 'system', 'su']).not.toContain(decision.grant.user.toLowerCase());
@@ -30,6 +42,53 @@ fuzz(
       },
     ),
 );
+
+/** A text that was changed after it was checked: by one character, or as JSON that means the same. */
+const tampered: readonly ((text: string, at: number) => string)[] = [
+  (text, at) => `${text.slice(0, at % text.length)} ${text.slice(at % text.length)}`,
+  (text, at) => text.slice(0, at % text.length) + text.slice((at % text.length) + 1),
+  (text) => JSON.stringify(JSON.parse(text), null, 1),
+  (text) => text.replace(/"limits":/, '"limits":{},"limits":'),
+  (text) => `\ufeff${text}`,
+];
+
+fuzz(
+  'a function takes what synth takes, decides as a second reading of the document does, and takes no other text',
+  'policies at a function',
+  (count) =>
+    fc.property(
+      policyDocument,
+      claims,
+      request,
+      fc.constantFrom(...tampered),
+      fc.nat(),
+      (document, held, asked, change, at) => {
+        const checked = checkedText(JSON.stringify(document));
+        if (checked === undefined) return count('refused by synth');
+        const { text, digest } = checked;
+        const entitlements = makeEntitlements({ text, digest, host: FACTS.host, sha256 });
+        const { code, ...expected } = verdictOf(document, held, asked, 3_600, NOW);
+        const decision = entitlements.decide(callerWith(held), asked, NOW);
+        if (decision.allowed) {
+          const { rule, user, orgId, rights, validitySeconds } = decision.grant;
+          const name = user.replace(/~[a-z2-7]{16}$/, '~');
+          expect({ code: 'granted', rule, user: name, orgId, rights, validitySeconds }).toEqual({ code, ...expected });
+        } else expect([decision.code, decision.rule, decision.maxAge]).toEqual([code, expected.rule, expected.maxAge]);
+        const other = change(text, at);
+        expect(() => makeEntitlements({ text: other, digest, host: FACTS.host, sha256 })).toThrow(/^misconfigured: /);
+        count(code);
+      },
+    ),
+);
+
+function checkedText(written: string) {
+  try {
+    return checkPolicyText(written);
+  } catch (error) {
+    expect(error).toBeInstanceOf(PolicyError);
+    return undefined;
+  }
+}
 
 function compiled(document: unknown) {
   try {

@@ -3,16 +3,16 @@ import fc from 'fast-check';
 
 /** Each of the targets, and which part of all cases it gets. */
 export const SHARES = {
-  'HTTP requests': 0.25,
-  'direct events': 0.1,
+  'HTTP requests': 0.2,
+  'direct events': 0.18,
   'access tokens': 0.15,
-  'logout tokens': 0.08,
-  "operators' requests": 0.07,
-  policies: 0.1,
-  'policies at a function': 0.05,
-  secrets: 0.06,
-  'replies to a mint': 0.06,
-  'replies to a revocation': 0.08,
+  'logout tokens': 0.1,
+  "operators' requests": 0.03,
+  policies: 0.08,
+  'policies at a function': 0.03,
+  secrets: 0.12,
+  'replies to a mint': 0.05,
+  'replies to a revocation': 0.06,
 } as const;
 export type Target = keyof typeof SHARES;
 

@@ -2,6 +2,7 @@ import type { Benchmark } from './benchmark.ts';
 import { coldStartBenchmark } from './cold-start.ts';
 import { costBenchmark } from './cost.ts';
 import { growthBenchmark } from './growth.ts';
+import { logoutBenchmark } from './logout.ts';
 import { memoryBenchmark } from './memory.ts';
 import { policyBenchmark } from './policy.ts';
 import { reloadStormBenchmark } from './reload-storm.ts';
@@ -19,6 +20,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   reloadStormBenchmark,
   twoTenantsBenchmark,
   signInStormBenchmark,
+  logoutBenchmark,
   sweepBenchmark,
   growthBenchmark,
   policyBenchmark,

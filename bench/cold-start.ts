@@ -12,6 +12,7 @@ import { buildBootstrap } from '../local/function-set.ts';
 import { sandboxEnvironment } from '../local/lambda/environment.ts';
 import { OutputLog } from '../local/lambda/output.ts';
 import { Sandbox } from '../local/lambda/sandbox.ts';
+import type { LocalBroker } from '../local/local-broker.ts';
 import { operatorEvent } from '../local/operator/operator-event.ts';
 import type { Benchmark, Context, Result } from './benchmark.ts';
 import { buildFrozen } from './floors/options.ts';
@@ -187,8 +188,8 @@ async function logBytes(yard: Yard, person: string): Promise<{ mint: number; reu
 }
 
 /** Sets the same latency for everything that the sandboxes call. */
-export function setLatency({ aws, simulator }: Setup, ms: number): void {
-  simulator.set({ latencyMs: ms });
+export function setLatency({ aws, simulator }: Pick<LocalBroker, 'aws' | 'simulator'>, ms: number): void {
+  simulator?.set({ latencyMs: ms });
   for (const { faults } of [aws.secrets, aws.kms, aws.dynamodb]) {
     faults.clear();
     if (ms > 0) faults.inject(() => ({ kind: 'latency', ms }));

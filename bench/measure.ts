@@ -51,6 +51,11 @@ export function ratios(numerator: readonly number[], denominator: readonly numbe
   return numerator.slice(0, denominator.length).map((value, index) => value / (denominator[index] ?? Number.NaN));
 }
 
+/** How many round trips a time contains, by what it adds when every answer takes `latencyMs`. */
+export function tripsIn(delayed: readonly number[], usual: readonly number[], latencyMs: number): number {
+  return (median(delayed) - median(usual)) / latencyMs;
+}
+
 export function milliseconds(work: () => unknown): number {
   const startedAt = performance.now();
   work();

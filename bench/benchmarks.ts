@@ -8,6 +8,7 @@ import { policyBenchmark } from './policy.ts';
 import { reloadStormBenchmark } from './reload-storm.ts';
 import { signInStormBenchmark } from './sign-in-storm.ts';
 import { sweepBenchmark } from './sweep.ts';
+import { sweepUnopenableBenchmark } from './sweep-unopenable.ts';
 import { twoTenantsBenchmark } from './two-tenants.ts';
 import { verificationBenchmark } from './verification.ts';
 import { warmPathBenchmark } from './warm-path.ts';
@@ -22,6 +23,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   signInStormBenchmark,
   logoutBenchmark,
   sweepBenchmark,
+  sweepUnopenableBenchmark,
   growthBenchmark,
   policyBenchmark,
   memoryBenchmark,

@@ -12,7 +12,7 @@ const HELP = `npm run bench [-- <name> ...] [-- --quick]
 Measures the broker against its goals and its peers. The whole run takes about ${formatDuration(total * 1000)}; a full run
 writes docs/performance.md, its charts, and bench/results/<date>.json.
 
-${BENCHMARKS.map(({ name, title, seconds }) => `  ${name.padEnd(14)} ${title} (about ${formatDuration(seconds * 1000)})`).join('\n')}
+${BENCHMARKS.map(({ name, title, seconds }) => `  ${name.padEnd(16)} ${title} (about ${formatDuration(seconds * 1000)})`).join('\n')}
 
   --quick        a short run that only shows that the benchmarks work; writes nothing
 

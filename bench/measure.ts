@@ -56,6 +56,16 @@ export function tripsIn(delayed: readonly number[], usual: readonly number[], la
   return (median(delayed) - median(usual)) / latencyMs;
 }
 
+/** Events per second, from the first to the last, at these times in ms. */
+export function perSecondOf(times: readonly number[]): number {
+  return ((times.length - 1) * 1_000) / ((times.at(-1) ?? 0) - (times[0] ?? 0));
+}
+
+/** The longest time without an event, ms. */
+export function longestPause(times: readonly number[]): number {
+  return Math.max(0, ...times.slice(1).map((at, index) => at - (times[index] ?? at)));
+}
+
 export function milliseconds(work: () => unknown): number {
   const startedAt = performance.now();
   work();

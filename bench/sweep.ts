@@ -1,28 +1,41 @@
 /** How fast the sweep revokes at a given budget, and how much time and memory a row costs, however many rows are due. */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { startLocalBroker } from '../local/local-broker.ts';
+import { startLocalBroker, type LocalBroker } from '../local/local-broker.ts';
 import { EVENT, makeWorld, type World } from '../test/support/broker-world.ts';
-import { crowd } from '../test/support/crowd.ts';
+import { crowd, unfinishedRows } from '../test/support/crowd.ts';
 import { demoPolicyWith, HIGHEST_LIMITS } from '../test/support/raised-limits.ts';
 import type { Benchmark, Context, Result } from './benchmark.ts';
+import { holdTokens } from './held-tokens.ts';
+import { longestPause, perSecondOf } from './measure.ts';
 import { operatorEvent } from '../local/operator/operator-event.ts';
 
 const BUDGETS = [50, 95] as const;
 const PACE_GOAL = 0.95;
 const FLAT_MB = 48;
 const SIZES = { quick: [1_000, 5_000], usual: [1_000, 10_000, 100_000, 1_000_000] } as const;
+/** More runs than it can take. */
+const MOST_RUNS = 20;
 const REVOKE_PATH = 'POST /api/rest/2.0/auth/token/revoke';
 
-interface Pace {
+export interface Pace {
   readonly budget: number;
   /** Revocations per second, from the first call to the last. */
   readonly perSecond: number;
+  /** Longest time without a revocation, ms. */
+  readonly pauseMs: number;
   readonly limited: number;
+  /** How often the sweep had to run. */
+  readonly runs: number;
+  /** Tokens that are left, each with a row that is due again. */
+  readonly left: number;
 }
 
+/** Makes tokens impossible to revoke before the sweep comes; how many. */
+type Spoil = (broker: LocalBroker) => Promise<number>;
+
 /** The deployed bundle, in its sandbox and over DynamoDB's protocol, revokes `rows` live tokens within the budget. */
-async function paceAt(budget: number, rows: number): Promise<Pace> {
+export async function paceAt(budget: number, rows: number, spoil: Spoil = async () => 0): Promise<Pace> {
   const { names, users, cluster } = crowd(rows);
   const broker = await startLocalBroker({
     sweepEveryMs: null,
@@ -33,28 +46,19 @@ async function paceAt(budget: number, rows: number): Promise<Pace> {
     limits: { reservedConcurrency: 3 },
   });
   try {
-    broker.simulator?.set({ rateLimit: false });
-    const queue = [...names];
-    const browser = async () => {
-      for (let name = queue.pop(); name !== undefined; name = queue.pop()) {
-        const authorization = `Bearer ${await broker.issuer.accessToken(name)}`;
-        const body = JSON.stringify({ validitySeconds: 3_600 });
-        const headers = { authorization, 'content-type': 'application/json' };
-        await (await fetch(`${broker.url}/gettoken`, { method: 'POST', headers, body })).text();
-      }
-    };
-    await Promise.all([browser(), browser(), browser()]);
-    broker.simulator?.set({ rateLimit: true });
+    await holdTokens(broker, names);
+    const spoiled = await spoil(broker);
     await broker.invoke('operator', operatorEvent('POST', '/leases/revoke', { all: true }));
     const calls: number[] = [];
     const stop = broker.simulator?.onCall(({ endpoint, phase }) => {
       if (endpoint === REVOKE_PATH && phase === 'arrived') calls.push(performance.now());
     });
-    while ((broker.simulator?.tokens().length ?? 0) > 0) await broker.sweep();
+    let runs = 0;
+    for (; (broker.simulator?.tokens().length ?? 0) > spoiled && runs < MOST_RUNS; runs += 1) await broker.sweep();
     stop?.();
-    const seconds = ((calls.at(-1) ?? 0) - (calls[0] ?? 0)) / 1_000;
     const limited = broker.simulator?.state().refused[REVOKE_PATH]?.['429'] ?? 0;
-    return { budget, perSecond: (calls.length - 1) / seconds, limited };
+    const left = (await unfinishedRows(broker)).filter(({ state }) => state === 'revoking').length;
+    return { budget, perSecond: perSecondOf(calls), pauseMs: longestPause(calls), limited, runs, left };
   } finally {
     await broker.close();
   }

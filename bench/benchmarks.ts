@@ -6,6 +6,7 @@ import { logoutBenchmark } from './logout.ts';
 import { memoryBenchmark } from './memory.ts';
 import { policyBenchmark } from './policy.ts';
 import { reloadStormBenchmark } from './reload-storm.ts';
+import { sharedAccountBenchmark } from './shared-account.ts';
 import { signInStormBenchmark } from './sign-in-storm.ts';
 import { sweepBenchmark } from './sweep.ts';
 import { sweepUnopenableBenchmark } from './sweep-unopenable.ts';
@@ -25,6 +26,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   sweepBenchmark,
   sweepUnopenableBenchmark,
   growthBenchmark,
+  sharedAccountBenchmark,
   policyBenchmark,
   memoryBenchmark,
   costBenchmark,

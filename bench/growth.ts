@@ -15,13 +15,13 @@ import { useCasesOn } from './use-cases.ts';
 const SIZES = { quick: [1, 100], usual: [1, 1_000, 10_000], full: [1, 1_000, 100_000] } as const;
 const OTHERS = { quick: 200, usual: 50_000, full: 1_000_000 } as const;
 /** How much longer a larger ledger may take: a ratio that is within the noise here. */
-const FLAT = 1.25;
+export const FLAT = 1.25;
 const BATCH = 25;
 const ACTIONS = ['mint', 'reuse', 'revoke'] as const;
 type Action = (typeof ACTIONS)[number];
 
-const ISSUER = 'https://issuer.example';
-const callerOf = (person: string): Caller => ({
+export const ISSUER = 'https://issuer.example';
+export const callerOf = (person: string): Caller => ({
   issuer: ISSUER,
   subject: `user-${person}`,
   claims: {
@@ -72,7 +72,7 @@ function* batchesOf(rows: Iterable<Item>): Generator<readonly Item[]> {
   if (batch.length > 0) yield batch;
 }
 
-async function fill(setup: Setup, rows: Iterable<Item>, onRows: (count: number) => void): Promise<void> {
+export async function fill(setup: Setup, rows: Iterable<Item>, onRows: (count: number) => void): Promise<void> {
   const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
   const client = new DynamoDBClient({ endpoint: setup.aws.dynamodb.url, region: REGION, credentials });
   const write = async (batch: readonly Item[]) => {

@@ -36,6 +36,11 @@ export interface Setup {
   close(): Promise<void>;
 }
 
+/** A policy document, as far as a benchmark changes it. */
+export interface DemoPolicy {
+  readonly rules: readonly object[];
+}
+
 export interface Peer {
   readonly url: string;
   /** From the start of the process until it listens. */
@@ -46,13 +51,15 @@ export interface Peer {
 
 /**
  * Starts everything on free ports, and points the AWS clients of this process there. The policy's limits are as high as they
- * may be where they are not what is measured. `claimsOf`: claims of a person that differ from the crowd's.
+ * may be where they are not what is measured. `claimsOf`: claims of a person that differ from the crowd's; `policyFor`: the
+ * policy where it differs from that of `npm start`, given that and the crowd.
  */
 export async function startSetup(
   people: number,
   switches: Partial<Switches>,
   limits: object = HIGHEST_LIMITS,
   claimsOf: (name: string, index: number) => object = () => ({}),
+  policyFor: (usual: DemoPolicy, people: readonly string[]) => object = (usual) => usual,
 ): Promise<Setup> {
   const { names, users, cluster } = crowd(people);
   const issuer = await startIssuer(users);
@@ -68,7 +75,7 @@ export async function startSetup(
     logLevel: 'INFO',
     endpoints: { SECRETS_MANAGER: aws.secrets.url, KMS: aws.kms.url, DYNAMODB: aws.dynamodb.url },
   };
-  const policy = checkPolicy(demoPolicyWith(limits));
+  const policy = checkPolicy(policyFor(demoPolicyWith(limits) as DemoPolicy, names));
   const folder = mkdtempSync(join(tmpdir(), 'broker-bench-policy-'));
   const POLICY_FILE = join(folder, 'policy.json');
   writeFileSync(POLICY_FILE, policy.text);

@@ -34,8 +34,8 @@ const READY_GOAL: Readonly<Record<FunctionName, number>> = {
 const ANSWER_GOAL = 0.6;
 const LOG_GOAL_BYTES = 1_200;
 const MEMORY_MB = FUNCTIONS.gettoken.memoryMb;
-/** A mint needs the secret first; the other seven steps are those of a warm mint whose policy leaves entitlements on users. */
-const NECESSARY_TRIPS = 8;
+/** A mint needs the secret first; the other six steps are those of a warm mint. */
+const NECESSARY_TRIPS = 7;
 /** What a cold mint waited for before functions verified access tokens: docs/performance.md of commit 679dd6d, 2026-11-25. */
 const TRIPS_BEFORE_VERIFICATION = 6;
 /** Much longer than any computation here, so that waits can be counted. */
@@ -342,8 +342,8 @@ function report({ ready, processor, cold, trips, log, kib, rounds }: Measured): 
         met: asBefore,
         ...(!asBefore && {
           cause:
-            'a warm mint has since come to count itself and to hold its user, and a cold one also reads the row of the data key; ' +
-            'what verification itself adds has a heading of its own',
+            'a warm mint has since come to count itself, and the init phase reads the row of the data key before it asks KMS, both ' +
+            'waited for so that nothing is under way in a sandbox that is frozen then; verification itself adds none (below)',
         }),
       },
       {
@@ -392,8 +392,8 @@ function report({ ready, processor, cold, trips, log, kib, rounds }: Measured): 
       `\n\n**Round trips** are counted by latency: every answer of AWS and ThoughtSpot is delayed by ${LATENCY_MS} ms, and the ` +
       `resulting delay of the first token of a new sandbox is divided by ${LATENCY_MS} ms. The data key of the hour is already in the ` +
       `table, as for every sandbox except the first of an hour. The necessary round trips are: reading the secret; reading leases, ` +
-      `blocks and limits; reserving; counting; holding the user, since this policy leaves entitlements on users; minting; ` +
-      `recording; reading the blocks again. The one more is the data key, whose row is read before KMS is asked. Connection ` +
+      `blocks and limits; reserving; counting and, at the same time, holding the user; minting; recording; ` +
+      ` reading the blocks again. The one more is the data key, whose row is read before KMS is asked. Connection ` +
       `setup takes no time on loopback and is not counted.`,
     samples: {
       ...Object.fromEntries(Object.entries(ready).map(([name, samples]) => [`ready ${name}`, samples])),

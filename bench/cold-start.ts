@@ -392,7 +392,7 @@ function report({ ready, processor, cold, trips, log, kib, rounds }: Measured): 
       `\n\n**Round trips** are counted by latency: every answer of AWS and ThoughtSpot is delayed by ${LATENCY_MS} ms, and the ` +
       `resulting delay of the first token of a new sandbox is divided by ${LATENCY_MS} ms. The data key of the hour is already in the ` +
       `table, as for every sandbox except the first of an hour. The necessary round trips are: reading the secret; reading leases, ` +
-      `blocks and limits; reserving; counting and, at the same time, holding the user; minting; recording; ` +
+      `blocks and limits; reserving; counting and, at the same time, holding the user; minting; recording;` +
       ` reading the blocks again. The one more is the data key, whose row is read before KMS is asked. Connection ` +
       `setup takes no time on loopback and is not counted.`,
     samples: {

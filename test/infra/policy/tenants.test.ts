@@ -5,6 +5,7 @@ import { environmentPolicy } from '../../../infra/environment-policy.ts';
 import { parseEnvironment } from '../../../infra/environments/environment.ts';
 import prod from '../../../infra/environments/prod.ts';
 import { checkPolicy } from '../../../infra/policy/check.ts';
+import { decideFor } from '../../../infra/policy/explain.ts';
 import { policyCli } from '../../../infra/policy/cli.ts';
 import { type Tenant, tenantsOf } from '../../../infra/policy/tenants.ts';
 import { policyWith } from '../../support/policy-documents.ts';
@@ -31,6 +32,22 @@ test('docs/tenants.md shows the first lines as the command prints them', () => {
   const page = readFileSync(path.join(root, 'docs/tenants.md'), 'utf8');
   for (const line of lines) expect(page).toContain(`    ${line.trimEnd()}`);
   expect(text).toContain('300 orgs');
+});
+
+test('the rule of docs/tenants.md makes a customer an administrator of the own org, and nobody else', () => {
+  const page = readFileSync(path.join(root, 'docs/tenants.md'), 'utf8');
+  const shown = JSON.parse(/```json\n(.*?)```/s.exec(page)?.[1] ?? '') as object;
+  const document = JSON.parse(readFileSync(file, 'utf8')) as { rules: object[] };
+  const [common] = document.rules;
+  const { policy } = checkPolicy({ ...document, rules: [{ ...common, ...shown }, ...document.rules] });
+  const ruleFor = (roles: readonly string[]) => {
+    const claims = { 'https://app.example.com/tenant': 'customer-017', 'https://app.example.com/login': 'ann', roles };
+    const decision = decideFor(policy, { claims, request: {} });
+    return decision.allowed ? [decision.grant.rule, decision.grant.user, decision.grant.orgId] : decision.code;
+  };
+  expect(ruleFor(['broker-admin'])).toEqual(['customer-admins', 'customer-017.ann', 2017]);
+  expect(ruleFor(['viewer'])).toEqual(['customers', 'customer-017.ann', 2017]);
+  expect(policy.rules.map(({ administers }) => administers)).toEqual([true, undefined]);
 });
 
 test('a rule with one org for all is one line, and every policy of the project can be listed', () => {

@@ -1,6 +1,6 @@
 import { Failure } from '../../../functions/broker/failure.ts';
 import type { Change, MintedToken } from '../../../functions/broker/ports.ts';
-import { asCaller, asOperator, EVENT, grantFor, caller, makeWorld } from '../../support/broker-world.ts';
+import { asCaller, asOperator, EVENT, grantFor, caller, makeWorld, TIMEOUT_MS } from '../../support/broker-world.ts';
 import { codeOf } from '../../support/failure-code.ts';
 
 describe('a first request', () => {
@@ -35,6 +35,26 @@ describe('a first request', () => {
     expect(audit).toMatchObject([{ action: 'deny', code: 'not-entitled', reasons: ['no rule decides'] }]);
     expect(signals.get('denied')).toBe(1);
     expect(issuer.calls.mint).toBe(0);
+  });
+
+  test('is counted while its user is held', async () => {
+    const { ledger, process } = makeWorld({ grant: () => ({ entitlements: 'digest' }) });
+    const { promise: held, resolve } = Promise.withResolvers<void>();
+    ledger.beforeCall = async (call) => {
+      if (call === 'holdUser') resolve();
+      // It would wait for ever if the user was held only after that.
+      if (call === 'addMark') await held;
+    };
+    expect((await process().getToken('ann')).reused).toBe(false);
+  });
+
+  test('gives nothing to a sandbox that stood still after its last read', async () => {
+    const { clock, issuer, ledger, process } = makeWorld();
+    ledger.afterCall = (call) => {
+      if (call === 'recheck') clock.set(clock.now() + TIMEOUT_MS);
+    };
+    await expect(process().getToken('ann')).rejects.toMatchObject({ code: 'mint-in-progress' });
+    expect([issuer.calls.mint, issuer.live()]).toEqual([1, []]);
   });
 
   test('counts from when it was sent to the earliest end, and from when it was answered to the latest', async () => {

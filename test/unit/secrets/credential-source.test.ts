@@ -113,6 +113,16 @@ describe('the credential', () => {
     expect(keyOf(await next)).toBe('key-a');
     expect(store.reads).toHaveLength(1);
   });
+
+  test('is read anew once a read has stood still with its sandbox for longer than a read may take', async () => {
+    const { source, store, clock } = world({ AWSCURRENT: version('a') });
+    store.holdReads(() => new Promise(() => {}));
+    void source.current(FAR);
+    await clock.advance(3_000);
+    store.holdReads(undefined);
+    expect(keyOf(await source.current(FAR))).toBe('key-a');
+    expect(store.reads).toHaveLength(2);
+  });
 });
 
 describe('after ThoughtSpot refused the credential', () => {

@@ -79,10 +79,7 @@ const MEGABYTE = 2 ** 20;
 async function costOf(rows: number, progress: (share: number) => void): Promise<Cost> {
   setFlagsFromString('--expose-gc');
   const collectGarbage = runInNewContext('gc') as () => void;
-  const world = makeWorld({ shards: 16, sweep: { ratePerSecond: 95 } });
-  await fill(world, rows, progress);
-  await world.clock.advance(2_000);
-  await world.clock.drive(world.process().revoke(EVENT, { kind: 'all' }));
+  const world = await worldWithDue(rows, progress);
   collectGarbage();
   const before = process.memoryUsage().heapUsed;
   let peak = 0;
@@ -96,6 +93,15 @@ async function costOf(rows: number, progress: (share: number) => void): Promise<
   const { revoked } = await world.clock.drive(world.process().sweep(world.clock.now() + 60_000));
   const { user, system } = process.cpuUsage(startedAt);
   return { rows, revoked, peakMb: peak / MEGABYTE, msPerRow: (user + system) / 1_000 / Math.max(1, revoked) };
+}
+
+/** So many live tokens in memory, that of row 7 being `user7`'s, all of which a cut-off has just revoked. */
+export async function worldWithDue(rows: number, progress: (share: number) => void = () => undefined): Promise<World> {
+  const world = makeWorld({ shards: 16, sweep: { ratePerSecond: 95 } });
+  await fill(world, rows, progress);
+  await world.clock.advance(2_000);
+  await world.clock.drive(world.process().revoke(EVENT, { kind: 'all' }));
+  return world;
 }
 
 async function fill({ ledger, clock, issuer }: World, rows: number, progress: (share: number) => void): Promise<void> {

@@ -7,6 +7,7 @@ import { drain, released, unaccounted } from '../support/accounting.ts';
 import { asCaller, asOperator, EVENT, makeWorld, type Process, userOf, type World } from '../support/broker-world.ts';
 import { crashAt } from '../support/crashing-process.ts';
 import { type Chance, chance, seeds } from '../support/seeded.ts';
+import { unsteadyBy } from '../support/unsteady-store.ts';
 import { makeShutOuts, scopesOf, type ShutOuts } from '../support/shut-out.ts';
 
 const CALLERS = ['ann', 'ann/phone', 'bob', 'gus', 'shared/one', 'shared/two'];
@@ -30,6 +31,7 @@ function step(random: Chance, world: World, on: ShutOuts): Step {
     'user',
     'org',
     'all',
+    'rule',
     'sweep',
     'sweep',
     'info',
@@ -67,6 +69,7 @@ function step(random: Chance, world: World, on: ShutOuts): Step {
       const selections: Record<string, RevokeSelection> = {
         user: { kind: 'user', userNames: [userOf({ subject: `sub-${who}` })] },
         org: { kind: 'org', orgId: 1 + random.below(2) },
+        rule: { kind: 'rule', rule: 'rule' },
       };
       const selection = selections[kind] ?? { kind: 'all' };
       const revoker = random.maybe(0.5) ? asOperator() : EVENT;
@@ -118,9 +121,16 @@ function isIssued(answer: unknown): answer is IssuedToken {
   return typeof answer === 'object' && answer !== null && 'token' in answer;
 }
 
-async function history(seed: number): Promise<{ readonly story: string[]; readonly problems: string[] }> {
+async function history(
+  seed: number,
+  lags: boolean,
+): Promise<{ readonly story: string[]; readonly problems: string[] }> {
   const random = chance(seed);
-  const world = makeWorld({ shards: 2, randomness: random });
+  const world = makeWorld({
+    shards: 2,
+    randomness: random,
+    ...(lags && { unsteady: (now: () => number) => unsteadyBy(seed, now) }),
+  });
   world.issuer.offsetMs = random.pick([0, 0, 120_000, -120_000]);
   const on = makeShutOuts(world);
   const story: string[] = [];
@@ -143,9 +153,16 @@ async function history(seed: number): Promise<{ readonly story: string[]; readon
   return { story, problems: await drain(world) };
 }
 
-test('whatever happens and wherever it crashes, no live token and no block is lost', async () => {
-  for (const seed of seeds(120, 10_000)) {
-    const { story, problems } = await history(seed);
-    if (problems.length > 0) throw new Error(`SEED=${seed}\n  ${[...story, ...problems].join('\n  ')}`);
-  }
-}, 1_800_000);
+test.each([
+  ['', false, 120],
+  [', and however indexes lag', true, 60],
+])(
+  'whatever happens and wherever it crashes%s, no live token and no block is lost',
+  async (_also, lags, daily) => {
+    for (const seed of seeds(daily, 10_000)) {
+      const { story, problems } = await history(seed, lags);
+      if (problems.length > 0) throw new Error(`SEED=${seed}\n  ${[...story, ...problems].join('\n  ')}`);
+    }
+  },
+  1_800_000,
+);

@@ -153,6 +153,10 @@ export function beforeDynamoDb(how: Unsteadiness): (dynamodb: CarryOut) => Carry
         return answer;
       });
     }
+    if (operation === 'DeleteItem') {
+      const key = unmarshall(input['Key'] as Parameters<typeof unmarshall>[0]);
+      indexes.written(key as ItemKey, undefined);
+    }
     const [[table, batch] = []] = Object.entries((input['RequestItems'] ?? {}) as Record<string, { Keys: unknown[] }>);
     if (operation === 'BatchGetItem' && table !== undefined && batch && how.leaves) {
       const done = batch.Keys.length - Math.min(batch.Keys.length - 1, how.leaves(batch.Keys.length));

@@ -2,9 +2,12 @@
  * The store as DynamoDB documents it: indexes that lag for a minute, rows that move in them while they are read, batches that
  * are throttled in part, and writes whose answers are lost. First what the ledgers promise still, then what the broker does.
  */
+import { DeleteItemCommand } from '@aws-sdk/client-dynamodb';
+import { marshall } from '@aws-sdk/util-dynamodb';
 import { BLOCK_SHARDS, EVER } from '../../../functions/broker/blocks.ts';
 import type { Reservation, TokenLedger } from '../../../functions/broker/ports.ts';
 import type { RevokeSelection, RevokeTally, WhoSelection } from '../../../functions/broker/use-cases.ts';
+import { leaseItemKey } from '../../../functions/ledger/item.ts';
 import type { AwsCall, Fault } from '../../../local/aws/faults.ts';
 import { asOperator, caller, makeWorld, type Process } from '../../support/broker-world.ts';
 import { startLedgerStand } from '../../support/dynalite.ts';
@@ -78,25 +81,52 @@ const laggingFor = (start: () => Promise<Stand>) => async (): Promise<Subject> =
  * The first try of a call is throttled now and then, or is done and its answer lost. Counts and holds are not among those
  * with lost answers: they say "no" then, and whoever asks looks again.
  */
-function faultyBy(seed: number): (call: AwsCall) => Fault | undefined {
+function faultyBy(seed: number, met: Map<string, number>): (call: AwsCall) => Fault | undefined {
   const random = chance(seed);
+  const count = (fault: Fault): Fault => {
+    met.set(fault.kind, (met.get(fault.kind) ?? 0) + 1);
+    return fault;
+  };
   return ({ operation, input, attempt }) => {
     if (attempt > 1) return undefined;
     const { pk } = { ...(input['Key'] ?? input['Item'] ?? {}) } as { readonly pk?: { readonly S?: string } };
     const isKnownAgain = /^(u#|block#|cutoffs|org#|key#)/.test(pk?.S ?? '') && /PutItem|UpdateItem/.test(operation);
-    if (isKnownAgain && random.maybe(0.3)) return { kind: 'reset', when: 'after' };
-    return random.maybe(0.1) ? { kind: 'error', type: 'ProvisionedThroughputExceededException' } : undefined;
+    if (isKnownAgain && random.maybe(0.3)) return count({ kind: 'reset', when: 'after' });
+    return random.maybe(0.1) ? count({ kind: 'error', type: 'ProvisionedThroughputExceededException' }) : undefined;
   };
 }
 
 describeLedger('the ledger in memory, whose indexes lag,', laggingFor(inMemory));
 describeBlocks('blocks in memory, whose index lags,', laggingFor(inMemory));
 describeHere('on DynamoDB, whose indexes lag, which throttles and loses answers,', () => {
-  const start = laggingFor(() => onDynamoDb(faultyBy(7)));
+  const met = new Map<string, number>();
+  const start = laggingFor(() => onDynamoDb(faultyBy(7, met)));
   describeLedger('the ledger', start);
   describeBlocks('blocks', start);
   describeUserHolds('holds', start);
   describeMintCounts('counts of mints', start);
+  test('there was all of that', () => {
+    expect(met.get('reset')).toBeGreaterThan(100);
+    expect(met.get('error')).toBeGreaterThan(100);
+  });
+});
+
+describeHere('a row that DynamoDB has deleted', () => {
+  test('is not found, though an index shows it still', async () => {
+    const clock = new TestClock();
+    const store: Unsteadiness = { now: clock.now };
+    const stand = await startLedgerStand(clock, {}, beforeDynamoDb(store));
+    const { ledger } = stand.sandbox();
+    const [gone, there] = [reservation({ mintDeadlineAt: 5 }), reservation({ mintDeadlineAt: 5 })];
+    for (const row of [gone, there]) await ledger.reserve(row, FAR);
+    clock.advance(1_000);
+    store.ageOf = () => 1_000;
+    await stand.dynamodb.send(new DeleteItemCommand({ TableName: stand.table, Key: marshall(leaseItemKey(gone)) }));
+    expect((await collect(ledger.unfinishedOfCaller(gone.caller, FAR))).map(keyOf)).toEqual([keyOf(there)]);
+    const shards = Array.from({ length: ledger.shards }, (_, shard) => ledger.due(shard, EVER, 9, undefined, FAR));
+    expect((await Promise.all(shards)).flatMap(({ leases }) => leases.map(keyOf))).toEqual([keyOf(there)]);
+    await stand.close();
+  });
 });
 
 const STORES: readonly (readonly [string, () => Promise<Stand>])[] = [
@@ -245,4 +275,26 @@ describe('while indexes lag, the revocation of', () => {
       expect({ seed, live: issuer.live().map((one) => one.token) }).toEqual({ seed, live: [bobs.token] });
     }
   });
+});
+
+test('while the due index lags, sweeps that overlap present each token once, and all of them in the end', async () => {
+  const users = Array.from({ length: 12 }, (_, n) => `user${n}`);
+  for (let seed = 1; seed <= 8; seed += 1) {
+    const world = makeWorld({ shards: 2, sweep: { pageSize: 3 }, unsteady: (now) => unsteadyBy(seed, now) });
+    const { clock, issuer, process } = world;
+    for (const user of users) await process().getToken(user, { validitySeconds: 3_000 });
+    issuer.revokeFault = () => 'down';
+    for (const user of users) await clock.drive(process().revoke(user));
+    issuer.revokeFault = undefined;
+    issuer.calls.revoke.length = 0;
+    for (let minute = 0; minute < 4; minute += 1) {
+      await clock.drive(Promise.all([process().sweep(), process().sweep()]));
+      await clock.advance(60_000);
+    }
+    expect({ seed, live: issuer.live(), presented: issuer.calls.revoke.length }).toEqual({
+      seed,
+      live: [],
+      presented: users.length,
+    });
+  }
 });

@@ -65,7 +65,7 @@ export interface Tried {
   readonly retried: boolean;
 }
 
-/** Rounds for the keys that a batch left unprocessed; DynamoDB does that when it throttles. */
+/** Rounds in a row that leave every key of a batch unprocessed; DynamoDB leaves keys when it throttles. */
 const BATCH_ROUNDS = 5;
 const BATCH_BACKOFF_MS = 50;
 
@@ -83,14 +83,16 @@ export function makeTable(options: TableOptions): Table {
     const items: Item[] = [];
     // Each once, or DynamoDB refuses them all: an index may show a row at two places while it moves there.
     let left = [...new Map(keys.map((key) => [`${key.pk}\n${key.sk}`, marshall(key)])).values()];
-    for (let round = 0; left.length > 0; round += 1) {
-      if (round === BATCH_ROUNDS)
+    for (let round = 0, inVain = 0; left.length > 0; round += 1) {
+      if (inVain === BATCH_ROUNDS)
         throw new Failure('ledger-unavailable', { reason: 'DynamoDB BatchGetItem: throttled' });
-      if (round > 0) await clock.sleep(randomness() * BATCH_BACKOFF_MS * 2 ** round);
+      if (round > 0) await clock.sleep(randomness() * BATCH_BACKOFF_MS * 2 ** Math.min(round, BATCH_ROUNDS));
       const command = new BatchGetItemCommand({ RequestItems: { [name]: { Keys: left, ConsistentRead: true } } });
       const output = await call('BatchGetItem', deadline, (options) => client.send(command, options));
       items.push(...(output.Responses?.[name] ?? []).map(itemOf));
-      left = output.UnprocessedKeys?.[name]?.Keys ?? [];
+      const unprocessed = output.UnprocessedKeys?.[name]?.Keys ?? [];
+      inVain = unprocessed.length < left.length ? 0 : inVain + 1;
+      left = unprocessed;
     }
     return items;
   };

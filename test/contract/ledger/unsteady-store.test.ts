@@ -111,6 +111,19 @@ describeHere('on DynamoDB, whose indexes lag, which throttles and loses answers,
   });
 });
 
+describeHere('a page of a hundred rows', () => {
+  test('is read to its end where DynamoDB leaves half of what it is asked for, each time', async () => {
+    const stand = await onDynamoDb();
+    const { ledger, store } = stand;
+    const caller = { issuer: 'i', subject: 'page' };
+    for (let generation = 1; generation <= 100; generation += 1)
+      await ledger.reserve(reservation({ caller, generation, fingerprint: 'f' }), FAR);
+    store.leaves = (keys) => Math.floor(keys / 2);
+    expect(await collect(ledger.unfinishedOfCaller(caller, FAR))).toHaveLength(100);
+    await stand.close();
+  });
+});
+
 describeHere('a row that DynamoDB has deleted', () => {
   test('is not found, though an index shows it still', async () => {
     const clock = new TestClock();

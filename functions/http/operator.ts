@@ -63,7 +63,7 @@ export function operatorRoute(parts: OperatorParts): Route<Operator> {
     async answer(request) {
       const { caller, deadline } = request;
       const [last = ''] = request.event.routeKey.split('/').reverse();
-      const answer = ROUTES[last] ?? list;
+      const answer = (Object.hasOwn(ROUTES, last) ? ROUTES[last] : undefined) ?? list;
       if ('arn' in caller) return answer(parts, request);
       if (!caller.scopes.includes('revoke'))
         return answer(parts, { ...request, within: await parts.getAdministered(caller, deadline) });

@@ -28,7 +28,7 @@ const lease: Lease = {
   attempts: 0,
 };
 
-async function ask(query: Record<string, string>) {
+async function ask(query: Record<string, string>, routeKey = 'GET /leases') {
   const calls: Parameters<ListLeases>[] = [];
   const asked: Parameters<TokenLedger['usersUnusedSince']>[] = [];
   const listLeases: ListLeases = async (...call) => {
@@ -52,7 +52,7 @@ async function ask(query: Record<string, string>) {
     audit: { record: (event) => void audited.push(event) },
     clock: makeFakeClock(),
   }).answer({
-    event: httpEvent({ query, routeKey: 'GET /leases' }),
+    event: httpEvent({ query, routeKey }),
     caller,
     deadline: 9,
     conceal: () => {},
@@ -61,6 +61,11 @@ async function ask(query: Record<string, string>) {
 }
 
 describe('GET /leases', () => {
+  // As only an invocation without the gateway can have them.
+  test.each(['constructor', 'POST /toString', '/__proto__', ''])('is what the route %j means', async (routeKey) => {
+    expect((await ask({}, routeKey)).body).toMatchObject({ leases: [{ leaseId: 'l' }] });
+  });
+
   test('shows leases as the document describes them, and nothing of their tokens', async () => {
     const { body } = await ask({});
     expect(schemaAt('/components/schemas/LeasePage')(body)).toBe(true);

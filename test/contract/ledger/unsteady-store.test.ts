@@ -311,3 +311,38 @@ test('while the due index lags, sweeps that overlap present each token once, and
     });
   }
 });
+
+/** DynamoDB has done the write, and refuses it as the SDK sends it again: what it was conditional on is over. */
+test.each(['holdUser', 'replaceUserHold', 'addMark', 'replaceMarks'] as const)(
+  '%s that says no, though it was done, keeps no mint from going on, and counts it once',
+  async (name) => {
+    let digest = 'emea';
+    const limits = { caller: { mintsPerMinute: 50, liveLeases: 50 }, org: { mintsPerMinute: 50 } };
+    const world = makeWorld({ limits, grant: () => ({ entitlements: digest, fingerprint: digest }) });
+    const { clock, issuer } = world;
+    let done = 0;
+    const ledger = new Proxy<TokenLedger>(world.ledger, {
+      get(target, property, receiver): unknown {
+        const member: unknown = Reflect.get(target, property, receiver);
+        if (property !== name || typeof member !== 'function') return member;
+        return async (...args: unknown[]) => {
+          const written: unknown = await Reflect.apply(member, target, args);
+          if (written === true) done += 1;
+          return done > 1 && written;
+        };
+      },
+    });
+    for (let mints = 1; mints <= 25; mints += 1) {
+      // One caller's tokens of two digests meet in the user, and marks of what is over pile up until the ring is replaced.
+      if (mints % 10 !== 5) await clock.advance(200_000);
+      else digest = digest === 'emea' ? 'apac' : 'emea';
+      const { reused } = await world.process({ ledger }).getToken('ann', { validitySeconds: 60, fresh: true });
+      expect([reused, issuer.calls.mint]).toEqual([false, mints]);
+      const { ring } = await ledger.standing({ caller: ANN, orgId: 1 }, Infinity);
+      expect(new Set(ring.marks.map(({ id }) => id)).size).toBe(ring.marks.length);
+      expect(ring.marks.filter(({ at }) => at === clock.now()).length).toBeGreaterThan(0);
+    }
+    expect(done).toBeGreaterThan(0);
+    expect(await ledger.userHold({ userName: 'ann', orgId: 1 }, Infinity)).toMatchObject({ digest });
+  },
+);

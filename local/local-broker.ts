@@ -46,6 +46,7 @@ export interface LocalBrokerOptions {
   readonly partner?: DemoUsers;
   /** Of the first issuer, as in an environment. */
   readonly sessionClaim?: string;
+  readonly beforeDynamoDb?: Parameters<typeof startLocalAws>[2];
   /** More issuers, which run elsewhere. */
   readonly issuers?: readonly (NamedIssuer & { readonly name: string })[];
   /** As of a FunctionSet. Left out: that of `npm start`, with its rules once for each issuer. */
@@ -137,7 +138,8 @@ async function start(
     ...(partner ? [{ name: 'partner', issuer: partner }] : []),
     ...(options.issuers ?? []),
   ];
-  const aws = keep(await startLocalAws({ secrets: port(3), kms: port(4), dynamodb: port(5) }, TABLE_NAME));
+  const awsPorts = { secrets: port(3), kms: port(4), dynamodb: port(5) };
+  const aws = keep(await startLocalAws(awsPorts, TABLE_NAME, options.beforeDynamoDb));
   aws.secrets.put(SECRET_ID, JSON.stringify(secretDocument(thoughtspot, cluster)));
 
   const { dialect } = thoughtspot;

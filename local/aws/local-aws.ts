@@ -11,10 +11,11 @@ import { startSecretsManager } from './secrets-manager.ts';
 
 export type LocalAws = Awaited<ReturnType<typeof startLocalAws>>;
 
-/** Throws `PortTaken`; nothing is left running then. */
+/** Throws `PortTaken`; nothing is left running then. `beforeDynamoDb`: as in `startDynamoDb`. */
 export async function startLocalAws(
   ports: Readonly<Record<'secrets' | 'kms' | 'dynamodb', number>>,
   tableName: string,
+  beforeDynamoDb?: Parameters<typeof startDynamoDb>[1],
 ) {
   const started: AwsEndpoint[] = [];
   const close = async () => {
@@ -27,7 +28,7 @@ export async function startLocalAws(
   try {
     const secrets = keep(await startSecretsManager(ports.secrets));
     const kms = keep(await startKms(ports.kms));
-    const dynamodb = keep(await startDynamoDb(ports.dynamodb));
+    const dynamodb = keep(await startDynamoDb(ports.dynamodb, beforeDynamoDb));
     await createTable(dynamodb.url, tableName);
     /** ARN of the key that wraps data keys and the digest key. */
     const keyId = kms.createKey('alias/thoughtspot-broker-local');

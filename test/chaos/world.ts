@@ -9,6 +9,8 @@ import { startLocalBroker, type LocalBroker } from '../../local/local-broker.ts'
 import { DEFAULT_POLICY } from '../../local/settings.ts';
 import type { Simulator } from '../../local/thoughtspot/simulator.ts';
 import { readCluster } from '../../local/thoughtspot/cluster.ts';
+import { chance } from '../support/seeded.ts';
+import { beforeDynamoDb, type Unsteadiness } from '../support/unsteady-store.ts';
 import type { When } from './history.ts';
 
 const TENANTS = [
@@ -67,6 +69,10 @@ export interface LiveToken {
   readonly expiresAt: number;
 }
 
+/** How old what an index shows may be, ms by the clock of all participants. */
+const LONGEST_LAG_MS = 3_000;
+const LAG_SEED = 11;
+
 /** The policy's own if it names none (infra/policy/limits-schema.ts). */
 const USUAL: Limits = { caller: { mintsPerMinute: 30, liveLeases: 20 }, org: { mintsPerMinute: 600 } };
 
@@ -89,6 +95,14 @@ export async function startWorld(userCount: number, limits = USUAL): Promise<Cha
   const folder = await mkdtemp(join(tmpdir(), 'broker-chaos-'));
   const policyFile = join(folder, 'policy.json');
   await writeFile(policyFile, await policyDocument(1, limits));
+  const random = chance(LAG_SEED);
+  const unsteady: Unsteadiness = {
+    now,
+    ageOf: () => random() * LONGEST_LAG_MS,
+    inTwoPlaces: () => random.maybe(0.5),
+    // DynamoDB throttles a part of every tenth batch.
+    leaves: (keys) => (random.maybe(0.1) ? random.below(keys) : 0),
+  };
   const broker = await startLocalBroker({
     simulator: { cluster, switches: { rateLimitBurst: 100 } },
     users: { audience: 'thoughtspot-token-broker', users: people },
@@ -96,6 +110,7 @@ export async function startWorld(userCount: number, limits = USUAL): Promise<Cha
     sweepEveryMs: 2_000,
     sessionClaim: 'sid',
     now,
+    beforeDynamoDb: beforeDynamoDb(unsteady),
   });
   const { simulator } = broker;
   if (simulator === undefined) throw new Error('A chaos run needs the simulator.');

@@ -9,6 +9,8 @@ import type { ChaosWorld } from './world.ts';
 const MINUTE_MS = 60_000;
 /** Mints of an org are counted by spans, and count until the last is a minute old, ms. */
 const SPAN_MS = 5_000;
+/** A mint takes the time of the cut-off before it, which lies so far ahead of the clocks, ms. */
+const AHEAD_MS = 1_000;
 /** From its reservation to ThoughtSpot a mint takes at most the time of its function, ms. */
 const UNDER_WAY_MS = FUNCTIONS.gettoken.timeoutSeconds * 1_000;
 /** Sandboxes of gettoken at a time: the local ones, as no environment reserves others. Each may have a mint under way. */
@@ -65,7 +67,7 @@ function beyond(what: string, at: readonly number[], most: number, withinMs: num
 /** Whoever was refused had at least as many rows that may have counted. */
 function needless({ limits }: ChaosWorld, refusal: Refusal, leases: readonly Lease[]): string[] {
   const { at, subject, orgId, reason } = refusal;
-  const before = leases.filter(({ reservedAt }) => reservedAt <= at);
+  const before = leases.filter(({ reservedAt }) => reservedAt <= at + AHEAD_MS);
   const own = before.filter(({ caller }) => caller.subject === subject);
   const within = (rows: readonly Lease[], ms: number) => rows.filter(({ reservedAt }) => reservedAt + ms > at).length;
   const counted: Readonly<Record<string, readonly [most: number, counted: number]>> = {

@@ -1,18 +1,6 @@
 /** The users of the broker, and every answer that they got. The audit checks the broker against these answers. */
 import { personOf } from '../../functions/broker/lease.ts';
-import {
-  type Did,
-  ended,
-  keyOf,
-  lifted,
-  minted,
-  NOTHING,
-  refused,
-  served,
-  signedOut,
-  suspended,
-  type When,
-} from './history.ts';
+import { type Did, ended, keyOf, lifted, minted, NOTHING, refused, served, signedOut, suspended } from './history.ts';
 import { unexplained } from '../support/linearizability.ts';
 import type { ChaosWorld } from './world.ts';
 import { postLogout } from '../support/demo-logout.ts';
@@ -159,12 +147,15 @@ export class Load {
     };
     const known = invocation.status === 'answered';
     if (known) this.bodies.push(invocation.payload);
-    // A reinstatement of the same second is later.
-    if (known && 'ignored' in parsed(invocation.payload)) return takeBack;
-    const words = scopes.map((scope) => scope.words);
+    // Of the same second as a reinstatement, a part of it may be the earlier one.
+    const done = known && !('ignored' in parsed(invocation.payload));
+    const answeredAt = performance.now();
     const what = `deprovisioning of ${userNames.join(', ')}`;
-    const covers = (user: string) => userNames.includes(user);
-    this.#shut(covers, { what, askedAt, known, complete: false }, (when) => suspended(what, words, when));
+    const when = { from: askedAt, to: done ? answeredAt : Infinity };
+    // Each is suspended by what is his, and comes back when that is lifted.
+    for (const { words, covers } of scopes) this.#did(covers, suspended(what, [words], when));
+    if (done)
+      this.#shut({ what, askedAt, answeredAt, complete: false, covers: ({ user }) => userNames.includes(user) });
     return takeBack;
   }
 
@@ -181,8 +172,10 @@ export class Load {
     this.#world.signInAgain(user, issuedUpTo + 1_000);
     const what = `logout of the ${scope} of ${user}`;
     const known = response.status === 200;
-    const covers = (other: string) => other === user;
-    this.#shut(covers, { what, askedAt, known, complete: false }, (when) => signedOut(what, issuedUpTo, when));
+    const answeredAt = performance.now();
+    const isUser = (other: string) => other === user;
+    this.#did(isUser, signedOut(what, issuedUpTo, { from: askedAt, to: known ? answeredAt : Infinity }));
+    if (known) this.#shut({ what, askedAt, answeredAt, complete: false, covers: (held) => isUser(held.user) });
   }
 
   /** At the end nobody may be shut out for ever: whoever signs in again gets a token. */
@@ -224,24 +217,19 @@ export class Load {
     const issuedUpTo = this.#world.now();
     const path = how === 'suspension' ? '/suspend' : '/revoketoken';
     const { status, json } = await this.#call('operator', 'POST', path, body);
+    const answeredAt = performance.now();
     const what = `${how} of ${words}`;
     const known = status === 200 || status === 202;
-    this.#shut(covers, { what, askedAt, known, complete: status === 200 && json['pending'] === 0 }, (when) =>
-      how === 'suspension' ? suspended(what, [words], when) : signedOut(what, issuedUpTo, when),
-    );
+    // What was not answered so may be done all the same.
+    const when = { from: askedAt, to: known ? answeredAt : Infinity };
+    this.#did(covers, how === 'suspension' ? suspended(what, [words], when) : signedOut(what, issuedUpTo, when));
+    const complete = status === 200 && json['pending'] === 0;
+    if (known) this.#shut({ what, askedAt, answeredAt, complete, covers: ({ user }) => covers(user) });
   }
 
-  /** `known`: the broker said that it is done. What was answered otherwise may be done all the same. */
-  #shut(
-    covers: (user: string) => boolean,
-    { what, askedAt, known, complete }: { what: string; askedAt: number; known: boolean; complete: boolean },
-    did: (when: When) => Did,
-  ): void {
-    const answeredAt = performance.now();
-    this.#did(covers, did({ from: askedAt, to: known ? answeredAt : Infinity }));
-    if (!known) return;
+  #shut(revoke: AcceptedRevoke): void {
     this.blocks += 1;
-    this.#ended({ what, askedAt, answeredAt, complete, covers: ({ user }) => covers(user) });
+    this.#ended(revoke);
   }
 
   #did(covers: (user: string) => boolean, did: Did): void {
@@ -279,7 +267,8 @@ export class Load {
     for (let tries = 0; tries < REINSTATEMENTS; tries += 1) {
       const from = performance.now();
       const { status } = await this.#call('operator', 'POST', '/reinstate', body);
-      this.#did(covers, lifted(words, { from, to: status === 200 ? performance.now() : Infinity }));
+      const to = status === 200 ? performance.now() : Infinity;
+      this.#did(covers, lifted(words, { from, to }));
       if (status === 200) return;
       await new Promise((resolve) => setTimeout(resolve, 500));
     }

@@ -144,13 +144,13 @@ async function measure(context: Context, setup: Setup, accounts: readonly Accoun
     });
   }
 
-  const samples = Object.fromEntries(ACTIONS.map((action) => [action, accounts.map(() => [])])) as unknown as Samples;
+  const samples = new Map(ACTIONS.map((action) => [action, accounts.map((): number[] => [])]));
   const actions = accounts.map((account) => actionsOn(useCases, account));
   for (let round = -WARM_UP; round < rounds; round += 1) {
     for (const action of ACTIONS) {
       for (const [index, on] of actions.entries()) {
         const took = await millisecondsOf(on[action]);
-        if (round >= 0) samples[action][index]?.push(took);
+        if (round >= 0) samples.get(action)?.[index]?.push(took);
       }
     }
     context.progress(0.5 + (0.5 * (round + WARM_UP)) / (rounds + WARM_UP), 'measuring');
@@ -161,13 +161,13 @@ async function measure(context: Context, setup: Setup, accounts: readonly Accoun
   );
 }
 
-type Samples = Record<Action, number[][]>;
+type Samples = ReadonlyMap<Action, readonly number[][]>;
 
 function report(samples: Samples, sizes: readonly number[]): Result {
   const [fewest, most] = [sizes[0] ?? 0, sizes.at(-1) ?? 0].map((size) => size.toLocaleString('en'));
   return {
     goals: ACTIONS.map((action) => {
-      const [least, largest] = [samples[action][0] ?? [], samples[action].at(-1) ?? []];
+      const [least, largest] = [samples.get(action)?.[0] ?? [], samples.get(action)?.at(-1) ?? []];
       const growth = median(ratios(largest, least));
       return {
         goal: `${action} beside ${most} shared leases of others under one account takes at most ${FLAT}x as long as beside ${fewest}`,
@@ -181,9 +181,11 @@ function report(samples: Samples, sizes: readonly number[]): Result {
       `half of them live, each of a kind of its own, and half are finished generations of the kind that is asked for. Two rules give ` +
       `tokens of each account: a caller of the one gets a token of his own, a caller of the other the one that all get. In turn, for each ` +
       `account: mint, the same token again, revocation; the caller revokes his own token, and an operator the shared one, by its ` +
-      `lease. Domain and real adapters over DynamoDB's protocol (the local emulator), ${samples.mint[0]?.length} rounds, medians of their ratios.`,
+      `lease. Domain and real adapters over DynamoDB's protocol (the local emulator), ${samples.get('mint')?.[0]?.length} rounds, medians of their ratios.`,
     samples: Object.fromEntries(
-      ACTIONS.flatMap((action) => sizes.map((size, index) => [`${action} ${size}`, samples[action][index] ?? []])),
+      ACTIONS.flatMap((action) =>
+        sizes.map((size, index) => [`${action} ${size}`, samples.get(action)?.[index] ?? []]),
+      ),
     ),
   };
 }

@@ -46,6 +46,7 @@ export interface LocalBrokerOptions {
   readonly partner?: DemoUsers;
   /** Of the first issuer, as in an environment. */
   readonly sessionClaim?: string;
+  /** Stands before DynamoDB: a store that lags, or one that is watched. */
   readonly beforeDynamoDb?: Parameters<typeof startLocalAws>[2];
   /** More issuers, which run elsewhere. */
   readonly issuers?: readonly (NamedIssuer & { readonly name: string })[];

@@ -3,7 +3,6 @@
  * real processes, at each call that they make to AWS and to ThoughtSpot. While one stands still, the clock goes past its
  * deadline, and what it waits for has been answered.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { lasting, startWatchedBroker, type WatchedBroker } from '../../support/watched-broker.ts';
 import type { LocalBroker } from '../../../local/local-broker.ts';
 import type { Answered, Request, Witness } from '../../support/broker-witness.ts';
@@ -18,10 +17,32 @@ let world: WatchedBroker;
 let broker: LocalBroker;
 let seen: Witness;
 
+/** Told of each call of a sandbox to DynamoDB or ThoughtSpot as it arrives, and when none is unanswered any more. */
+let arrived = (_call: string): void => {};
+let allAnswered = (): void => {};
+let unanswered = 0;
+const began = (call: string) => {
+  unanswered += 1;
+  arrived(call);
+};
+const ended = () => {
+  unanswered -= 1;
+  if (unanswered === 0) allAnswered();
+};
+
 beforeAll(async () => {
-  world = await startWatchedBroker({ users, simulator: { cluster } });
+  world = await startWatchedBroker({
+    users,
+    simulator: { cluster },
+    beforeDynamoDb: (store) => (call, body, request, response) => {
+      response.once('close', ended);
+      began(call.operation);
+      store(call, body, request, response);
+    },
+  });
   ({ broker, seen } = world);
   broker.simulator?.set({ rateLimit: false });
+  broker.simulator?.onCall(({ phase, endpoint }) => (phase === 'arrived' ? began(endpoint) : ended()));
 }, 120_000);
 afterAll(() => world.close());
 
@@ -34,22 +55,11 @@ const ask = async (user: string, body: object = {}): Promise<Answered> => {
   return seen.ask(user, '/gettoken', request);
 };
 
-/** Calls `each` with every call of a sandbox to AWS or ThoughtSpot, until the returned function is called. */
-function watchCalls(each: (call: string) => void): () => void {
-  const clear = [broker.aws.dynamodb, broker.aws.kms, broker.aws.secrets].map(({ faults }) =>
-    faults.inject(({ operation }) => void each(operation)),
-  );
-  const stop = broker.simulator?.onCall(({ phase, endpoint }) => phase === 'arrived' && each(endpoint));
-  return () => {
-    clear.forEach((end) => end());
-    stop?.();
-  };
-}
 async function callsOf(work: () => Promise<unknown>): Promise<readonly string[]> {
   const calls: string[] = [];
-  const end = watchCalls((call) => calls.push(call));
+  arrived = (call) => calls.push(call);
   await work();
-  end();
+  arrived = () => {};
   return calls;
 }
 
@@ -81,18 +91,17 @@ describe.each([
       const user = await userFor();
       const before = seen.liveTokens(user).length;
       let seenCalls = 0;
-      const { promise: still, resolve } = Promise.withResolvers<void>();
-      const end = watchCalls(() => {
+      // What stands still finds its answer when it goes on, before any timer of its own.
+      const { promise: answered, resolve } = Promise.withResolvers<void>();
+      arrived = () => {
         if (seenCalls++ !== at) return;
         signal('SIGSTOP');
-        resolve();
-      });
+        allAnswered = resolve;
+      };
       const asked = ask(user);
       // The mints of an org are counted once in a while: a call may be missing.
-      await Promise.race([still, asked]);
-      end();
-      // The answer is on its way: what stands still finds it when it goes on, before any timer of its own.
-      await sleep(100);
+      await Promise.race([answered, asked]);
+      [arrived, allAnswered] = [() => {}, () => {}];
       world.later(PAST_DEADLINE_MS);
       signal('SIGCONT');
       const { status } = await asked;
@@ -109,11 +118,11 @@ describe.each([
     for (const at of calls.keys()) {
       const user = await userFor();
       let seenCalls = 0;
-      const end = watchCalls(() => {
+      arrived = () => {
         if (seenCalls++ === at) signal('SIGTERM');
-      });
+      };
       const { status } = await ask(user);
-      end();
+      arrived = () => {};
       // The platform gives no more work to what it ends.
       sandboxes()?.replace({});
       expect([200, 500, 502, 503, 504]).toContain(status);

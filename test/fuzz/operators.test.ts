@@ -7,18 +7,15 @@ import { makeListBlocks, makeReinstate, makeRequireActive } from '../../function
 import { BLOCK_SHARDS, EVER } from '../../functions/broker/blocks.ts';
 import { makeGetToken } from '../../functions/broker/get-token.ts';
 import { makeListLeases } from '../../functions/broker/list-leases.ts';
-import type { Caller, TokenRequest } from '../../functions/broker/ports.ts';
 import { makeRevokeTokens } from '../../functions/broker/revoke.ts';
 import { PROBLEMS, type ProblemCode } from '../../functions/contract/problems.ts';
 import { httpEntry } from '../../functions/http/http-entry.ts';
 import { awsCaller, operatorRoute } from '../../functions/http/operator.ts';
-import { decide, usersOf } from '../../functions/policy/decide.ts';
 import { DEFAULT_POLICY } from '../../local/settings.ts';
 import { asOperator, makeWorld, TIMEOUT_MS } from '../support/broker-world.ts';
 import { START } from '../support/fake-clock.ts';
 import { httpEvent, identify, jwtOf } from '../support/http-event.ts';
-import { compilePolicy, sha256 } from '../support/policy-documents.ts';
-import { HIGHEST_LIMITS } from '../support/raised-limits.ts';
+import { compilePolicy, entitlementsBy } from '../support/policy-documents.ts';
 import { recordTelemetry } from '../support/telemetry-record.ts';
 import { fuzz, oddText, oddValue } from './fuzzing.ts';
 
@@ -87,10 +84,7 @@ async function standing() {
     ledger,
     issuer,
     randomness: () => 0.5,
-    decide: (caller: Caller, request: TokenRequest, now: number) =>
-      decide(policy, caller, request, { host: 'https://thoughtspot.example', now, sha256 }),
-    usersOf: (caller: Caller) => usersOf(policy, caller),
-    limits: HIGHEST_LIMITS,
+    ...entitlementsBy(policy),
   };
   const [getToken, revokeTokens] = [makeGetToken(deps), makeRevokeTokens(deps)];
   const deadline = clock.now() + TIMEOUT_MS;

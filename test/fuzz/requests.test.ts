@@ -2,7 +2,6 @@ import type { Context } from 'aws-lambda';
 import fc from 'fast-check';
 import { makeGetToken } from '../../functions/broker/get-token.ts';
 import { makeListLeases } from '../../functions/broker/list-leases.ts';
-import type { Caller, TokenRequest } from '../../functions/broker/ports.ts';
 import { makeGetAdministered } from '../../functions/broker/administrators.ts';
 import { makeListBlocks, makeReinstate } from '../../functions/broker/admission.ts';
 import { makeRevokeTokens } from '../../functions/broker/revoke.ts';
@@ -15,16 +14,13 @@ import { operatorRoute } from '../../functions/http/operator.ts';
 import { revoketokenRoute } from '../../functions/http/revoketoken.ts';
 import { sessioninfoRoute } from '../../functions/http/sessioninfo.ts';
 import { Failure } from '../../functions/broker/failure.ts';
-import { decide, usersOf } from '../../functions/policy/decide.ts';
 import { makeTelemetry } from '../../functions/telemetry/telemetry.ts';
-import { sha256 } from '../../functions/wiring/system.ts';
 import { readFileSync } from 'node:fs';
 import { DEFAULT_POLICY } from '../../local/settings.ts';
 import { makeWorld } from '../support/broker-world.ts';
-import { HIGHEST_LIMITS } from '../support/raised-limits.ts';
 import { leaksIn } from '../support/canaries.ts';
 import { makeFakeClock } from '../support/fake-clock.ts';
-import { compilePolicy } from '../support/policy-documents.ts';
+import { compilePolicy, entitlementsBy } from '../support/policy-documents.ts';
 import { httpEvent, identify, jwtOf } from '../support/http-event.ts';
 import { fuzz, oddText, oddValue, spoiled } from './fuzzing.ts';
 
@@ -65,10 +61,7 @@ function handlers() {
     ledger,
     issuer,
     randomness: () => 0.5,
-    decide: (caller: Caller, request: TokenRequest, now: number) =>
-      decide(policy, caller, request, { host: 'https://thoughtspot.example', now, sha256 }),
-    usersOf: (caller: Caller) => usersOf(policy, caller),
-    limits: HIGHEST_LIMITS,
+    ...entitlementsBy(policy),
   };
   const edge = { name: 'gettoken', telemetry, clock } as const;
   const routes = {

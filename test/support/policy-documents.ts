@@ -1,9 +1,10 @@
 /** Ready-made parts of policy documents and callers for tests, and generators of whole documents. */
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
-import type { Caller, Claims } from '../../functions/broker/ports.ts';
-import type { Facts, Policy } from '../../functions/policy/decide.ts';
+import type { Caller, Claims, TokenRequest } from '../../functions/broker/ports.ts';
+import { decide, type Facts, type Policy, usersOf } from '../../functions/policy/decide.ts';
 import { checkPolicy } from '../../infra/policy/check.ts';
+import { HIGHEST_LIMITS } from './raised-limits.ts';
 
 /** The policy that a function builds from a document. Throws PolicyError. */
 export const compilePolicy = (document: unknown): Policy => checkPolicy(document).policy;
@@ -11,6 +12,13 @@ export const compilePolicy = (document: unknown): Policy => checkPolicy(document
 export const sha256 = (text: string): string => createHash('sha256').update(text).digest('base64url');
 export const NOW = 1_800_000_000_000;
 export const FACTS: Facts = { host: 'https://ts.example', now: NOW, sha256 };
+
+/** A policy as the use cases ask it, with limits that no test reaches. */
+export const entitlementsBy = (policy: Policy) => ({
+  decide: (caller: Caller, request: TokenRequest, now: number) => decide(policy, caller, request, { ...FACTS, now }),
+  usersOf: (caller: Caller) => usersOf(policy, caller),
+  limits: HIGHEST_LIMITS,
+});
 
 /** How often a property runs: far more often at night than for a change. */
 export const runs = (everyChange: number, everyNight: number): { numRuns: number } => ({
